@@ -1,0 +1,38 @@
+// Executor: runs independent pieces of work and waits for all of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace hsmops::base {
+
+class Executor {
+ public:
+  using Task = std::function<void()>;
+  virtual ~Executor() = default;
+  // Returns when every task has. Tasks share nothing that is not their own to guard, and do not throw.
+  virtual void RunAll(std::vector<Task> tasks) = 0;
+};
+
+// A thread per task, at most `limit` at once, all joined before RunAll returns.
+class ThreadExecutor : public Executor {
+ public:
+  explicit ThreadExecutor(unsigned limit = 32) : limit_(limit) {}
+  void RunAll(std::vector<Task> tasks) override;
+
+ private:
+  unsigned limit_;
+};
+
+// One after the other in an order that the seed gives.
+class SequentialExecutor : public Executor {
+ public:
+  explicit SequentialExecutor(std::uint64_t seed = 0) : state_(seed) {}
+  void RunAll(std::vector<Task> tasks) override;
+
+ private:
+  std::uint64_t state_;
+};
+
+}  // namespace hsmops::base

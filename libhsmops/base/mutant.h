@@ -1,0 +1,31 @@
+// Mutants: known ways to break the protocol, kept as switches so that a test shows that each is
+// found. They exist only in builds with HSMOPS_MUTANTS; elsewhere On() is the constant false.
+#pragma once
+
+#include <cstdint>
+
+namespace hsmops::base {
+
+enum class Mutant : std::uint8_t {
+  kNone,
+  kDestroyBeforeCreate,     // W9 before W3
+  kErrorAsAbsent,           // a failed read answered as "not there"
+  kFirstInsteadOfGreatest,  // the first matching head instead of the greatest version
+  kInSessionProof,          // a read-back in the same view as W6
+  kPageOf100,               // the search stops after one page
+  kPrefixMatch,             // names matched by prefix
+  kTombstoneEarly,          // a tombstone collected before every member has it
+  kPinRetried,              // a refused PIN tried again
+  kSmallerForDamaged,       // an older version answered for a damaged newer one
+};
+
+#ifdef HSMOPS_MUTANTS
+bool On(Mutant mutant);
+// The one that is on; tests set it and set it back. Also read from KHSM_MUTANT (its number) by the
+// processes that a test starts.
+void SetMutant(Mutant mutant);
+#else
+constexpr bool On(Mutant) { return false; }
+#endif
+
+}  // namespace hsmops::base
