@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# The tiers of `./dev test`, in their order. A tier is a function tier_NAME here or an executable
+# test/NAME/run; both build what they need and end with a line `N passed, N failed`.
+# docs/TESTING.md says what each stands on.
+
+readonly tier_order=(lint unit token crash kill cli regress install sim fuzz asan tsan)
+
+# A tier is there when it has something to run.
+has_tier() {
+  case $1 in
+    lint | asan | tsan) return 0 ;;
+    fuzz) compgen -G "$HSMOPS_ROOT/test/fuzz/*_fuzz.cc" >/dev/null ;;
+    *)
+      [[ -x $HSMOPS_ROOT/test/$1/run ]] && return 0
+      declare -F "tier_$1" >/dev/null && [[ -n $(find "$HSMOPS_ROOT/test/$1" -name '*.cc' -print -quit 2>/dev/null) ]]
+      ;;
+  esac
+}
+
+all_tiers() {
+  local tier
+  for tier in "${tier_order[@]}"; do
+    if has_tier "$tier"; then printf '%s\n' "$tier"; fi
+  done
+}
+
+one_tier() {
+  local run=$HSMOPS_ROOT/test/$1/run
+  if [[ -x $run ]]; then
+    exec "$run"
+  fi
+  "tier_$1"
+}
+
+# doctest_tier PRESET BINARY...: builds and runs them, adds up their summaries.
+doctest_tier() {
+  local preset=$1 passed=0 failed=0 binary output status
+  shift
+  compile "$preset" "$@"
+  output=$(mktemp)
+  for binary in "$@"; do
+    status=0
+    echo "== $preset/$binary"
+    "${in_front[@]}" "$HSMOPS_ROOT/build/$preset/$binary" >"$output" 2>&1 || status=$?
+    cat "$output"
+    if [[ $(grep -a '^\[doctest\] test cases:' "$output" | tail -n 1) =~ \|\ *([0-9]+)\ passed\ *\|\ *([0-9]+)\ failed ]]; then
+      passed=$((passed + BASH_REMATCH[1]))
+      failed=$((failed + BASH_REMATCH[2]))
+      if [[ $status -ne 0 && ${BASH_REMATCH[2]} -eq 0 ]]; then
+        echo "$binary: every case passed, yet it ended with $status"
+        failed=$((failed + 1))
+      fi
+    else
+      echo "$binary: ended with $status before its summary"
+      failed=$((failed + 1))
+    fi
+  done
+  rm -f "$output"
+  echo "$passed passed, $failed failed"
+  [[ $failed -eq 0 ]]
+}
+in_front=()
+
+tier_lint() { lint; }
+tier_unit() { doctest_tier dev unit_tests; }
+tier_token() { doctest_tier dev token_tests; }
+tier_crash() { doctest_tier dev crash_tests; }
+tier_kill() { doctest_tier dev kill_tests; }
+tier_cli() { doctest_tier dev cli_tests; }
+tier_regress() { doctest_tier dev regress_tests; }
+tier_fuzz() { fuzz "${HSMOPS_FUZZ_SECONDS:-10}"; }
+
+# The doctest binaries of those tiers that are there.
+binaries_of() {
+  local tier
+  for tier in "$@"; do
+    if has_tier "$tier"; then printf '%s_tests\n' "$tier"; fi
+  done
+}
+
+tier_asan() {
+  local binaries
+  mapfile -t binaries < <(binaries_of unit token crash regress)
+  # The modules under test are not ours and leak at will.
+  export LSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/lsan.supp:print_suppressions=0"
+  export ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1"
+  export UBSAN_OPTIONS="print_stacktrace=1"
+  export HSMOPS_SANITIZED=asan
+  doctest_tier asan "${binaries[@]}"
+}
+
+tier_tsan() {
+  local binaries
+  mapfile -t binaries < <(binaries_of unit token regress)
+  export TSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/tsan.supp:halt_on_error=0:second_deadlock_stack=1"
+  export HSMOPS_SANITIZED=tsan
+  # g++ 12's runtime cannot place its shadow where kernels with more random bits put a program.
+  if setarch "$(uname -m)" -R true 2>/dev/null; then
+    in_front=(setarch "$(uname -m)" -R)
+  fi
+  doctest_tier tsan "${binaries[@]}"
+}
