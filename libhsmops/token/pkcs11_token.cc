@@ -21,7 +21,7 @@ using base::Result;
 constexpr CK_ULONG kPage = 512;               // handles per C_FindObjects
 constexpr std::size_t kMaxSlots = 256;
 constexpr std::size_t kFirstGuess = 4096;     // most values fit, so one call reads them
-constexpr std::size_t kMaxAttributeBytes = 1 << 20;
+constexpr std::size_t kMaxAttributeBytes = 64 << 20;
 constexpr int kLengthTries = 4;               // a length that keeps changing is an error
 constexpr std::size_t kMaxPinBytes = 255;
 
@@ -315,7 +315,7 @@ Result<base::SecretBytes> Pkcs11Token::ReadAttribute(ObjectHandle object, CK_ATT
                     &attribute, CK_ULONG{1});
     if (rv != CKR_OK) return RvError("C_GetAttributeValue", rv);
     if (attribute.ulValueLen > kMaxAttributeBytes) {
-      return Error(ErrorCode::kUnavailable, "C_GetAttributeValue answered a length of more than 1 MiB");
+      return Error(ErrorCode::kUnavailable, "C_GetAttributeValue answered a length of more than 64 MiB");
     }
     base::SecretBytes value(attribute.ulValueLen);
     attribute = Attribute(type, value.data(), value.size());

@@ -240,10 +240,11 @@ Result<void> SoftHsmFiles::Drain() {
 
 Result<void> SoftHsmFiles::Barrier(std::uint64_t min_free_bytes) {
   HSM_RETURN_IF_ERROR(Drain());
-  if (creates_ == 0) return {};
+  if (creates_ == 0 && !unsynced_) return {};
   HSM_TRY(const std::uint64_t room, FreeBytes());
   std::uint64_t whole = 0;
-  const bool each = pending_.size() <= kFsyncEach;
+  const bool each = pending_.size() <= kFsyncEach && !unsynced_;
+  unsynced_ = true;
   for (const std::string& name : pending_) {
     const std::string path = folder_ + "/" + name;
     const base::Fd fd(openat(folder_fd_.get(), name.c_str(), O_RDONLY | O_CLOEXEC));
@@ -259,6 +260,7 @@ Result<void> SoftHsmFiles::Barrier(std::uint64_t min_free_bytes) {
   }
   if (!each && syncfs(folder_fd_.get()) != 0) return base::ErrnoError("syncing", folder_, errno);
   if (fsync(folder_fd_.get()) != 0) return base::ErrnoError("syncing folder", folder_, errno);
+  unsynced_ = false;
   if (room < min_free_bytes) {
     return Error(ErrorCode::kLimit, fmt::format("{} bytes left on the disk of {}, {} are kept free", room,
                                                 folder_, min_free_bytes));

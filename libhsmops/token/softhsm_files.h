@@ -55,6 +55,7 @@ class SoftHsmFiles {
   std::set<std::string> pending_;
   std::uint64_t creates_ = 0;
   bool overflowed_ = false;
+  bool unsynced_ = false;  // a Barrier failed, so even what a new view shows may not be on the disk
 };
 
 }  // namespace hsmops::token

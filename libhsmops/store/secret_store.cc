@@ -1,0 +1,385 @@
+#include "libhsmops/store/secret_store.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "libhsmops/base/mutant.h"
+
+namespace hsmops::store {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+std::string_view Name(Standing standing) {
+  switch (standing) {
+    case Standing::kUnknown: return "Unknown";
+    case Standing::kMember: return "Member";
+    case Standing::kBlank: return "Blank";
+    case Standing::kEmptied: return "Emptied";
+    case Standing::kForeign: return "Foreign";
+  }
+  return "Unknown";
+}
+
+SecretStore::SecretStore(token::Token& token, Ledger& ledger, base::Clock& clock, base::Rng& rng)
+    : token_(token), ledger_(ledger), clock_(clock), rng_(rng) {}
+
+Result<Standing> SecretStore::Open(const Uid& pool, const Uid& member) {
+  pool_ = pool;
+  member_ = member;
+  stale_ = true;
+  standing_ = Standing::kUnknown;
+  HSM_RETURN_IF_ERROR(Ensure());
+  return standing_;
+}
+
+Result<void> SecretStore::Ensure() {
+  if (!stale_ && !token_.view_lost()) return {};
+  return Reload(false);
+}
+
+Result<void> SecretStore::Reload(bool reread) {
+  stale_ = true;
+  legacy_.reset();
+  HSM_RETURN_IF_ERROR(token_.Refresh());
+  HSM_TRY(const token::Status status, token_.ReadStatus());
+  HSM_TRY(Index index, Index::Build(token_, pool_, &index_, reread));
+  serial_ = status.identity.serial;
+  index_ = std::move(index);
+  dirty_.set();
+  stale_ = false;
+  Classify();
+  return standing_ == Standing::kMember ? PromiseWhatIsValid() : Result<void>();
+}
+
+void SecretStore::Classify() {
+  const auto set = [&](Standing standing, std::string reason) {
+    standing_ = standing;
+    standing_reason_ = std::move(reason);
+  };
+  const LedgerState& known = ledger_.state();
+  const auto& epoch = index_.epoch();
+  const bool was_member = known.pool != Uid{};
+  if (!epoch) {
+    if (was_member) return set(Standing::kEmptied, "the token was a member and is empty now: it was initialised or swapped; reinit makes it a member again");
+    if (!index_.entries().empty()) return set(Standing::kForeign, "the token holds records but no EPOCH object; reinit makes it a member");
+    return set(Standing::kBlank, "the token is blank; init or reinit makes it a member");
+  }
+  if (epoch->pool != pool_) return set(Standing::kForeign, fmt::format("the token belongs to pool {}, not to {}", UidText(epoch->pool), UidText(pool_)));
+  if (epoch->member != member_) return set(Standing::kForeign, fmt::format("the token is member {} of this pool, not {}", UidText(epoch->member), UidText(member_)));
+  if (epoch->serial != serial_) return set(Standing::kForeign, fmt::format("the records were written to token {}, this is {}: a copy?", epoch->serial, serial_));
+  if (was_member && (known.pool != pool_ || known.member != member_ || known.serial != serial_)) {
+    return set(Standing::kForeign, fmt::format("the ledger beside the token is of member {} and token {}", UidText(known.member), known.serial));
+  }
+  set(Standing::kMember, {});
+}
+
+// Also the way back when the ledger was lost: the EPOCH object and the records fill it again.
+Result<void> SecretStore::PromiseWhatIsValid() {
+  LedgerState state = ledger_.state();
+  const EpochRecord& epoch = *index_.epoch();
+  state.pool = pool_;
+  state.member = member_;
+  state.serial = serial_;
+  if (state.epoch < epoch.epoch) {
+    state.epoch = epoch.epoch;
+    state.primary = epoch.primary;
+  }
+  state.lsn = std::max({state.lsn, epoch.lsn, index_.highest_lsn()});
+  HSM_RETURN_IF_ERROR(ledger_.SetState(state));
+  std::vector<IdVersion> valid;
+  for (const auto& [id, entry] : index_.entries()) {
+    const HeadRef* newest = entry.Newest();
+    if (newest == nullptr) continue;
+    const auto promised = ledger_.Promised(id);
+    if (!promised || *promised < newest->version) valid.push_back({id, newest->version});
+  }
+  return ledger_.Promise(valid);
+}
+
+Result<void> SecretStore::RequireMember() {
+  HSM_RETURN_IF_ERROR(Ensure());
+  if (standing_ == Standing::kMember) return {};
+  return Error(ErrorCode::kUnavailable, standing_reason_);
+}
+
+std::uint64_t SecretStore::HighestLsn() const {
+  return std::max({last_lsn_, ledger_.state().lsn, index_.highest_lsn(), index_.epoch() ? index_.epoch()->lsn : 0});
+}
+
+Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Epoch& epoch, bool wipe) {
+  pool_ = pool;
+  member_ = member;
+  HSM_RETURN_IF_ERROR(Ensure());
+  if (!wipe && (index_.epoch() || !index_.entries().empty())) {
+    return Error(ErrorCode::kConflict, "the token holds records already; reinit wipes them");
+  }
+  // The EPOCH goes first: a crash from here on leaves a token that nobody believes.
+  for (auto& objects = index_.epoch_objects(); !objects.empty(); objects.pop_back()) {
+    HSM_RETURN_IF_ERROR(token_.Destroy(objects.back()));
+  }
+  const std::uint64_t lsn = HighestLsn();
+  for (auto& [id, entry] : index_.entries()) {
+    for (HeadRef& head : entry.heads) {
+      HSM_RETURN_IF_ERROR(token_.Destroy(head.handle));
+      if (!entry.quarantine.empty()) continue;  // its parts may be those of a quarantined version
+      for (const auto& copies : head.parts) {
+        for (const token::ObjectHandle part : copies) HSM_RETURN_IF_ERROR(token_.Destroy(part));
+      }
+    }
+    for (const Orphan& orphan : entry.orphans) HSM_RETURN_IF_ERROR(token_.Destroy(orphan.handle));
+  }
+  HSM_RETURN_IF_ERROR(ledger_.Reset({}));
+  const EpochRecord record{pool, member, serial_, epoch, lsn, 1, false};
+  HSM_TRY(const token::ObjectHandle handle, token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));
+  (void)handle;  // the new view below finds it
+  HSM_RETURN_IF_ERROR(token_.Barrier());
+  HSM_RETURN_IF_ERROR(Reload(true));
+  if (standing_ != Standing::kMember) return Error(ErrorCode::kUnavailable, "after initialisation: " + standing_reason_);
+  return {};
+}
+
+Result<LegacyLayout*> SecretStore::Legacy() {
+  if (!legacy_) {
+    HSM_TRY(legacy_, LegacyLayout::Build(token_));
+  }
+  return &*legacy_;
+}
+
+Result<Keys> SecretStore::ReadLegacy(const std::string& name) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  HSM_TRY(const LegacyLayout* legacy, Legacy());
+  return legacy->Read(token_, name);
+}
+
+// Why what is on the token under this id is not the newest that was acknowledged; nullopt: it is.
+std::optional<Error> SecretStore::Damage(const Id& id) const {
+  const Entry* entry = index_.Find(id);
+  if (entry != nullptr && entry->DamagedAbove()) {
+    return Error(ErrorCode::kCorrupt, fmt::format("version {} is damaged on this token", entry->heads.front().version.ToString()));
+  }
+  if (base::On(base::Mutant::kSmallerForDamaged)) return std::nullopt;
+  const auto promised = ledger_.Promised(id);
+  if (!promised) return std::nullopt;
+  const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  if (newest != nullptr && newest->version >= *promised) return std::nullopt;
+  // Set aside, not lost: a crash between the move and the ledger's entry leaves this.
+  if (entry != nullptr && std::any_of(entry->quarantine.begin(), entry->quarantine.end(),
+                                      [&](const HeadRef& head) { return head.version >= *promised; })) {
+    return std::nullopt;
+  }
+  return Error(ErrorCode::kCorrupt, fmt::format("version {} was acknowledged and this token has lost it", promised->ToString()));
+}
+
+const Entry* SecretStore::Lookup(const SecretName& name) const {
+  if (base::On(base::Mutant::kPrefixMatch)) {
+    for (const auto& [id, entry] : index_.entries()) {
+      if (!entry.heads.empty() && entry.heads.front().name.starts_with(name.text())) return &entry;
+    }
+  }
+  return index_.Find(IdOf(pool_, name));
+}
+
+Result<Record> SecretStore::ReadRecordOf(const HeadRef& head) {
+  HSM_TRY(token::StoredObject object, token_.Read(head.handle));
+  Record record;
+  record.head = std::move(object.value);
+  for (const auto& copies : head.parts) {
+    HSM_TRY(token::StoredObject part, token_.Read(copies.front()));
+    record.parts.push_back(std::move(part.value));
+  }
+  return record;
+}
+
+Result<std::optional<Secret>> SecretStore::ReadNow(const SecretName& name) {
+  if (auto damage = Damage(IdOf(pool_, name))) return *damage;
+  const Entry* entry = Lookup(name);
+  const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  if (newest == nullptr) {
+    HSM_TRY(const LegacyLayout* legacy, Legacy());
+    if (!legacy->Has(name.text())) return std::optional<Secret>();
+    HSM_TRY(Keys keys, legacy->Read(token_, name.text()));
+    return std::optional<Secret>(Secret{name, {}, {}, {}, std::move(keys)});
+  }
+  if (newest->tombstone) return std::optional<Secret>();
+  HSM_TRY(const Record record, ReadRecordOf(*newest));
+  HSM_TRY(const Head head, DecodeHead(record.head.view()));
+  if (head.digest != newest->digest) return Error(ErrorCode::kCorrupt, "the head on the token is not the one indexed");
+  HSM_TRY(Keys keys, DecodeKeys(head, record.parts));
+  return std::optional<Secret>(Secret{name, newest->version, newest->written_at, newest->digest, std::move(keys)});
+}
+
+Result<std::optional<Secret>> SecretStore::Read(const SecretName& name) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  auto read = ReadNow(name);
+  if (read.ok() || read.Is(ErrorCode::kInvalid)) return read;
+  if (base::On(base::Mutant::kErrorAsAbsent)) return std::optional<Secret>();
+  // Whatever went wrong may have been the view. Damage that this view has confirmed stays damage.
+  if (read.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view()) return read;
+  HSM_RETURN_IF_ERROR(Reload(true));
+  damage_view_ = token_.view();
+  HSM_RETURN_IF_ERROR(RequireMember());
+  read = ReadNow(name);
+  // A handle that vanished within a view of our own: somebody writes past us.
+  if (read.Is(ErrorCode::kNotFound)) return Error(ErrorCode::kUnavailable, read.error().message());
+  return read;
+}
+
+Result<Record> SecretStore::ReadRecord(const Id& id) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  const auto look = [&]() -> Result<Record> {
+    if (auto damage = Damage(id)) return *damage;
+    const Entry* entry = index_.Find(id);
+    const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+    if (newest == nullptr) return Error(ErrorCode::kNotFound, "no such secret");
+    HSM_TRY(Record record, ReadRecordOf(*newest));
+    HSM_TRY(const Head head, CheckRecord(record));
+    if (head.digest != newest->digest) return Error(ErrorCode::kCorrupt, "the head on the token is not the one indexed");
+    return record;
+  };
+  auto record = look();
+  if (record.ok() || (record.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view())) return record;
+  HSM_RETURN_IF_ERROR(Reload(true));
+  damage_view_ = token_.view();
+  HSM_RETURN_IF_ERROR(RequireMember());
+  return look();
+}
+
+Result<InventoryDigest> SecretStore::Digest() {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  if (dirty_.none()) return digest_;
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    if (!dirty_.test(bucket)) continue;
+    Id first{};
+    first[0] = static_cast<std::uint8_t>(bucket);
+    base::Bytes content;
+    const auto add = [&](base::ByteView bytes) { content.insert(content.end(), bytes.begin(), bytes.end()); };
+    for (auto at = index_.entries().lower_bound(first); at != index_.entries().end() && at->first[0] == bucket; ++at) {
+      const auto& [id, entry] = *at;
+      const HeadRef* newest = entry.Newest();
+      if (Damage(id)) {
+        add(id);
+        add(base::AsBytes("damaged"));
+      } else if (newest != nullptr && !newest->tombstone) {
+        add(id);
+        add(newest->digest);  // covers name, version and content
+      }
+    }
+    const auto& promises = ledger_.promises();
+    for (auto at = promises.lower_bound(first); at != promises.end() && at->first[0] == bucket; ++at) {
+      if (index_.Find(at->first) != nullptr || !Damage(at->first)) continue;
+      add(at->first);
+      add(base::AsBytes("lost"));
+    }
+    digest_.buckets[bucket] = base::Sha256(content);
+  }
+  dirty_.reset();
+  base::Bytes all;
+  for (const base::Digest& bucket : digest_.buckets) all.insert(all.end(), bucket.begin(), bucket.end());
+  digest_.root = base::Sha256(all);
+  return digest_;
+}
+
+Result<Inventory> SecretStore::ReadInventory(const std::bitset<kBuckets>& buckets) {
+  Inventory inventory;
+  HSM_TRY(inventory.digest, Digest());
+  const auto add = [&](const Id& id, const Entry& entry) {
+    for (const HeadRef& q : entry.quarantine) {
+      inventory.quarantine.push_back({id, q.name, q.version, q.tombstone, q.keys, q.written_at});
+    }
+    if (!buckets.test(id[0])) return;
+    InventoryItem item;
+    item.id = id;
+    if (!entry.heads.empty()) item.name = entry.heads.back().name;
+    for (const HeadRef& head : entry.heads) {
+      if (head.valid) item.name = head.name;
+    }
+    const HeadRef* newest = entry.Newest();
+    if (Damage(id)) {
+      item.state = InventoryItem::State::kDamaged;
+      item.version = std::max(entry.heads.empty() ? Version{} : entry.heads.front().version,
+                              ledger_.Promised(id).value_or(Version{}));
+    } else if (newest != nullptr) {
+      item.state = newest->tombstone ? InventoryItem::State::kTombstone : InventoryItem::State::kPresent;
+      item.version = newest->version;
+      item.digest = newest->digest;
+      item.keys = newest->keys;
+      item.written_at = newest->written_at;
+      item.bytes = newest->bytes;
+    } else {
+      return;
+    }
+    inventory.items.push_back(std::move(item));
+  };
+  for (const auto& [id, entry] : index_.entries()) add(id, entry);
+  // Promised, and no trace of it left on the token.
+  for (const auto& [id, version] : ledger_.promises()) {
+    if (index_.Find(id) == nullptr && Damage(id)) add(id, Entry{});
+  }
+  std::sort(inventory.items.begin(), inventory.items.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  HSM_TRY(const LegacyLayout* legacy, Legacy());
+  for (LegacyItem& item : legacy->Items()) {
+    const auto name = SecretName::Parse(item.name);
+    if (name.ok() && index_.Find(IdOf(pool_, *name)) != nullptr) continue;  // superseded by a record of ours
+    inventory.legacy.push_back(std::move(item));
+  }
+  inventory.foreign_objects = index_.foreign();
+  return inventory;
+}
+
+Result<VerifyReport> SecretStore::Verify() {
+  HSM_RETURN_IF_ERROR(Reload(true));
+  HSM_RETURN_IF_ERROR(RequireMember());
+  damage_view_ = token_.view();
+  VerifyReport report;
+  for (const auto& [id, entry] : index_.entries()) {
+    const HeadRef* newest = entry.Newest();
+    if (newest == nullptr && entry.heads.empty()) continue;
+    ++report.secrets;
+    auto record = ReadRecord(id);
+    if (record.Is(ErrorCode::kCorrupt)) {
+      report.damaged.push_back(id);
+    } else if (!record.ok()) {
+      return record.error();
+    } else {
+      report.bytes += record->bytes();
+    }
+  }
+  for (const auto& [id, version] : ledger_.promises()) {
+    if (index_.Find(id) == nullptr && Damage(id)) report.damaged.push_back(id);
+  }
+  return report;
+}
+
+Result<void> SecretStore::Promise(const std::vector<IdVersion>& versions) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  for (const IdVersion& v : versions) {
+    const Entry* entry = index_.Find(v.id);
+    const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+    if (newest == nullptr || newest->version < v.version) {
+      return Error(ErrorCode::kInternal, fmt::format("version {} is to be promised and is not on the token", v.version.ToString()));
+    }
+  }
+  return ledger_.Promise(versions);
+}
+
+Result<void> SecretStore::SetState(LedgerState state) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  const LedgerState& now = ledger_.state();
+  if (state.epoch < now.epoch || (state.epoch == now.epoch && state.generation < now.generation)) {
+    return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} generation {} is older than {} generation {}", state.epoch.ToString(),
+                                                     state.generation, now.epoch.ToString(), now.generation));
+  }
+  state.pool = pool_;
+  state.member = member_;
+  state.serial = serial_;
+  state.lsn = std::max(state.lsn, HighestLsn());
+  HSM_RETURN_IF_ERROR(ledger_.SetState(state));
+  const EpochRecord& record = *index_.epoch();
+  if (record.epoch == state.epoch && record.primary == state.primary) return {};
+  return WriteEpochObject();
+}
+
+}  // namespace hsmops::store

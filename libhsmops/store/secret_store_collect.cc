@@ -1,0 +1,224 @@
+// What SecretStore destroys or sets aside: W9, tombstones and the quarantine of protocol.md, 1 and 4.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "libhsmops/base/mutant.h"
+#include "libhsmops/store/secret_store.h"
+
+namespace hsmops::store {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+bool SecretStore::RoomIsTight() const {
+  return index_.objects() > token_.profile().max_objects / 4 * 3;
+}
+
+// The head first: what is left of a crash is parts that no head names.
+Result<std::uint64_t> SecretStore::DestroyHead(HeadRef& head) {
+  HSM_RETURN_IF_ERROR(token_.Destroy(head.handle));
+  std::uint64_t destroyed = 1;
+  for (const auto& copies : head.parts) {
+    for (const token::ObjectHandle part : copies) {
+      HSM_RETURN_IF_ERROR(token_.Destroy(part));
+      ++destroyed;
+    }
+  }
+  return destroyed;
+}
+
+// Destroys one thing that this entry no longer needs; false when there is none.
+Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport& report) {
+  if (Damage(id)) return false;
+  const HeadRef* newest = entry.Newest();
+  // Parts of writes that never reached their head, or of heads destroyed: nothing was promised of them.
+  if (!entry.orphans.empty()) {
+    HSM_RETURN_IF_ERROR(token_.Destroy(entry.orphans.back().handle));
+    entry.orphans.pop_back();
+    ++report.destroyed;
+    return true;
+  }
+  if (newest == nullptr || !newest->proven) return false;
+  // The previous version stays while room allows; unreadable ones below the newest are garbage.
+  std::size_t keep = RoomIsTight() ? 0 : 1;
+  const std::size_t at = static_cast<std::size_t>(newest - entry.heads.data());
+  for (std::size_t i = at + 1; i < entry.heads.size(); ++i) {
+    HeadRef& older = entry.heads[i];
+    if (older.Complete() && older.version < newest->version && keep > 0) {
+      --keep;
+      continue;
+    }
+    if (older.version == newest->version) {
+      // A copy of the newest version: its parts are the newest's own.
+      HSM_RETURN_IF_ERROR(token_.Destroy(older.handle));
+      ++report.destroyed;
+    } else {
+      HSM_TRY(const std::uint64_t count, DestroyHead(older));
+      report.destroyed += count;
+    }
+    entry.heads.erase(entry.heads.begin() + static_cast<std::ptrdiff_t>(i));
+    return true;
+  }
+  return false;
+}
+
+Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  CollectReport report;
+  const auto stop = [&] {
+    report.more = !go_on();
+    return report.more;
+  };
+  auto& epochs = index_.epoch_objects();
+  while (epochs.size() > 1) {
+    if (stop()) return report;
+    HSM_RETURN_IF_ERROR(token_.Destroy(epochs.front()));
+    epochs.erase(epochs.begin());
+    ++report.destroyed;
+  }
+  for (auto& [id, entry] : index_.entries()) {
+    for (;;) {
+      const bool anything = entry.heads.size() > 1 || !entry.orphans.empty();
+      if (!anything) break;
+      if (stop()) return report;
+      auto collected = CollectEntry(id, entry, report);
+      // A destroy of unknown outcome: only a new view says what is there.
+      if (!collected.ok()) {
+        stale_ = true;
+        return collected.error();
+      }
+      if (!*collected) break;
+    }
+  }
+  index_.AddObjects(-static_cast<std::int64_t>(report.destroyed));
+  HSM_TRY(LegacyLayout* legacy, Legacy());
+  for (const LegacyItem& item : legacy->Items()) {
+    const auto name = SecretName::Parse(item.name);
+    const Entry* entry = name.ok() ? index_.Find(IdOf(pool_, *name)) : nullptr;
+    const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+    if (newest == nullptr || !newest->proven) continue;
+    if (stop()) return report;
+    HSM_RETURN_IF_ERROR(legacy->Destroy(token_, item.name));
+  }
+  return report;
+}
+
+Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion>& tombstones) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  std::vector<Id> gone;
+  const auto is_due = [&](const IdVersion& t) {
+    const Entry* entry = index_.Find(t.id);
+    const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+    return newest != nullptr && newest->tombstone && newest->version == t.version &&
+           (newest->proven || base::On(base::Mutant::kTombstoneEarly));
+  };
+  if (std::none_of(tombstones.begin(), tombstones.end(), is_due)) return std::uint64_t{0};
+  // The highest lsn must outlive the head that shows it.
+  HSM_RETURN_IF_ERROR(WriteEpochObject());
+  HSM_TRY(LegacyLayout* legacy, Legacy());
+  for (const IdVersion& t : tombstones) {
+    if (!is_due(t)) continue;
+    Entry& entry = index_.At(t.id);
+    const std::string name = entry.Newest()->name;
+    stale_ = true;  // until this entry is done
+    HSM_RETURN_IF_ERROR(legacy->Destroy(token_, name));
+    // From the smallest up, so that the tombstone is the last to go.
+    while (!entry.heads.empty()) {
+      HSM_TRY(const std::uint64_t count, DestroyHead(entry.heads.back()));
+      index_.AddObjects(-static_cast<std::int64_t>(count));
+      entry.heads.pop_back();
+    }
+    stale_ = false;
+    Touch(t.id);
+    gone.push_back(t.id);
+    if (entry.quarantine.empty() && entry.orphans.empty()) index_.Erase(t.id);
+  }
+  HSM_RETURN_IF_ERROR(ledger_.Forget(gone));
+  return std::uint64_t{gone.size()};
+}
+
+Result<void> SecretStore::Quarantine(const std::vector<IdVersion>& versions) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  const auto held = [&](const IdVersion& v, bool aside) -> const HeadRef* {
+    const Entry* entry = index_.Find(v.id);
+    if (entry == nullptr) return nullptr;
+    for (const HeadRef& head : aside ? entry->quarantine : entry->heads) {
+      if (head.version == v.version && head.valid) return &head;
+    }
+    return nullptr;
+  };
+  std::vector<Pending> batch;
+  for (const IdVersion& v : versions) {
+    const HeadRef* head = held(v, false);
+    if (head == nullptr || held(v, true) != nullptr) continue;  // gone, or copied by an earlier try
+    HSM_TRY(const token::StoredObject object, token_.Read(head->handle));
+    Pending p;
+    p.id = v.id;
+    p.kind = Label::Kind::kQuarantine;
+    HSM_TRY(p.head, DecodeHead(object.value.view()));
+    p.record.head = object.value.Clone();
+    batch.push_back(std::move(p));
+  }
+  // Only the head is copied: its parts keep their label, which names the version and not the head.
+  for (Pending& p : batch) p.head.parts.clear();
+  Commit(batch, [] { return Result<void>(); });
+  for (const Pending& p : batch) {
+    if (p.error) return p.error->Within("copying to quarantine");
+  }
+  HSM_RETURN_IF_ERROR(Reload(true));
+  HSM_RETURN_IF_ERROR(RequireMember());
+  std::vector<Id> lowered;
+  for (const IdVersion& v : versions) {
+    if (held(v, false) == nullptr) continue;
+    if (held(v, true) == nullptr) return Error(ErrorCode::kUnavailable, "the quarantine copy is not there in a new view");
+    auto& heads = index_.At(v.id).heads;
+    const auto at = std::find_if(heads.begin(), heads.end(), [&](const HeadRef& head) { return head.version == v.version; });
+    stale_ = true;
+    HSM_RETURN_IF_ERROR(token_.Destroy(at->handle));
+    stale_ = false;
+    heads.erase(at);
+    lowered.push_back(v.id);
+    Touch(v.id);
+  }
+  HSM_RETURN_IF_ERROR(ledger_.Forget(lowered));
+  return PromiseWhatIsValid();
+}
+
+Result<Secret> SecretStore::ReadQuarantined(const IdVersion& version) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  const Entry* entry = index_.Find(version.id);
+  if (entry != nullptr) {
+    for (const HeadRef& ref : entry->quarantine) {
+      if (ref.version != version.version) continue;
+      HSM_TRY(const Record record, ReadRecordOf(ref));
+      HSM_TRY(const Head head, DecodeHead(record.head.view()));
+      HSM_TRY(Keys keys, DecodeKeys(head, record.parts));
+      HSM_TRY(SecretName name, SecretName::Parse(head.name));
+      return Secret{std::move(name), ref.version, ref.written_at, ref.digest, std::move(keys)};
+    }
+  }
+  return Error(ErrorCode::kNotFound, fmt::format("no version {} in quarantine", version.version.ToString()));
+}
+
+Result<void> SecretStore::DiscardQuarantined(const IdVersion& version) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  const Entry* found = index_.Find(version.id);
+  if (found != nullptr) {
+    auto& quarantine = index_.At(version.id).quarantine;
+    for (auto at = quarantine.begin(); at != quarantine.end(); ++at) {
+      if (at->version != version.version) continue;
+      if (ledger_.Promised(version.id) == version.version) HSM_RETURN_IF_ERROR(ledger_.Forget({version.id}));
+      stale_ = true;
+      HSM_TRY(const std::uint64_t count, DestroyHead(*at));
+      stale_ = false;
+      index_.AddObjects(-static_cast<std::int64_t>(count));
+      quarantine.erase(at);
+      return {};
+    }
+  }
+  return Error(ErrorCode::kNotFound, fmt::format("no version {} in quarantine", version.version.ToString()));
+}
+
+}  // namespace hsmops::store
