@@ -64,6 +64,7 @@ class Index {
   const std::optional<EpochRecord>& epoch() const { return epoch_; }
   void SetEpoch(EpochRecord record, token::ObjectHandle handle);
   std::vector<token::ObjectHandle>& epoch_objects() { return epoch_objects_; }  // the newest last
+  const std::vector<token::ObjectHandle>& epoch_objects() const { return epoch_objects_; }
   std::uint64_t foreign() const { return foreign_; }
   std::uint64_t foreign_pool() const { return foreign_pool_; }
   std::uint64_t objects() const { return objects_; }

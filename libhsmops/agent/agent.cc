@@ -1,0 +1,303 @@
+#include "libhsmops/agent/agent.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "libhsmops/health/probe.h"
+
+namespace hsmops::agent {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using store::Epoch;
+using store::LedgerState;
+
+namespace {
+
+constexpr std::size_t kMaxNonces = 32;
+constexpr int kGuardDivisor = 10;  // guard = D / 10
+constexpr base::Duration kLongestGrant = std::chrono::seconds(300);
+
+}  // namespace
+
+Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& token, store::Ledger& ledger,
+             base::Clock& clock, base::Rng& rng)
+    : pool_(pool), member_(member), token_(token), ledger_(ledger), clock_(clock), rng_(rng),
+      store_(token, ledger, clock, rng) {}
+
+Result<void> Agent::EnsureOpen() {
+  if (!open_) {
+    HSM_TRY(const store::Standing standing, store_.Open(pool_, member_));
+    (void)standing;  // each use asks for it
+    open_ = true;
+  }
+  return {};
+}
+
+// protocol.md, 3: role Primary, grant epoch = highest epoch, now < deadline - guard.
+Result<void> Agent::Gate() const {
+  const LedgerState& state = ledger_.state();
+  if (!state.primary) return Error(ErrorCode::kReadOnly, "this member is not the Primary");
+  if (!granted_ || granted_->epoch != state.epoch) return Error(ErrorCode::kReadOnly, "this member has no grant to write");
+  if (clock_.Now() >= granted_->deadline) return Error(ErrorCode::kReadOnly, "the grant to write has run out");
+  return {};
+}
+
+Result<void> Agent::CheckEpoch(const Epoch& epoch) const {
+  const Epoch& highest = ledger_.state().epoch;
+  if (epoch.counter < highest.counter || (epoch.counter == highest.counter && epoch.nonce != highest.nonce && highest.counter != 0)) {
+    return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} is over, this member has seen {}", epoch.ToString(), highest.ToString()));
+  }
+  return {};
+}
+
+Result<void> Agent::Obey(const Epoch& sender) {
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  HSM_RETURN_IF_ERROR(CheckEpoch(sender));
+  if (sender == ledger_.state().epoch) return {};
+  granted_.reset();
+  LedgerState state = ledger_.state();
+  state.epoch = sender;
+  state.generation = 0;
+  state.primary = false;
+  state.frozen.reset();
+  return store_.SetState(state);
+}
+
+void Agent::CountInto(mirror::MemberStatus& status) {
+  status.standing = store_.standing();
+  status.standing_reason = store_.standing_reason();
+  if (store_.standing() != store::Standing::kMember) return;
+  const auto inventory = store_.ReadInventory();
+  if (!inventory.ok()) return;
+  status.digest = inventory->digest.root;
+  status.quarantined = inventory->quarantine.size();
+  status.legacy = inventory->legacy.size();
+  for (const store::InventoryItem& item : inventory->items) {
+    if (item.state == store::InventoryItem::State::kPresent) ++status.secrets;
+    if (item.state == store::InventoryItem::State::kDamaged) ++status.damaged;
+  }
+}
+
+Result<mirror::MemberStatus> Agent::Status(bool live) {
+  const std::lock_guard lock(mutex_);
+  mirror::MemberStatus status;
+  if (live) {
+    status.probe = health::Climb(token_, store_, pool_, member_, clock_);
+    open_ = open_ || store_.standing() != store::Standing::kUnknown;
+  } else if (auto opened = EnsureOpen(); !opened.ok()) {
+    status.probe.push_back({"session", mirror::ProbeStep::Outcome::kFailed, opened.error().message(), 0});
+  }
+  if (const auto token = token_.ReadStatus(); token.ok()) {
+    status.identity = token->identity;
+    status.pin = token->pin;
+    status.free_bytes = token->free_bytes;
+  }
+  status.pool = pool_;
+  status.member = member_;
+  status.profile = token_.profile().name;
+  status.max_object_bytes = token_.profile().max_object_bytes;
+  if (open_ && !token_.view_lost()) {
+    CountInto(status);
+    const std::uint64_t used = store_.index().objects();
+    status.free_objects = token_.profile().max_objects - std::min<std::uint64_t>(used, token_.profile().max_objects);
+  }
+  const LedgerState& state = ledger_.state();
+  status.epoch = state.epoch;
+  status.generation = state.generation;
+  status.primary = state.primary;
+  status.gate_open = Gate().ok();
+  status.lsn = store_.HighestLsn();
+  status.frozen = state.frozen;
+  status.nonce = rng_.U64();
+  if (nonces_.size() >= kMaxNonces) {
+    nonces_.erase(std::min_element(nonces_.begin(), nonces_.end(), [](const auto& a, const auto& b) { return a.second < b.second; }));
+  }
+  nonces_[status.nonce] = clock_.Now();
+  return status;
+}
+
+Result<void> Agent::OpenGate(const mirror::Grant& grant) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  HSM_RETURN_IF_ERROR(CheckEpoch(grant.epoch));
+  const auto nonce = nonces_.find(grant.nonce);
+  if (nonce == nonces_.end()) return Error(ErrorCode::kInvalid, "the grant's nonce is not of this run");
+  if (grant.duration <= base::Duration(0) || grant.duration > kLongestGrant) return Error(ErrorCode::kInvalid, "the grant's duration is out of range");
+  LedgerState state = ledger_.state();
+  if (grant.epoch == state.epoch && grant.generation < state.generation) {
+    return Error(ErrorCode::kStaleEpoch, fmt::format("generation {} is older than {}", grant.generation, state.generation));
+  }
+  const bool first = !state.primary || grant.epoch != state.epoch;
+  if (first && grant.digest) {
+    HSM_TRY(const store::InventoryDigest own, store_.Digest());
+    if (own.root != *grant.digest) return Error(ErrorCode::kCorrupt, "the content here is not what was confirmed at the promotion");
+  }
+  state.epoch = grant.epoch;
+  state.generation = grant.generation;
+  state.primary = true;
+  state.frozen.reset();
+  HSM_RETURN_IF_ERROR(store_.SetState(state));
+  granted_ = Granted{grant.epoch, nonce->second + grant.duration - grant.duration / kGuardDivisor};
+  nonces_.erase(nonce);
+  return {};
+}
+
+Result<mirror::FenceAnswer> Agent::Fence(const Epoch& epoch) {
+  const std::lock_guard lock(mutex_);
+  mirror::FenceAnswer answer;
+  const Result<void> opened = EnsureOpen();
+  answer.before = ledger_.state().epoch;
+  answer.primary = ledger_.state().primary;
+  HSM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  if (epoch != ledger_.state().epoch) {
+    granted_.reset();
+    LedgerState state = ledger_.state();
+    state.epoch = epoch;
+    state.generation = 0;
+    state.primary = false;
+    state.frozen.reset();
+    const bool member = opened.ok() && store_.standing() == store::Standing::kMember;
+    Result<void> persisted = member ? store_.SetState(state) : ledger_.SetState(state);
+    // A token that died meanwhile does not keep the gate open: the file alone holds the epoch too.
+    if (!persisted.ok() && ledger_.state().epoch != epoch) persisted = ledger_.SetState(state);
+    if (ledger_.state().epoch != epoch) return persisted.error();
+  }
+  answer.lsn = store_.HighestLsn();
+  if (opened.ok()) {
+    if (const auto digest = store_.Digest(); digest.ok()) answer.digest = digest->root;
+  }
+  return answer;
+}
+
+Result<void> Agent::Quiesce() {
+  const std::lock_guard lock(mutex_);
+  granted_.reset();
+  return {};
+}
+
+Result<base::Digest> Agent::Freeze(const Epoch& epoch) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(Obey(epoch));
+  LedgerState state = ledger_.state();
+  state.frozen = epoch;
+  HSM_RETURN_IF_ERROR(store_.SetState(state));
+  HSM_TRY(const store::InventoryDigest digest, store_.Digest());
+  return digest.root;
+}
+
+Result<store::InventoryDigest> Agent::Digest() {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return store_.Digest();
+}
+
+Result<store::Inventory> Agent::ReadInventory(const std::bitset<store::kBuckets>& buckets) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return store_.ReadInventory(buckets);
+}
+
+Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_primary) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  if (as_primary) HSM_RETURN_IF_ERROR(Gate());
+  HSM_TRY(std::optional<store::Secret> secret, store_.Read(name));
+  if (as_primary) {
+    HSM_RETURN_IF_ERROR(Gate());
+    const store::Id id = store::IdOf(pool_, name);
+    const store::Entry* entry = store_.index().Find(id);
+    const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+    if (newest != nullptr && newest->version > ledger_.Promised(id).value_or(store::Version{})) {
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("version {} is written and not acknowledged; sync settles it", newest->version.ToString()));
+    }
+  }
+  return mirror::ReadResult{std::move(secret)};
+}
+
+Result<std::vector<Result<store::Record>>> Agent::ReadRecords(const std::vector<store::Id>& ids) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  std::vector<Result<store::Record>> records;
+  for (const store::Id& id : ids) records.push_back(store_.ReadRecord(id));
+  return records;
+}
+
+Result<store::Keys> Agent::ReadLegacy(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return store_.ReadLegacy(name);
+}
+
+Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write> writes, std::uint64_t max_object_bytes) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  HSM_RETURN_IF_ERROR(Gate());
+  return store_.Stage(std::move(writes), granted_->epoch, max_object_bytes, [this] { return Gate(); });
+}
+
+Result<std::vector<Result<store::Applied>>> Agent::Apply(const Epoch& sender, std::vector<store::Record> records) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(Obey(sender));
+  if (ledger_.state().frozen == sender) return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
+  return store_.Apply(std::move(records), [] { return Result<void>(); });
+}
+
+Result<void> Agent::Acknowledge(const std::vector<store::IdVersion>& versions) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(Gate());
+  return store_.Promise(versions);
+}
+
+Result<store::VerifyReport> Agent::Verify() {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return store_.Verify();
+}
+
+Result<void> Agent::Quarantine(const Epoch& sender, const std::vector<store::IdVersion>& versions) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(Obey(sender));
+  for (const store::IdVersion& v : versions) {
+    if (v.version.epoch >= sender) return Error(ErrorCode::kInvalid, fmt::format("version {} is of the current epoch and is not set aside", v.version.ToString()));
+  }
+  return store_.Quarantine(versions);
+}
+
+Result<store::Secret> Agent::ReadQuarantined(const store::IdVersion& version) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return store_.ReadQuarantined(version);
+}
+
+Result<void> Agent::DiscardQuarantined(const store::IdVersion& version) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return store_.DiscardQuarantined(version);
+}
+
+Result<store::CollectReport> Agent::Collect(base::Duration budget) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  const base::TimePoint deadline = clock_.Now() + budget;
+  return store_.Collect([&] { return clock_.Now() < deadline; });
+}
+
+Result<std::uint64_t> Agent::CollectTombstones(const Epoch& sender, const std::vector<store::IdVersion>& tombstones) {
+  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(Obey(sender));
+  return store_.CollectTombstones(tombstones);
+}
+
+Result<void> Agent::Initialize(const Epoch& epoch, bool wipe) {
+  const std::lock_guard lock(mutex_);
+  granted_.reset();
+  const Result<void> opened = EnsureOpen();
+  if (!opened.ok()) return opened;
+  return store_.Initialize(pool_, member_, epoch, wipe);
+}
+
+}  // namespace hsmops::agent

@@ -1,0 +1,201 @@
+#include "libhsmops/mirror/apply.h"
+
+#include <algorithm>
+#include <set>
+
+namespace hsmops::mirror {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+// What the copies of one batch need from the source.
+struct Batch {
+  std::vector<store::Id> ids;
+  std::map<std::string, std::vector<const Step*>> by_node;
+  std::map<store::Id, Result<store::Record>> records;
+};
+
+std::vector<Batch> MakeBatches(const std::vector<const Step*>& copies) {
+  std::vector<Batch> batches;
+  std::size_t bytes = 0;
+  std::set<store::Id> seen;
+  for (const Step* step : copies) {
+    const bool fresh = !seen.contains(step->id);
+    if (batches.empty() || (fresh && (batches.back().ids.size() >= kBatchSecrets || bytes + step->bytes > kBatchBytes))) {
+      batches.emplace_back();
+      bytes = 0;
+      seen.clear();
+    }
+    Batch& batch = batches.back();
+    if (seen.insert(step->id).second) {
+      batch.ids.push_back(step->id);
+      bytes += step->bytes;
+    }
+    batch.by_node[step->node].push_back(step);
+  }
+  return batches;
+}
+
+void ReadBatch(Batch& batch, Member& source) {
+  auto read = source.ReadRecords(batch.ids);
+  for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+    if (!read.ok()) {
+      batch.records.emplace(batch.ids[i], read.error());
+    } else if (i >= read->size()) {
+      batch.records.emplace(batch.ids[i], Error(ErrorCode::kInternal, "the source answered fewer records than asked for"));
+    } else {
+      batch.records.emplace(batch.ids[i], std::move((*read)[i]));
+    }
+  }
+}
+
+struct NodeOutcome {
+  std::uint64_t done = 0;
+  std::vector<StepError> failed;
+};
+
+NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps, Member& member, const store::Epoch& epoch) {
+  NodeOutcome outcome;
+  std::vector<store::Record> records;
+  std::vector<const Step*> sent;
+  for (const Step* step : steps) {
+    const auto& record = batch.records.at(step->id);
+    if (!record.ok()) {
+      outcome.failed.push_back({*step, record.error().Within("reading from the source")});
+      continue;
+    }
+    records.push_back(record->Clone());
+    sent.push_back(step);
+  }
+  if (records.empty()) return outcome;
+  auto applied = member.Apply(epoch, std::move(records));
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    if (!applied.ok()) {
+      outcome.failed.push_back({*sent[i], applied.error()});
+    } else if (i >= applied->size()) {
+      outcome.failed.push_back({*sent[i], Error(ErrorCode::kInternal, "no answer for this record")});
+    } else if (!(*applied)[i].ok()) {
+      outcome.failed.push_back({*sent[i], (*applied)[i].error()});
+    } else {
+      ++outcome.done;
+    }
+  }
+  return outcome;
+}
+
+class Run {
+ public:
+  Run(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members, const store::Epoch& epoch,
+      base::Executor& executor, const Progress& progress)
+      : plan_(plan), source_(source), members_(members), epoch_(epoch), executor_(executor), progress_(progress) {}
+
+  ApplyReport Go() {
+    Restore();
+    Quarantine();
+    Copy();
+    return std::move(report_);
+  }
+
+ private:
+  std::vector<const Step*> Steps(Step::Kind kind) const {
+    std::vector<const Step*> steps;
+    for (const Step& step : plan_.steps) {
+      if (step.kind == kind) steps.push_back(&step);
+    }
+    return steps;
+  }
+
+  void Count(std::uint64_t more) {
+    done_ += more;
+    if (progress_) progress_(done_, plan_.steps.size());
+  }
+
+  void Restore() {
+    for (const Step* step : Steps(Step::Kind::kRestore)) {
+      auto restore = [&]() -> Result<void> {
+        HSM_TRY(auto records, members_.at(step->node)->ReadRecords({step->id}));
+        if (records.size() != 1) return Error(ErrorCode::kInternal, "no answer for this record");
+        HSM_TRY(store::Record record, std::move(records[0]));
+        std::vector<store::Record> one;
+        one.push_back(std::move(record));
+        HSM_TRY(auto applied, source_.Apply(epoch_, std::move(one)));
+        if (applied.size() != 1) return Error(ErrorCode::kInternal, "no answer for this record");
+        HSM_RETURN_IF_ERROR(applied[0]);
+        return {};
+      }();
+      if (restore.ok()) {
+        ++report_.restored;
+      } else {
+        report_.failed.push_back({*step, restore.error()});
+      }
+      Count(1);
+    }
+    for (const Step* step : Steps(Step::Kind::kAlarm)) {
+      report_.alarms.push_back(*step);
+      Count(1);
+    }
+  }
+
+  void Quarantine() {
+    std::map<std::string, std::vector<const Step*>> by_node;
+    for (const Step* step : Steps(Step::Kind::kQuarantine)) by_node[step->node].push_back(step);
+    for (const auto& [node, steps] : by_node) {
+      std::vector<store::IdVersion> versions;
+      for (const Step* step : steps) versions.push_back({step->id, step->version});
+      auto done = members_.at(node)->Quarantine(epoch_, versions);
+      for (const Step* step : steps) {
+        if (!done.ok()) report_.failed.push_back({*step, done.error()});
+      }
+      if (done.ok()) report_.quarantined += steps.size();
+      Count(steps.size());
+    }
+  }
+
+  void Copy() {
+    std::vector<const Step*> copies = Steps(Step::Kind::kCopy);
+    std::stable_sort(copies.begin(), copies.end(), [](const Step* a, const Step* b) { return a->id < b->id; });
+    std::vector<Batch> batches = MakeBatches(copies);
+    if (batches.empty()) return;
+    ReadBatch(batches[0], source_);
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      Batch& batch = batches[i];
+      std::vector<NodeOutcome> outcomes(batch.by_node.size());
+      std::vector<base::Executor::Task> tasks;
+      std::size_t slot = 0;
+      std::uint64_t steps_done = 0;
+      for (const auto& [node, steps] : batch.by_node) {
+        NodeOutcome& outcome = outcomes[slot++];
+        steps_done += steps.size();
+        tasks.push_back([&, this, member = members_.at(node), &to_do = steps] { outcome = WriteBatch(batch, to_do, *member, epoch_); });
+      }
+      if (i + 1 < batches.size()) tasks.push_back([&, this] { ReadBatch(batches[i + 1], source_); });
+      executor_.RunAll(std::move(tasks));
+      for (NodeOutcome& outcome : outcomes) {
+        report_.copied += outcome.done;
+        for (StepError& error : outcome.failed) report_.failed.push_back(std::move(error));
+      }
+      batch.records.clear();
+      Count(steps_done);
+    }
+  }
+
+  const SyncPlan& plan_;
+  Member& source_;
+  const std::map<std::string, Member*>& members_;
+  store::Epoch epoch_;
+  base::Executor& executor_;
+  const Progress& progress_;
+  ApplyReport report_;
+  std::uint64_t done_ = 0;
+};
+
+}  // namespace
+
+ApplyReport Apply(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
+                  const store::Epoch& epoch, base::Executor& executor, const Progress& progress) {
+  return Run(plan, source, members, epoch, executor, progress).Go();
+}
+
+}  // namespace hsmops::mirror

@@ -1,0 +1,39 @@
+// Apply: carries out a SyncPlan over the members, in parallel over devices, in batches.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libhsmops/base/executor.h"
+#include "libhsmops/mirror/member.h"
+#include "libhsmops/mirror/plan.h"
+
+namespace hsmops::mirror {
+
+inline constexpr std::size_t kBatchSecrets = 256;
+inline constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+
+struct StepError {
+  Step step;
+  base::Error error;
+};
+
+struct ApplyReport {
+  std::uint64_t copied = 0;
+  std::uint64_t restored = 0;
+  std::uint64_t quarantined = 0;
+  std::vector<StepError> failed;
+  std::vector<Step> alarms;
+};
+
+// done, total: steps. Called from the calling thread only.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+// Restores first, then quarantine, then copies: each record is read from the source once, whatever the
+// number of mirrors, while the batch before it is being written. What fails is in the report; the rest goes on.
+ApplyReport Apply(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
+                  const store::Epoch& epoch, base::Executor& executor, const Progress& progress);
+
+}  // namespace hsmops::mirror

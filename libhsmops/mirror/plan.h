@@ -1,0 +1,50 @@
+// Plan: what makes the members equal, as a value. Pure: inventories in, steps out.
+//
+// The source is the Primary, or the target of a promotion. An inventory that could not be read is
+// Unknown and nothing is planned for it. Nothing newer is ever overwritten by something older: what a
+// member has beyond the source is set aside when its epoch is over, or restored to the source when the
+// epoch still runs (then the source has lost it). Deletion travels only as a tombstone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "libhsmops/base/result.h"
+#include "libhsmops/store/inventory.h"
+
+namespace hsmops::mirror {
+
+struct MemberInventory {
+  std::string node;
+  base::Result<store::Inventory> inventory;  // an error: Unknown
+};
+
+struct Step {
+  enum class Kind : std::uint8_t {
+    kCopy,        // the source's record to `node`
+    kRestore,     // `node`'s record to the source
+    kQuarantine,  // `version` on `node`
+    kAlarm,       // one version with two contents, or damage that nobody can repair: for a person
+  };
+  Kind kind = Kind::kCopy;
+  std::string node;
+  store::Id id{};
+  std::string name;  // empty when not known
+  store::Version version;
+  std::uint64_t bytes = 0;
+  std::string reason;
+};
+
+struct SyncPlan {
+  std::vector<Step> steps;                     // by id, restores first
+  std::vector<std::string> unknown;            // nodes that nothing is planned for
+  std::vector<store::IdVersion> dead;          // tombstones that every member has
+  bool Equal() const { return steps.empty() && unknown.empty(); }
+};
+
+// `epoch`: R's, the one in which the source writes. `every_member`: the mirrors are all the members
+// of the device, so a tombstone that all of them have may be collected.
+SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>& mirrors,
+              const store::Epoch& epoch, bool every_member);
+
+}  // namespace hsmops::mirror
