@@ -86,10 +86,10 @@ Keys Clone(const Keys& keys);
 
 struct Secret {
   SecretName name;
-  Version version;
-  base::WallTime written_at;
-  base::Digest digest;  // of the record, with its salt; not of the values alone
-  Keys keys;
+  Version version{};
+  base::WallTime written_at{};
+  base::Digest digest{};  // of the record, with its salt; not of the values alone
+  Keys keys{};
 };
 
 // SHA-256(pool uid, name), the first 160 bits: what labels and inventories carry for a name.

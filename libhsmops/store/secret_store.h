@@ -38,11 +38,11 @@ std::string_view Name(Standing standing);
 
 struct Write {
   SecretName name;
-  Keys keys;
+  Keys keys{};
   bool remove = false;   // a tombstone; keys must be empty
   bool merge = false;    // keys not named keep their values
   OpId op_id{};
-  std::optional<Expectation> expect;
+  std::optional<Expectation> expect{};
 };
 
 // A write that is durable on this token, not yet acknowledged.

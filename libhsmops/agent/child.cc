@@ -1,0 +1,202 @@
+#include "libhsmops/agent/child.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "libhsmops/agent/agent.h"
+#include "libhsmops/agent/frame.h"
+#include "libhsmops/agent/message.h"
+#include "libhsmops/base/file.h"
+#include "libhsmops/base/hardening.h"
+#include "libhsmops/token/pkcs11_token.h"
+
+extern char** environ;
+
+namespace hsmops::agent {
+
+template <typename A>
+void Fields(A& a, ChildConfig& v) {
+  a(v.uri, v.pool, v.member, v.state_folder, v.lock_wait, v.call_limit);
+}
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::SecretBytes;
+
+constexpr int kHungExit = 75;  // EX_TEMPFAIL of sysexits.h
+constexpr std::chrono::milliseconds kFirstBackoff{50};
+constexpr std::chrono::milliseconds kLongestBackoff{2000};
+constexpr std::chrono::milliseconds kEndWait{2000};
+
+SecretBytes ErrorAnswer(const Error& error) {
+  Out out;
+  out(Result<bool>(error));
+  return std::move(out).Take();
+}
+
+// Everything that the child serves with; all or none.
+struct Served {
+  base::SystemClock clock;
+  base::SystemRng rng;
+  std::unique_ptr<token::Pkcs11Token> token;
+  std::optional<store::Ledger> ledger;
+  std::optional<Agent> agent;
+};
+
+Result<void> Build(Served& served, const ChildConfig& config, int socket) {
+  HSM_TRY(token::Uri uri, token::Uri::Parse(config.uri));
+  HSM_RETURN_IF_ERROR(base::MakeFolders(config.state_folder, 0700));
+  token::Pkcs11Options options;
+  options.state_folder = config.state_folder;
+  options.lock_wait = config.lock_wait;
+  options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
+  options.on_hung = [socket](const std::string& function) {
+    const Error hung(ErrorCode::kUnavailable, fmt::format("Hung: {} did not return; the token's process was ended", function));
+    (void)SendFrame(socket, ErrorAnswer(hung).view());  // the parent sees the closed pipe otherwise
+    _exit(kHungExit);
+  };
+  HSM_TRY(served.ledger, store::Ledger::Open(config.state_folder + "/ledger"));
+  HSM_TRY(served.token, token::Pkcs11Token::Open(std::move(uri), std::move(options), served.clock, served.rng));
+  served.agent.emplace(config.pool, config.member, *served.token, *served.ledger, served.clock, served.rng);
+  return {};
+}
+
+}  // namespace
+
+int RunChild(int socket) {
+  base::Harden();
+  auto first = ReceiveFrame(socket, kMaxFrameBytes);
+  if (!first.ok()) return EXIT_FAILURE;
+  In in(first->view());
+  const auto config = in.Make<ChildConfig>();
+  if (!in.reader().Finish("configuration").ok()) return EXIT_FAILURE;
+  Served served;
+  const Result<void> built = Build(served, config, socket);
+  for (;;) {
+    const auto request = ReceiveFrame(socket, kMaxFrameBytes);
+    if (!request.ok()) return EXIT_SUCCESS;  // the parent closed the pipe or is gone
+    const SecretBytes answer = built.ok() ? Serve(*served.agent, request->view()) : ErrorAnswer(built.error());
+    if (!SendFrame(socket, answer.view()).ok()) return EXIT_SUCCESS;
+  }
+}
+
+namespace {
+
+class ChildChannel : public Channel {
+ public:
+  ChildChannel(std::string program, ChildConfig config, base::Duration answer_limit, base::Clock& clock)
+      : program_(std::move(program)), config_(std::move(config)), answer_limit_(answer_limit), clock_(clock) {}
+  ~ChildChannel() override { End(kEndWait); }
+
+  Result<SecretBytes> Call(SecretBytes request) override {
+    const std::lock_guard lock(mutex_);
+    HSM_RETURN_IF_ERROR(EnsureRunning());
+    if (auto sent = SendFrame(socket_.get(), request.view()); !sent.ok()) {
+      const Error error(ErrorCode::kInDoubt, "the token's process ended: " + sent.error().message());
+      End({});
+      return error;
+    }
+    auto answer = ReceiveFrame(socket_.get(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
+    if (answer.ok()) {
+      backoff_ = kFirstBackoff;
+      return answer;
+    }
+    const bool late = answer.Is(ErrorCode::kLimit);
+    const std::string how = End({});
+    return Error(ErrorCode::kInDoubt, late ? "Hung: the token's process gave no answer and was ended"
+                                           : fmt::format("the token's process ended ({})", how));
+  }
+
+ private:
+  Result<void> EnsureRunning() {
+    if (pid_ > 0) return {};
+    if (const base::TimePoint now = clock_.Now(); now < not_before_) clock_.SleepFor(not_before_ - now);
+    not_before_ = clock_.Now() + backoff_;
+    backoff_ = std::min<base::Duration>(backoff_ * 2, kLongestBackoff);
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return base::ErrnoError("making", "a socketpair", errno);
+    base::Fd parent(ends[0]);
+    const base::Fd child(ends[1]);
+    HSM_RETURN_IF_ERROR(Spawn(child.get()));
+    socket_ = std::move(parent);
+    Out out;
+    out(config_);
+    if (auto sent = SendFrame(socket_.get(), std::move(out).Take().view()); !sent.ok()) {
+      End({});
+      return sent;
+    }
+    return {};
+  }
+
+  // The child reads requests from descriptor 0. A process group of its own keeps a terminal's Ctrl-C
+  // from cutting a write short: the child ends when the pipe does.
+  Result<void> Spawn(int child_end) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_adddup2(&actions, child_end, STDIN_FILENO);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    std::string name = "kubectl-hsm";
+    std::string verb = kChildVerb;
+    char* argv[] = {name.data(), verb.data(), nullptr};
+    const int error = posix_spawn(&pid_, program_.c_str(), &actions, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (error == 0) return {};
+    pid_ = 0;
+    return base::ErrnoError("starting", program_, error);
+  }
+
+  // Closes the pipe, waits so long for the child to end by itself, then kills it. How it ended.
+  std::string End(base::Duration wait) {
+    socket_.Close();
+    if (pid_ <= 0) return "not running";
+    const base::TimePoint deadline = clock_.Now() + wait;
+    int status = 0;
+    while (waitpid(pid_, &status, WNOHANG) == 0) {
+      if (clock_.Now() >= deadline) {
+        kill(pid_, SIGKILL);
+        waitpid(pid_, &status, 0);
+        break;
+      }
+      clock_.SleepFor(std::chrono::milliseconds(1));
+    }
+    pid_ = 0;
+    if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
+    return fmt::format("exit code {}", WEXITSTATUS(status));
+  }
+
+  std::mutex mutex_;
+  std::string program_;
+  ChildConfig config_;
+  base::Duration answer_limit_;
+  base::Clock& clock_;
+  base::Fd socket_;
+  pid_t pid_ = 0;
+  base::TimePoint not_before_{};
+  base::Duration backoff_ = kFirstBackoff;
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> MakeChildChannel(std::string program, ChildConfig config, base::Duration answer_limit,
+                                          base::Clock& clock) {
+  return std::make_unique<ChildChannel>(std::move(program), std::move(config), answer_limit, clock);
+}
+
+}  // namespace hsmops::agent

@@ -1,0 +1,57 @@
+// Client: a mirror::Member at the other end of a channel; Serve: the Member's own end.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "libhsmops/mirror/member.h"
+
+namespace hsmops::agent {
+
+// Carries one request to the member and its answer back. kUnavailable: it did not get there.
+// kInDoubt: it may have, and the answer was lost. Thread-safe.
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  virtual base::Result<base::SecretBytes> Call(base::SecretBytes request) = 0;
+};
+
+// Answers one request; a request that does not parse is answered with kInvalid.
+base::SecretBytes Serve(mirror::Member& member, base::ByteView request);
+
+class Client : public mirror::Member {
+ public:
+  explicit Client(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
+
+  base::Result<mirror::MemberStatus> Status(bool live) override;
+  base::Result<void> OpenGate(const mirror::Grant& grant) override;
+  base::Result<mirror::FenceAnswer> Fence(const store::Epoch& epoch) override;
+  base::Result<void> Quiesce() override;
+  base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
+  base::Result<store::InventoryDigest> Digest() override;
+  base::Result<store::Inventory> ReadInventory(const std::bitset<store::kBuckets>& buckets) override;
+  base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
+  base::Result<std::vector<base::Result<store::Record>>> ReadRecords(const std::vector<store::Id>& ids) override;
+  base::Result<store::Keys> ReadLegacy(const std::string& name) override;
+  base::Result<std::vector<base::Result<store::Staged>>> Stage(std::vector<store::Write> writes,
+                                                               std::uint64_t max_object_bytes) override;
+  base::Result<std::vector<base::Result<store::Applied>>> Apply(const store::Epoch& sender,
+                                                                std::vector<store::Record> records) override;
+  base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
+  base::Result<store::VerifyReport> Verify() override;
+  base::Result<void> Quarantine(const store::Epoch& sender, const std::vector<store::IdVersion>& versions) override;
+  base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) override;
+  base::Result<void> DiscardQuarantined(const store::IdVersion& version) override;
+  base::Result<store::CollectReport> Collect(base::Duration budget) override;
+  base::Result<std::uint64_t> CollectTombstones(const store::Epoch& sender,
+                                                const std::vector<store::IdVersion>& tombstones) override;
+  base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) override;
+
+ private:
+  template <typename T, typename Verb, typename... Args>
+  base::Result<T> Ask(Verb verb, const Args&... args);
+
+  std::unique_ptr<Channel> channel_;
+};
+
+}  // namespace hsmops::agent
