@@ -1,9 +1,9 @@
 // Arbiter: R of protocol.md section 3, the one record per pool that says who may write.
 //
-// It is kept in a Lease named `<device>-primary`: holderIdentity is the holder's node ("" for none),
-// leaseTransitions the epoch's counter, leaseDurationSeconds D, renewTime the last renewal; the rest
-// are annotations `hsm.j5t.io/…`. Every field is always written, and a Lease that lacks one or holds
-// one that does not parse is kCorrupt: nothing here is ever defaulted.
+// It is kept in a Lease named `<device>-primary`: holderIdentity is the holder's node ("" for
+// none), leaseTransitions the epoch's counter, leaseDurationSeconds D, renewTime the last renewal;
+// the rest are annotations `hsm.j5t.io/…`. Every field is always written, and a Lease that lacks
+// one or holds one that does not parse is kCorrupt: nothing here is ever defaulted.
 #pragma once
 
 #include <chrono>
@@ -71,22 +71,23 @@ struct Arbiter {
   std::optional<Holder> holder;
   Epoch epoch;
   ArbiterPhase phase = ArbiterPhase::kNormal;
-  std::string target;               // a member uid; "" outside promotions
-  std::set<std::string> sync_set;   // S: member uids
-  int k = 0;                        // minSyncMirrors
-  std::chrono::seconds grant_duration{0};      // D
-  std::chrono::seconds old_grant_duration{0};  // what D was before; equal to D when it never changed
+  std::string target;                      // a member uid; "" outside promotions
+  std::set<std::string> sync_set;          // S: member uids
+  int k = 0;                               // minSyncMirrors
+  std::chrono::seconds grant_duration{0};  // D
+  std::chrono::seconds old_grant_duration{
+      0};  // what D was before; equal to D when it never changed
   std::optional<base::WallTime> grant_replaced_at;  // when it was replaced; none: never
   std::uint64_t generation = 0;
   std::optional<PreviousTerm> previous;
-  std::string target_digest;  // hex; "" before there is one
+  std::string target_digest;     // hex; "" before there is one
   std::vector<LsnCut> lsn_cuts;  // by epoch, oldest first
   std::string operation_id;
   base::WallTime renew_time;
   bool operator==(const Arbiter&) const = default;
 
-  // Do all fields fit together? kInvalid names the first that does not. Phase Promoting has a target,
-  // a previous term and no holder; Normal has no previous term.
+  // Do all fields fit together? kInvalid names the first that does not. Phase Promoting has a
+  // target, a previous term and no holder; Normal has no previous term.
   base::Result<void> Validate() const;
 };
 
@@ -105,11 +106,12 @@ struct Versioned {
 std::string ArbiterName(std::string_view device);  // "<device>-primary"
 
 // kNotFound: there is none; kCorrupt: there is one, but it is not what was written.
-base::Result<Versioned<Arbiter>> ReadArbiter(ResourceStore& store, std::string_view ns, std::string_view device);
+base::Result<Versioned<Arbiter>> ReadArbiter(ResourceStore& store, std::string_view ns,
+                                             std::string_view device);
 
 // The first one of a pool. kConflict: there is one.
-base::Result<Versioned<Arbiter>> CreateArbiter(ResourceStore& store, std::string_view ns, std::string_view device,
-                                               const Arbiter& arbiter);
+base::Result<Versioned<Arbiter>> CreateArbiter(ResourceStore& store, std::string_view ns,
+                                               std::string_view device, const Arbiter& arbiter);
 
 // May `next` follow `current`? The epoch never decreases, one counter has one nonce, one holder and
 // one target; the pool stays; the generation goes up with every change of holder, epoch, S, k, D,
@@ -119,7 +121,8 @@ base::Result<void> CheckStep(const Arbiter& current, const Arbiter& next);
 // Replaces `current` by `next` if nobody was faster, after CheckStep. kConflict: re-read, decide
 // again. kInDoubt: it may or may not have taken effect. Other labels, annotations and owners of the
 // Lease stay.
-base::Result<Versioned<Arbiter>> CompareAndSwap(ResourceStore& store, const Versioned<Arbiter>& current,
+base::Result<Versioned<Arbiter>> CompareAndSwap(ResourceStore& store,
+                                                const Versioned<Arbiter>& current,
                                                 const Arbiter& next);
 
 }  // namespace hsmops::cluster

@@ -1,7 +1,7 @@
 // The Arbiter as a Lease: field by field, and nothing guessed on the way back.
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/cluster/arbiter.h"
@@ -32,11 +32,15 @@ constexpr std::string_view kOperation = "operation";
 
 std::string Annotation(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
 
-std::string Joined(const std::set<std::string>& uids) { return fmt::format("{}", fmt::join(uids, ",")); }
+std::string Joined(const std::set<std::string>& uids) {
+  return fmt::format("{}", fmt::join(uids, ","));
+}
 
 json HolderJson(const std::optional<Holder>& holder) {
   if (!holder) return nullptr;
-  return {{"memberUid", holder->member_uid}, {"nodeName", holder->node_name}, {"certificateUri", holder->certificate_uri}};
+  return {{"memberUid", holder->member_uid},
+          {"nodeName", holder->node_name},
+          {"certificateUri", holder->certificate_uri}};
 }
 
 json PreviousJson(const std::optional<PreviousTerm>& previous) {
@@ -51,7 +55,8 @@ json PreviousJson(const std::optional<PreviousTerm>& previous) {
 // An lsn is text, so that no JSON reader rounds it.
 json CutsJson(const std::vector<LsnCut>& cuts) {
   json list = json::array();
-  for (const LsnCut& cut : cuts) list.push_back({{"epoch", Text(cut.epoch)}, {"lsn", std::to_string(cut.lsn)}});
+  for (const LsnCut& cut : cuts)
+    list.push_back({{"epoch", Text(cut.epoch)}, {"lsn", std::to_string(cut.lsn)}});
   return list;
 }
 
@@ -83,7 +88,8 @@ class LeaseReader {
   std::uint64_t Whole(std::string_view name, std::string_view text, std::uint64_t most) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value > most || std::to_string(value) != text) {
+    if (error != std::errc() || end != text.data() + text.size() || value > most ||
+        std::to_string(value) != text) {
       Fail(name, "is not a whole number in its range");
       return 0;
     }
@@ -117,12 +123,14 @@ class LeaseReader {
 
   // The member of a JSON object, of the wanted kind.
   std::string Member(std::string_view field, const json& object, const char* name) {
-    if (object.is_object() && object.contains(name) && object.at(name).is_string()) return object.at(name).get<std::string>();
+    if (object.is_object() && object.contains(name) && object.at(name).is_string())
+      return object.at(name).get<std::string>();
     Fail(field, fmt::format("{} is missing", name));
     return {};
   }
   std::uint64_t Number(std::string_view field, const json& object, const char* name) {
-    if (object.is_object() && object.contains(name) && object.at(name).is_number_unsigned() && object.at(name) <= INT32_MAX) {
+    if (object.is_object() && object.contains(name) && object.at(name).is_number_unsigned() &&
+        object.at(name) <= INT32_MAX) {
       return object.at(name).get<std::uint64_t>();
     }
     Fail(field, fmt::format("{} is missing or no number", name));
@@ -131,7 +139,8 @@ class LeaseReader {
 
   std::optional<Holder> HolderOf(std::string_view field, const json& value) {
     if (value.is_null() || error_) return std::nullopt;
-    return Holder{Member(field, value, "memberUid"), Member(field, value, "nodeName"), Member(field, value, "certificateUri")};
+    return Holder{Member(field, value, "memberUid"), Member(field, value, "nodeName"),
+                  Member(field, value, "certificateUri")};
   }
 
   std::optional<PreviousTerm> Previous() {
@@ -192,7 +201,9 @@ Lease Encode(const Arbiter& arbiter, ObjectMeta metadata) {
   lease.spec.lease_duration_seconds = static_cast<int>(arbiter.grant_duration.count());
   lease.spec.lease_transitions = static_cast<int>(arbiter.epoch.counter);
   lease.spec.renew_time = arbiter.renew_time;
-  const auto set = [&](std::string_view name, std::string value) { lease.metadata.annotations[Annotation(name)] = std::move(value); };
+  const auto set = [&](std::string_view name, std::string value) {
+    lease.metadata.annotations[Annotation(name)] = std::move(value);
+  };
   set(kPoolUid, arbiter.pool_uid);
   set(kHolder, HolderJson(arbiter.holder).dump());
   set(kEpoch, Text(arbiter.epoch));
@@ -201,7 +212,8 @@ Lease Encode(const Arbiter& arbiter, ObjectMeta metadata) {
   set(kSyncSet, Joined(arbiter.sync_set));
   set(kMinSyncMirrors, std::to_string(arbiter.k));
   set(kOldGrant, std::to_string(arbiter.old_grant_duration.count()));
-  set(kGrantReplacedAt, arbiter.grant_replaced_at ? base::FormatMicroTime(*arbiter.grant_replaced_at) : "");
+  set(kGrantReplacedAt,
+      arbiter.grant_replaced_at ? base::FormatMicroTime(*arbiter.grant_replaced_at) : "");
   set(kGeneration, std::to_string(arbiter.generation));
   set(kPrevious, PreviousJson(arbiter.previous).dump());
   set(kTargetDigest, arbiter.target_digest);
@@ -219,9 +231,12 @@ Result<Arbiter> Decode(const Lease& lease) {
   arbiter.phase = read.Phase();
   arbiter.target = read.Text(kTarget);
   arbiter.sync_set = read.UidsOf(kSyncSet, read.Text(kSyncSet));
-  arbiter.k = static_cast<int>(read.Whole(kMinSyncMirrors, read.Text(kMinSyncMirrors), kMaxSyncSet));
-  arbiter.grant_duration = std::chrono::seconds(read.Required("leaseDurationSeconds", lease.spec.lease_duration_seconds));
-  arbiter.old_grant_duration = std::chrono::seconds(read.Whole(kOldGrant, read.Text(kOldGrant), INT32_MAX));
+  arbiter.k =
+      static_cast<int>(read.Whole(kMinSyncMirrors, read.Text(kMinSyncMirrors), kMaxSyncSet));
+  arbiter.grant_duration = std::chrono::seconds(
+      read.Required("leaseDurationSeconds", lease.spec.lease_duration_seconds));
+  arbiter.old_grant_duration =
+      std::chrono::seconds(read.Whole(kOldGrant, read.Text(kOldGrant), INT32_MAX));
   arbiter.grant_replaced_at = read.ReplacedAt();
   arbiter.generation = read.Whole(kGeneration, read.Text(kGeneration), UINT64_MAX);
   arbiter.previous = read.Previous();
@@ -229,15 +244,18 @@ Result<Arbiter> Decode(const Lease& lease) {
   arbiter.lsn_cuts = read.Cuts();
   arbiter.operation_id = read.Text(kOperation);
   arbiter.renew_time = read.Required("renewTime", lease.spec.renew_time);
-  // Two fields say a thing twice, for people and for other tools; a hand edit of one is no change of R.
+  // Two fields say a thing twice, for people and for other tools; a hand edit of one is no change
+  // of R.
   const int transitions = read.Required("leaseTransitions", lease.spec.lease_transitions);
   if (transitions < 0 || static_cast<std::uint64_t>(transitions) != arbiter.epoch.counter) {
     read.Fail("leaseTransitions", "is not the epoch's counter");
   }
   const std::string identity = read.Required("holderIdentity", lease.spec.holder_identity);
-  if (identity != (arbiter.holder ? arbiter.holder->node_name : "")) read.Fail("holderIdentity", "is not the holder's node");
+  if (identity != (arbiter.holder ? arbiter.holder->node_name : ""))
+    read.Fail("holderIdentity", "is not the holder's node");
   if (read.error()) return *read.error();
-  if (auto fits = arbiter.Validate(); !fits.ok()) return Error(ErrorCode::kCorrupt, fits.error().message());
+  if (auto fits = arbiter.Validate(); !fits.ok())
+    return Error(ErrorCode::kCorrupt, fits.error().message());
   return arbiter;
 }
 

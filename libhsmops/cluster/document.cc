@@ -11,13 +11,15 @@ std::string TextOf(const nlohmann::json& document, const char* name) {
 }  // namespace
 
 base::Result<void> CheckKind(const nlohmann::json& document, Kind kind) {
-  if (!document.is_object()) return base::Error(base::ErrorCode::kInvalid, Shown(document) + " is not a resource");
+  if (!document.is_object())
+    return base::Error(base::ErrorCode::kInvalid, Shown(document) + " is not a resource");
   const std::string found_kind = TextOf(document, "kind");
   const std::string found_version = TextOf(document, "apiVersion");
   if (found_kind == Name(kind) && found_version == ApiVersion(kind)) return {};
-  return base::Error(base::ErrorCode::kInvalid,
-                     fmt::format("kind: \"{}\" of \"{}\" is not {} of {}", base::Printable(found_kind),
-                                 base::Printable(found_version), Name(kind), ApiVersion(kind)));
+  return base::Error(
+      base::ErrorCode::kInvalid,
+      fmt::format("kind: \"{}\" of \"{}\" is not {} of {}", base::Printable(found_kind),
+                  base::Printable(found_version), Name(kind), ApiVersion(kind)));
 }
 
 }  // namespace hsmops::cluster

@@ -1,4 +1,5 @@
-// ReadDocument and WriteDocument: a whole resource from and to its JSON, for the resources' own .cc.
+// ReadDocument and WriteDocument: a whole resource from and to its JSON, for the resources' own
+// .cc.
 //
 // Internal to cluster/.
 #pragma once

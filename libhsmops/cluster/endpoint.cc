@@ -30,7 +30,8 @@ std::optional<std::string> PercentDecoded(std::string_view text) {
       out += text[i];
       continue;
     }
-    if (i + 2 >= text.size() || HexDigit(text[i + 1]) < 0 || HexDigit(text[i + 2]) < 0) return std::nullopt;
+    if (i + 2 >= text.size() || HexDigit(text[i + 1]) < 0 || HexDigit(text[i + 2]) < 0)
+      return std::nullopt;
     out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
     i += 2;
   }
@@ -38,7 +39,8 @@ std::optional<std::string> PercentDecoded(std::string_view text) {
 }
 
 std::string Lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -54,15 +56,19 @@ Result<void> CheckAttribute(std::string_view attribute) {
   const auto name = PercentDecoded(attribute.substr(0, equals));
   const auto value = PercentDecoded(attribute.substr(equals + 1));
   if (!name || !value) {
-    return Error(ErrorCode::kInvalid, "is a pkcs11: URI with a '%' that is not followed by two hex digits");
+    return Error(ErrorCode::kInvalid,
+                 "is a pkcs11: URI with a '%' that is not followed by two hex digits");
   }
   if (Lower(*name) == "pin-value") {
-    return Error(ErrorCode::kInvalid, "holds a PIN (pin-value); use pinSecret or pin-source=file:/path instead");
+    return Error(ErrorCode::kInvalid,
+                 "holds a PIN (pin-value); use pinSecret or pin-source=file:/path instead");
   }
   if (Lower(*name) == "pin-source") {
     const std::size_t first = value->find_first_not_of(" \t\r\n");
     if (first != std::string::npos && (*value)[first] == '|') {
-      return Error(ErrorCode::kInvalid, "asks for a command to be run (pin-source=|…); use pin-source=file:/path instead");
+      return Error(
+          ErrorCode::kInvalid,
+          "asks for a command to be run (pin-source=|…); use pin-source=file:/path instead");
     }
   }
   return {};
@@ -98,9 +104,12 @@ Result<void> CheckHttpsEndpoint(std::string_view endpoint) {
 }  // namespace
 
 Result<void> CheckPkcs11Uri(std::string_view uri) {
-  if (!uri.starts_with(kPkcs11Scheme)) return Error(ErrorCode::kInvalid, "does not begin with pkcs11:");
-  if (uri.size() > kMaxEndpointBytes) return Error(ErrorCode::kInvalid, "is longer than 2048 bytes");
-  if (!IsPlainAscii(uri)) return Error(ErrorCode::kInvalid, "holds a character that needs percent-encoding");
+  if (!uri.starts_with(kPkcs11Scheme))
+    return Error(ErrorCode::kInvalid, "does not begin with pkcs11:");
+  if (uri.size() > kMaxEndpointBytes)
+    return Error(ErrorCode::kInvalid, "is longer than 2048 bytes");
+  if (!IsPlainAscii(uri))
+    return Error(ErrorCode::kInvalid, "holds a character that needs percent-encoding");
   std::string_view rest = uri.substr(kPkcs11Scheme.size());
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find_first_of(";?&"), rest.size());
@@ -115,8 +124,10 @@ Result<void> CheckEndpoint(std::string_view endpoint) {
   if (!endpoint.starts_with(kHttpsScheme)) {
     return Error(ErrorCode::kInvalid, "is neither a pkcs11: URI nor https://host[:port]");
   }
-  if (endpoint.size() > kMaxEndpointBytes) return Error(ErrorCode::kInvalid, "is longer than 2048 bytes");
-  if (!IsPlainAscii(endpoint)) return Error(ErrorCode::kInvalid, "holds a space or a character that is not ASCII");
+  if (endpoint.size() > kMaxEndpointBytes)
+    return Error(ErrorCode::kInvalid, "is longer than 2048 bytes");
+  if (!IsPlainAscii(endpoint))
+    return Error(ErrorCode::kInvalid, "holds a space or a character that is not ASCII");
   return CheckHttpsEndpoint(endpoint);
 }
 

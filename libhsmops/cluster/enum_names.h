@@ -4,11 +4,11 @@
 // first entry is what messages list first; an entry may have the empty name ("not set").
 #pragma once
 
+#include <fmt/format.h>
+
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/base/result.h"
@@ -44,8 +44,9 @@ base::Result<E> FromName(std::string_view text) {
     if (!allowed.empty()) allowed += ", ";
     allowed += entry.name;
   }
-  return base::Error(base::ErrorCode::kInvalid,
-                     fmt::format("\"{}\" is not one of {}", base::Printable(text.substr(0, 64)), allowed));
+  return base::Error(
+      base::ErrorCode::kInvalid,
+      fmt::format("\"{}\" is not one of {}", base::Printable(text.substr(0, 64)), allowed));
 }
 
 }  // namespace hsmops::cluster

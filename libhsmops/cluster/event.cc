@@ -5,7 +5,8 @@
 namespace hsmops::cluster {
 namespace {
 
-constexpr Named<EventType> kTypeNames[] = {{EventType::kNormal, "Normal"}, {EventType::kWarning, "Warning"}};
+constexpr Named<EventType> kTypeNames[] = {{EventType::kNormal, "Normal"},
+                                           {EventType::kWarning, "Warning"}};
 
 template <typename Fields>
 void DescribeEvent(Fields& fields, Event& event) {

@@ -1,10 +1,9 @@
 // Event (events.k8s.io/v1): what happened to an object, told to people.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/result.h"
 #include "libhsmops/cluster/object_meta.h"
@@ -52,7 +51,9 @@ struct Event {
   nlohmann::json ToJson() const;
 
   int Count() const { return series ? series->count : 1; }
-  std::optional<base::WallTime> LastSeen() const { return series ? series->last_observed_time : event_time; }
+  std::optional<base::WallTime> LastSeen() const {
+    return series ? series->last_observed_time : event_time;
+  }
 
   bool operator==(const Event&) const = default;
 };

@@ -1,7 +1,6 @@
 #include "libhsmops/cluster/fields.h"
 
 #include <limits>
-
 #include <nlohmann/json.hpp>
 
 namespace hsmops::cluster {
@@ -21,9 +20,12 @@ std::string Shown(const json& value) {
       const std::string head = base::Printable(std::string_view(text).substr(0, kShownBytes));
       return text.size() > kShownBytes ? fmt::format("\"{}…\"", head) : fmt::format("\"{}\"", head);
     }
-    case json::value_t::array: return "a list";
-    case json::value_t::object: return "a map";
-    default: return value.dump();
+    case json::value_t::array:
+      return "a list";
+    case json::value_t::object:
+      return "a map";
+    default:
+      return value.dump();
   }
 }
 
@@ -63,23 +65,28 @@ bool FieldReader::ReadText(std::string_view name, std::string& text) {
   const json* child = Child(name);
   if (child == nullptr) return false;
   if (!child->is_string()) {
-    problems_.Add(PathOf(name), Shown(*child) + " is not a string (a string that looks like something else needs quotes)");
+    problems_.Add(
+        PathOf(name),
+        Shown(*child) + " is not a string (a string that looks like something else needs quotes)");
     return false;
   }
   text = child->get<std::string>();
   return true;
 }
 
-std::optional<std::int64_t> FieldReader::ReadWhole(std::string_view name, std::int64_t least, std::int64_t most) {
+std::optional<std::int64_t> FieldReader::ReadWhole(std::string_view name, std::int64_t least,
+                                                   std::int64_t most) {
   const json* child = Child(name);
   if (child == nullptr) return std::nullopt;
   if (!child->is_number_integer()) {
     problems_.Add(PathOf(name), Shown(*child) + " is not a whole number");
     return std::nullopt;
   }
-  const bool too_large = child->is_number_unsigned() && child->get<std::uint64_t>() > static_cast<std::uint64_t>(most);
+  const bool too_large =
+      child->is_number_unsigned() && child->get<std::uint64_t>() > static_cast<std::uint64_t>(most);
   if (too_large || child->get<std::int64_t>() < least || child->get<std::int64_t>() > most) {
-    problems_.Add(PathOf(name), fmt::format("{} is not within {} to {}", child->dump(), least, most));
+    problems_.Add(PathOf(name),
+                  fmt::format("{} is not within {} to {}", child->dump(), least, most));
     return std::nullopt;
   }
   return child->get<std::int64_t>();
@@ -97,7 +104,9 @@ FieldReader FieldReader::Item(std::string_view name, std::size_t index) {
   return {(*Child(name))[index], fmt::format("{}[{}]", PathOf(name), index), problems_};
 }
 
-void FieldReader::operator()(std::string_view name, std::string& value) { (void)ReadText(name, value); }
+void FieldReader::operator()(std::string_view name, std::string& value) {
+  (void)ReadText(name, value);
+}
 
 void FieldReader::operator()(std::string_view name, bool& value) {
   const json* child = Child(name);
@@ -111,7 +120,8 @@ void FieldReader::operator()(std::string_view name, bool& value) {
 
 void FieldReader::operator()(std::string_view name, int& value) {
   using Limits = std::numeric_limits<std::int32_t>;
-  if (const auto read = ReadWhole(name, Limits::min(), Limits::max())) value = static_cast<int>(*read);
+  if (const auto read = ReadWhole(name, Limits::min(), Limits::max()))
+    value = static_cast<int>(*read);
 }
 
 void FieldReader::operator()(std::string_view name, std::int64_t& value) {
@@ -130,7 +140,8 @@ void FieldReader::operator()(std::string_view name, std::uint64_t& value) {
 
 void FieldReader::operator()(std::string_view name, std::chrono::seconds& value) {
   using Limits = std::numeric_limits<std::int32_t>;
-  if (const auto read = ReadWhole(name, Limits::min(), Limits::max())) value = std::chrono::seconds(*read);
+  if (const auto read = ReadWhole(name, Limits::min(), Limits::max()))
+    value = std::chrono::seconds(*read);
 }
 
 void FieldReader::operator()(std::string_view name, std::optional<base::WallTime>& value) {
@@ -179,15 +190,25 @@ FieldWriter::FieldWriter(FieldWriter&&) noexcept = default;
 
 json FieldWriter::Take() && { return std::move(*object_); }
 
-void FieldWriter::Always(std::string_view name, const std::string& value) { (*object_)[std::string(name)] = value; }
+void FieldWriter::Always(std::string_view name, const std::string& value) {
+  (*object_)[std::string(name)] = value;
+}
 
 void FieldWriter::operator()(std::string_view name, std::string& value) {
   if (!value.empty()) Always(name, value);
 }
-void FieldWriter::operator()(std::string_view name, bool& value) { (*object_)[std::string(name)] = value; }
-void FieldWriter::operator()(std::string_view name, int& value) { (*object_)[std::string(name)] = value; }
-void FieldWriter::operator()(std::string_view name, std::int64_t& value) { (*object_)[std::string(name)] = value; }
-void FieldWriter::operator()(std::string_view name, std::uint64_t& value) { (*object_)[std::string(name)] = value; }
+void FieldWriter::operator()(std::string_view name, bool& value) {
+  (*object_)[std::string(name)] = value;
+}
+void FieldWriter::operator()(std::string_view name, int& value) {
+  (*object_)[std::string(name)] = value;
+}
+void FieldWriter::operator()(std::string_view name, std::int64_t& value) {
+  (*object_)[std::string(name)] = value;
+}
+void FieldWriter::operator()(std::string_view name, std::uint64_t& value) {
+  (*object_)[std::string(name)] = value;
+}
 void FieldWriter::operator()(std::string_view name, std::chrono::seconds& value) {
   (*object_)[std::string(name)] = value.count();
 }

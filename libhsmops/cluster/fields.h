@@ -13,12 +13,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/clock.h"
 #include "libhsmops/cluster/enum_names.h"
@@ -100,7 +99,8 @@ class FieldReader {
  private:
   const nlohmann::json* Child(std::string_view name) const;  // nullptr: absent or null
   bool ReadText(std::string_view name, std::string& text);
-  std::optional<std::int64_t> ReadWhole(std::string_view name, std::int64_t least, std::int64_t most);
+  std::optional<std::int64_t> ReadWhole(std::string_view name, std::int64_t least,
+                                        std::int64_t most);
   std::size_t CountOf(std::string_view name);  // of a list; a problem and 0 when it is none
   FieldReader Item(std::string_view name, std::size_t index);
 

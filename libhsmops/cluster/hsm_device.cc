@@ -1,7 +1,6 @@
 #include "libhsmops/cluster/hsm_device.h"
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/cluster/document.h"
@@ -46,7 +45,8 @@ template <typename Fields>
 void Describe(Fields& fields, DiscoverySpec& discovery) {
   fields("usb", discovery.usb);
   fields("devicePath", discovery.device_path);
-  if (Fields::kReading || discovery.auto_discovery) fields("autoDiscovery", discovery.auto_discovery);
+  if (Fields::kReading || discovery.auto_discovery)
+    fields("autoDiscovery", discovery.auto_discovery);
 }
 
 template <typename Fields>
@@ -140,12 +140,15 @@ int HSMDevice::MinSyncMirrors(std::size_t members) const {
 }
 
 bool HSMDevice::IsStandby(std::string_view node) const {
-  return spec.mirroring && std::ranges::find(spec.mirroring->standby_nodes, node) != spec.mirroring->standby_nodes.end();
+  return spec.mirroring && std::ranges::find(spec.mirroring->standby_nodes, node) !=
+                               spec.mirroring->standby_nodes.end();
 }
 
 bool HSMDevice::Allows(std::string_view ns) const {
   if (ns == metadata.ns) return true;
-  return std::ranges::any_of(spec.allowed_namespaces, [&](const std::string& allowed) { return allowed == "*" || allowed == ns; });
+  return std::ranges::any_of(spec.allowed_namespaces, [&](const std::string& allowed) {
+    return allowed == "*" || allowed == ns;
+  });
 }
 
 }  // namespace hsmops::cluster

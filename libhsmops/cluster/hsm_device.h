@@ -1,17 +1,16 @@
 // HSMDevice: one mirrored group, the same secrets on several nodes' tokens.
 //
-// The fields are those of docs/resources.md; members that interface.md gives a default have it here.
-// Values only: copy them, compare them, share nothing.
+// The fields are those of docs/resources.md; members that interface.md gives a default have it
+// here. Values only: copy them, compare them, share nothing.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/result.h"
 #include "libhsmops/cluster/hsm_device_status.h"
@@ -88,7 +87,8 @@ struct MirroringSpec {
   std::string primary_node;               // preferred, not current
   std::vector<std::string> target_nodes;  // empty: every node that has the device
   std::vector<std::string> standby_nodes;
-  std::optional<int> min_sync_mirrors;  // k as asked for; HSMDevice::MinSyncMirrors gives the default
+  std::optional<int>
+      min_sync_mirrors;  // k as asked for; HSMDevice::MinSyncMirrors gives the default
   Durability durability = Durability::kAvailable;
   std::chrono::seconds verify_interval{86400};
   FailoverSpec failover;
@@ -103,7 +103,7 @@ struct HSMDeviceSpec {
   DeviceType device_type = DeviceType::kGeneric;
   std::map<std::string, std::string> node_selector;
   std::optional<DiscoverySpec> discovery;  // the older spec.usb is read into discovery.usb
-  Pkcs11Spec pkcs11;                       // the older spec.pkcs11LibraryPath is read into library_path
+  Pkcs11Spec pkcs11;  // the older spec.pkcs11LibraryPath is read into library_path
   int max_devices = 10;
   std::vector<std::string> allowed_namespaces;
   std::optional<MirroringSpec> mirroring;  // absent: one device, no copies
@@ -124,11 +124,16 @@ struct HSMDevice {
   // What FromJson checks beyond the types, for a device that was built in memory.
   base::Result<void> Validate() const;
 
-  MirroringPolicy policy() const { return spec.mirroring ? spec.mirroring->policy : MirroringPolicy::kNone; }
-  FailoverMode failover_mode() const { return spec.mirroring ? spec.mirroring->EffectiveMode() : FailoverMode::kOff; }
+  MirroringPolicy policy() const {
+    return spec.mirroring ? spec.mirroring->policy : MirroringPolicy::kNone;
+  }
+  FailoverMode failover_mode() const {
+    return spec.mirroring ? spec.mirroring->EffectiveMode() : FailoverMode::kOff;
+  }
 
-  // primaryNode, then targetNodes in their order; when there are no targetNodes, primaryNode and then
-  // every node of endpoints by name. Without repeats. Empty: the spec does not say, look for devices.
+  // primaryNode, then targetNodes in their order; when there are no targetNodes, primaryNode and
+  // then every node of endpoints by name. Without repeats. Empty: the spec does not say, look for
+  // devices.
   std::vector<std::string> MemberNodes() const;
   // k: what the spec says, else 1 with `members` > 1 and 0 with a single device or policy None.
   int MinSyncMirrors(std::size_t members) const;

@@ -7,17 +7,22 @@
 namespace hsmops::cluster {
 namespace {
 
-constexpr Named<DevicePhase> kPhaseNames[] = {
-    {DevicePhase::kUnset, ""},           {DevicePhase::kReady, "Ready"},
-    {DevicePhase::kDegraded, "Degraded"}, {DevicePhase::kReadOnly, "ReadOnly"},
-    {DevicePhase::kFailingOver, "FailingOver"}, {DevicePhase::kPaused, "Paused"},
-    {DevicePhase::kUnavailable, "Unavailable"}, {DevicePhase::kPending, "Pending"},
-    {DevicePhase::kDiscovering, "Discovering"}, {DevicePhase::kError, "Error"}};
+constexpr Named<DevicePhase> kPhaseNames[] = {{DevicePhase::kUnset, ""},
+                                              {DevicePhase::kReady, "Ready"},
+                                              {DevicePhase::kDegraded, "Degraded"},
+                                              {DevicePhase::kReadOnly, "ReadOnly"},
+                                              {DevicePhase::kFailingOver, "FailingOver"},
+                                              {DevicePhase::kPaused, "Paused"},
+                                              {DevicePhase::kUnavailable, "Unavailable"},
+                                              {DevicePhase::kPending, "Pending"},
+                                              {DevicePhase::kDiscovering, "Discovering"},
+                                              {DevicePhase::kError, "Error"}};
 constexpr Named<DeviceRole> kRoleNames[] = {{DeviceRole::kUnset, ""},
                                             {DeviceRole::kPrimary, "Primary"},
                                             {DeviceRole::kReadOnly, "ReadOnly"},
                                             {DeviceRole::kStandby, "Standby"}};
-constexpr Named<Severity> kSeverityNames[] = {{Severity::kDegraded, "degraded"}, {Severity::kCritical, "critical"}};
+constexpr Named<Severity> kSeverityNames[] = {{Severity::kDegraded, "degraded"},
+                                              {Severity::kCritical, "critical"}};
 
 }  // namespace
 
@@ -123,7 +128,8 @@ void Describe(Fields& fields, PromotionStatus& promotion) {
 
 template <typename Fields>
 void DescribeStatus(Fields& fields, HSMDeviceStatus& status) {
-  if (Fields::kReading || status.observed_generation != 0) fields("observedGeneration", status.observed_generation);
+  if (Fields::kReading || status.observed_generation != 0)
+    fields("observedGeneration", status.observed_generation);
   fields("phase", status.phase);
   fields("epoch", status.epoch);
   if (Fields::kReading || status.epoch_floor != 0) fields("epochFloor", status.epoch_floor);

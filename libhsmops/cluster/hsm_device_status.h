@@ -7,11 +7,10 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/clock.h"
 #include "libhsmops/cluster/object_meta.h"
@@ -28,7 +27,7 @@ enum class DevicePhase : std::uint8_t {
   kFailingOver,
   kPaused,
   kUnavailable,
-  kPending,      // the last three: only read, from the upstream operator
+  kPending,  // the last three: only read, from the upstream operator
   kDiscovering,
   kError,
 };

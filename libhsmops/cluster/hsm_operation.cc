@@ -6,14 +6,16 @@ namespace hsmops::cluster {
 namespace {
 
 constexpr Named<OperationType> kTypeNames[] = {
-    {OperationType::kSync, "Sync"},     {OperationType::kVerify, "Verify"},   {OperationType::kPromote, "Promote"},
-    {OperationType::kFailover, "Failover"}, {OperationType::kPause, "Pause"}, {OperationType::kResume, "Resume"},
-    {OperationType::kAck, "Ack"},       {OperationType::kReinit, "Reinit"},   {OperationType::kAdopt, "Adopt"},
-    {OperationType::kDiscard, "Discard"}, {OperationType::kDrill, "Drill"}};
+    {OperationType::kSync, "Sync"},       {OperationType::kVerify, "Verify"},
+    {OperationType::kPromote, "Promote"}, {OperationType::kFailover, "Failover"},
+    {OperationType::kPause, "Pause"},     {OperationType::kResume, "Resume"},
+    {OperationType::kAck, "Ack"},         {OperationType::kReinit, "Reinit"},
+    {OperationType::kAdopt, "Adopt"},     {OperationType::kDiscard, "Discard"},
+    {OperationType::kDrill, "Drill"}};
 constexpr Named<OperationPhase> kPhaseNames[] = {
-    {OperationPhase::kPending, "Pending"}, {OperationPhase::kRunning, "Running"},
+    {OperationPhase::kPending, "Pending"},     {OperationPhase::kRunning, "Running"},
     {OperationPhase::kSucceeded, "Succeeded"}, {OperationPhase::kFailed, "Failed"},
-    {OperationPhase::kPartial, "Partial"}, {OperationPhase::kCancelled, "Cancelled"}};
+    {OperationPhase::kPartial, "Partial"},     {OperationPhase::kCancelled, "Cancelled"}};
 constexpr Named<StepState> kStepNames[] = {{StepState::kPending, "Pending"},
                                            {StepState::kRunning, "Running"},
                                            {StepState::kSucceeded, "Succeeded"},
@@ -90,12 +92,16 @@ base::Result<void> HSMOperation::Validate() const {
   expect_node("spec.expectedPrimary", spec.expected_primary);
   expect_node("spec.winner", spec.winner);
   if (spec.reason.size() > kMaxReasonBytes) {
-    problems.Add("spec.reason", fmt::format("is {} bytes long, at most {} are allowed", spec.reason.size(), kMaxReasonBytes));
+    problems.Add("spec.reason", fmt::format("is {} bytes long, at most {} are allowed",
+                                            spec.reason.size(), kMaxReasonBytes));
   }
   if (spec.ttl_seconds_after_finished && spec.ttl_seconds_after_finished->count() < 0) {
-    problems.Add("spec.ttlSecondsAfterFinished", fmt::format("{} is less than 0", spec.ttl_seconds_after_finished->count()));
+    problems.Add("spec.ttlSecondsAfterFinished",
+                 fmt::format("{} is less than 0", spec.ttl_seconds_after_finished->count()));
   }
-  if (status.steps.size() > kMaxSteps) problems.Add("status.steps", fmt::format("are {}, at most {} are allowed", status.steps.size(), kMaxSteps));
+  if (status.steps.size() > kMaxSteps)
+    problems.Add("status.steps",
+                 fmt::format("are {}, at most {} are allowed", status.steps.size(), kMaxSteps));
   return problems.Finish();
 }
 

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/result.h"
 #include "libhsmops/cluster/object_meta.h"
@@ -30,7 +29,14 @@ enum class OperationType : std::uint8_t {
   kDrill,
 };
 std::span<const Named<OperationType>> NamesOf(OperationType);
-enum class OperationPhase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kPartial, kCancelled };
+enum class OperationPhase : std::uint8_t {
+  kPending,
+  kRunning,
+  kSucceeded,
+  kFailed,
+  kPartial,
+  kCancelled
+};
 std::span<const Named<OperationPhase>> NamesOf(OperationPhase);
 enum class StepState : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kSkipped };
 std::span<const Named<StepState>> NamesOf(StepState);
@@ -92,7 +98,8 @@ struct HSMOperation {
 
   // Succeeded, Failed, Partial or Cancelled: it will not change any more.
   bool Finished() const;
-  // Finished, and ttlSecondsAfterFinished have passed since completedAt. Nothing removes it by itself.
+  // Finished, and ttlSecondsAfterFinished have passed since completedAt. Nothing removes it by
+  // itself.
   bool Expired(base::WallTime now) const;
 
   bool operator==(const HSMOperation&) const = default;

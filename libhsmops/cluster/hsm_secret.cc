@@ -43,7 +43,8 @@ void Describe(Fields& fields, DeviceSyncStatus& status) {
 
 template <typename Fields>
 void Describe(Fields& fields, HSMSecretStatus& status) {
-  if (Fields::kReading || status.observed_generation != 0) fields("observedGeneration", status.observed_generation);
+  if (Fields::kReading || status.observed_generation != 0)
+    fields("observedGeneration", status.observed_generation);
   fields("syncStatus", status.sync_status);
   fields("lastSyncTime", status.last_sync_time);
   fields("lastError", status.last_error);
@@ -66,14 +67,17 @@ nlohmann::json HSMSecret::ToJson() const { return WriteDocument(*this); }
 base::Result<void> HSMSecret::Validate() const {
   Problems problems;
   if (!spec.secret_name.empty()) {
-    if (const auto fits = CheckName(spec.secret_name); !fits.ok()) problems.Add("spec.secretName", fits.error().message());
+    if (const auto fits = CheckName(spec.secret_name); !fits.ok())
+      problems.Add("spec.secretName", fits.error().message());
   }
   if (spec.hsm_path.size() > kMaxNameBytes) {
-    problems.Add("spec.hsmPath", fmt::format("is {} bytes long, at most {} are allowed", spec.hsm_path.size(), kMaxNameBytes));
+    problems.Add("spec.hsmPath", fmt::format("is {} bytes long, at most {} are allowed",
+                                             spec.hsm_path.size(), kMaxNameBytes));
   }
   if (spec.secret_type.empty()) problems.Add("spec.secretType", "must not be empty");
   if (spec.sync_interval < std::chrono::seconds(1)) {
-    problems.Add("spec.syncInterval", fmt::format("{} is less than 1 second", spec.sync_interval.count()));
+    problems.Add("spec.syncInterval",
+                 fmt::format("{} is less than 1 second", spec.sync_interval.count()));
   }
   return problems.Finish();
 }

@@ -4,11 +4,10 @@
 #pragma once
 
 #include <chrono>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/result.h"
 #include "libhsmops/cluster/object_meta.h"
@@ -71,8 +70,12 @@ struct HSMSecret {
   nlohmann::json ToJson() const;
   base::Result<void> Validate() const;
 
-  const std::string& HsmName() const { return spec.hsm_path.empty() ? metadata.name : spec.hsm_path; }
-  const std::string& SecretName() const { return spec.secret_name.empty() ? metadata.name : spec.secret_name; }
+  const std::string& HsmName() const {
+    return spec.hsm_path.empty() ? metadata.name : spec.hsm_path;
+  }
+  const std::string& SecretName() const {
+    return spec.secret_name.empty() ? metadata.name : spec.secret_name;
+  }
 
   bool operator==(const HSMSecret&) const = default;
 };

@@ -23,7 +23,9 @@ bool IsLabel(std::string_view label) {
   return true;
 }
 
-std::string Quoted(std::string_view name) { return fmt::format("\"{}\"", base::Printable(name.substr(0, 64))); }
+std::string Quoted(std::string_view name) {
+  return fmt::format("\"{}\"", base::Printable(name.substr(0, 64)));
+}
 
 }  // namespace
 
@@ -31,19 +33,27 @@ std::span<const Named<Kind>> NamesOf(Kind) { return kKindNames; }
 
 std::string_view ApiVersion(Kind kind) {
   switch (kind) {
-    case Kind::kLease: return "coordination.k8s.io/v1";
-    case Kind::kEvent: return "events.k8s.io/v1";
-    default: return kGroupVersion;
+    case Kind::kLease:
+      return "coordination.k8s.io/v1";
+    case Kind::kEvent:
+      return "events.k8s.io/v1";
+    default:
+      return kGroupVersion;
   }
 }
 
 std::string_view Plural(Kind kind) {
   switch (kind) {
-    case Kind::kHsmDevice: return "hsmdevices";
-    case Kind::kHsmSecret: return "hsmsecrets";
-    case Kind::kHsmOperation: return "hsmoperations";
-    case Kind::kLease: return "leases";
-    case Kind::kEvent: return "events";
+    case Kind::kHsmDevice:
+      return "hsmdevices";
+    case Kind::kHsmSecret:
+      return "hsmsecrets";
+    case Kind::kHsmOperation:
+      return "hsmoperations";
+    case Kind::kLease:
+      return "leases";
+    case Kind::kEvent:
+      return "events";
   }
   return {};
 }
@@ -53,17 +63,19 @@ bool HasStatus(Kind kind) { return kind != Kind::kLease && kind != Kind::kEvent;
 Result<void> CheckName(std::string_view name) {
   if (name.empty()) return Error(ErrorCode::kInvalid, "must not be empty");
   if (name.size() > kMaxNameBytes) {
-    return Error(ErrorCode::kInvalid, fmt::format("{} is {} bytes long, at most {} are allowed", Quoted(name),
-                                                  name.size(), kMaxNameBytes));
+    return Error(ErrorCode::kInvalid, fmt::format("{} is {} bytes long, at most {} are allowed",
+                                                  Quoted(name), name.size(), kMaxNameBytes));
   }
   std::string_view rest = name;
   for (;;) {
     const std::size_t dot = rest.find('.');
     if (!IsLabel(rest.substr(0, dot))) {
-      return Error(ErrorCode::kInvalid,
-                   fmt::format("{} is not a name (lower-case letters, digits, '-' and '.', beginning and ending "
-                               "with a letter or digit)",
-                               Quoted(name)));
+      return Error(
+          ErrorCode::kInvalid,
+          fmt::format(
+              "{} is not a name (lower-case letters, digits, '-' and '.', beginning and ending "
+              "with a letter or digit)",
+              Quoted(name)));
     }
     if (dot == std::string_view::npos) return {};
     rest.remove_prefix(dot + 1);
@@ -73,8 +85,8 @@ Result<void> CheckName(std::string_view name) {
 Result<void> CheckNamespace(std::string_view name) {
   if (name.size() <= kMaxNamespaceBytes && IsLabel(name)) return {};
   return Error(ErrorCode::kInvalid,
-               fmt::format("{} is not a namespace (at most {} lower-case letters, digits and '-')", Quoted(name),
-                           kMaxNamespaceBytes));
+               fmt::format("{} is not a namespace (at most {} lower-case letters, digits and '-')",
+                           Quoted(name), kMaxNamespaceBytes));
 }
 
 }  // namespace hsmops::cluster

@@ -17,7 +17,9 @@ void Describe(Fields& fields, LeaseSpec& spec) {
   fields.Micro("renewTime", spec.renew_time);
 }
 
-base::Result<Lease> Lease::FromJson(const nlohmann::json& document) { return ReadDocument<Lease>(document); }
+base::Result<Lease> Lease::FromJson(const nlohmann::json& document) {
+  return ReadDocument<Lease>(document);
+}
 
 nlohmann::json Lease::ToJson() const { return WriteDocument(*this); }
 

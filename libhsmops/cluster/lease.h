@@ -1,10 +1,9 @@
 // Lease (coordination.k8s.io/v1): what the managers' election and the Arbiter are kept in.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/result.h"
 #include "libhsmops/cluster/object_meta.h"

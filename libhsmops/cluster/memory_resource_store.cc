@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/cluster/object_rules.h"
@@ -15,7 +14,8 @@ using base::Result;
 
 class MemoryWatch : public Watch {
  public:
-  MemoryWatch(MemoryResourceStore& store, Kind kind, std::string_view ns) : store_(store), kind_(kind), ns_(ns) {}
+  MemoryWatch(MemoryResourceStore& store, Kind kind, std::string_view ns)
+      : store_(store), kind_(kind), ns_(ns) {}
   ~MemoryWatch() override {
     const std::lock_guard lock(store_.mutex_);
     store_.watches_.erase(this);
@@ -60,7 +60,8 @@ class MemoryWatch : public Watch {
   bool stopped_ = false;
 };
 
-MemoryResourceStore::MemoryResourceStore(base::Clock& clock, base::Rng& rng) : clock_(clock), rng_(rng) {}
+MemoryResourceStore::MemoryResourceStore(base::Clock& clock, base::Rng& rng)
+    : clock_(clock), rng_(rng) {}
 MemoryResourceStore::~MemoryResourceStore() { HSM_CHECK(watches_.empty()); }
 
 Result<void> MemoryResourceStore::CheckReachable() const {
@@ -73,12 +74,15 @@ Fault MemoryResourceStore::NextFault(std::string_view verb, const ObjectKey& key
   return faults_ ? faults_(verb, key) : Fault::kNone;
 }
 
-Result<void> MemoryResourceStore::Write(std::string_view verb, const ObjectKey& key, const std::function<void()>& effect) {
+Result<void> MemoryResourceStore::Write(std::string_view verb, const ObjectKey& key,
+                                        const std::function<void()>& effect) {
   const Fault fault = NextFault(verb, key);
-  if (fault == Fault::kRefused) return Error(ErrorCode::kUnavailable, "the resource store did not answer");
+  if (fault == Fault::kRefused)
+    return Error(ErrorCode::kUnavailable, "the resource store did not answer");
   if (fault != Fault::kLostBefore) effect();
   if (fault == Fault::kNone) return {};
-  return Error(ErrorCode::kInDoubt, fmt::format("{} of {}: the answer was lost", verb, Describe(key)));
+  return Error(ErrorCode::kInDoubt,
+               fmt::format("{} of {}: the answer was lost", verb, Describe(key)));
 }
 
 void MemoryResourceStore::Tell(ChangeType type, const Object& object) {
@@ -127,9 +131,11 @@ Result<Object> MemoryResourceStore::Create(const Object& object) {
   HSM_RETURN_IF_ERROR(CheckReachable());
   const ObjectKey& key = object.key();
   if (objects_.contains(key)) return AlreadyExists(key);
-  const auto same_kind = std::ranges::count_if(objects_, [&](const auto& entry) { return entry.first.kind == key.kind; });
+  const auto same_kind = std::ranges::count_if(
+      objects_, [&](const auto& entry) { return entry.first.kind == key.kind; });
   if (static_cast<std::size_t>(same_kind) >= kMaxObjectsPerKind) {
-    return Error(ErrorCode::kLimit, fmt::format("there are {} of {} already", kMaxObjectsPerKind, Plural(key.kind)));
+    return Error(ErrorCode::kLimit,
+                 fmt::format("there are {} of {} already", kMaxObjectsPerKind, Plural(key.kind)));
   }
   nlohmann::json document = Created(object, base::Uuid(rng_), clock_.Wall());
   SetVersion(document, std::to_string(version_ + 1));
@@ -141,7 +147,8 @@ Result<Object> MemoryResourceStore::Create(const Object& object) {
   return stored;
 }
 
-Result<Object> MemoryResourceStore::Replace(const Object& object, std::string_view expected, bool status) {
+Result<Object> MemoryResourceStore::Replace(const Object& object, std::string_view expected,
+                                            bool status) {
   const Lock lock(mutex_);
   HSM_RETURN_IF_ERROR(CheckReachable());
   HSM_RETURN_IF_ERROR(CheckUpdate(object, expected, status));
@@ -175,11 +182,13 @@ Result<void> MemoryResourceStore::Delete(Kind kind, std::string_view ns, std::st
   const ObjectKey key{kind, std::string(ns), std::string(name)};
   const auto found = objects_.find(key);
   if (found == objects_.end()) return NoSuchObject(key);
-  if (expected && found->second.version() != *expected) return Moved(key, *expected, found->second.version());
+  if (expected && found->second.version() != *expected)
+    return Moved(key, *expected, found->second.version());
   return Write("delete", key, [&] { Remove(key); });
 }
 
-Result<std::unique_ptr<Watch>> MemoryResourceStore::OpenWatch(Kind kind, std::string_view ns, std::string_view from) {
+Result<std::unique_ptr<Watch>> MemoryResourceStore::OpenWatch(Kind kind, std::string_view ns,
+                                                              std::string_view from) {
   const Lock lock(mutex_);
   HSM_RETURN_IF_ERROR(CheckReachable());
   auto watch = std::make_unique<MemoryWatch>(*this, kind, ns);
@@ -198,7 +207,8 @@ void MemoryResourceStore::FailNextWrite(Fault fault) {
   next_fault_ = fault;
 }
 
-void MemoryResourceStore::SetFaults(std::function<Fault(std::string_view, const ObjectKey&)> faults) {
+void MemoryResourceStore::SetFaults(
+    std::function<Fault(std::string_view, const ObjectKey&)> faults) {
   const Lock lock(mutex_);
   faults_ = std::move(faults);
 }

@@ -1,8 +1,8 @@
 // MemoryResourceStore: the state of a cluster in this process, for tests and the simulator.
 //
-// Thread-safe. The clock stamps creationTimestamp and bounds a watch's wait, chance only makes uids;
-// both must outlive the store and be safe to use from the threads that use it. A Watch::Next whose
-// deadline lies ahead blocks its thread for real: on a fibre, only look.
+// Thread-safe. The clock stamps creationTimestamp and bounds a watch's wait, chance only makes
+// uids; both must outlive the store and be safe to use from the threads that use it. A Watch::Next
+// whose deadline lies ahead blocks its thread for real: on a fibre, only look.
 #pragma once
 
 #include <condition_variable>
@@ -41,7 +41,8 @@ class MemoryResourceStore : public ResourceStore {
   base::Result<Object> UpdateStatus(const Object& object, std::string_view expected) override;
   base::Result<void> Delete(Kind kind, std::string_view ns, std::string_view name,
                             std::optional<std::string_view> expected) override;
-  base::Result<std::unique_ptr<Watch>> OpenWatch(Kind kind, std::string_view ns, std::string_view from) override;
+  base::Result<std::unique_ptr<Watch>> OpenWatch(Kind kind, std::string_view ns,
+                                                 std::string_view from) override;
 
   // The next operation that writes meets this fault, once.
   void FailNextWrite(Fault fault);
@@ -58,7 +59,8 @@ class MemoryResourceStore : public ResourceStore {
   base::Result<void> CheckReachable() const;
   Fault NextFault(std::string_view verb, const ObjectKey& key);
   // Does `effect` unless a fault forbids it, and answers as the fault has it.
-  base::Result<void> Write(std::string_view verb, const ObjectKey& key, const std::function<void()>& effect);
+  base::Result<void> Write(std::string_view verb, const ObjectKey& key,
+                           const std::function<void()>& effect);
   base::Result<Object> Replace(const Object& object, std::string_view expected, bool status);
   void Put(const ObjectKey& key, Object object);
   void Remove(const ObjectKey& key);

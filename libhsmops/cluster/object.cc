@@ -36,22 +36,27 @@ bool HoldsOnlyUtf8(const json& value) {
 }  // namespace
 
 std::string Describe(const ObjectKey& key) {
-  return fmt::format("{} {}/{}", Name(key.kind), base::Printable(key.ns), base::Printable(key.name));
+  return fmt::format("{} {}/{}", Name(key.kind), base::Printable(key.ns),
+                     base::Printable(key.name));
 }
 
 base::Result<Object> Object::From(json document) {
   const json* kind_text = Find(document, "kind");
-  if (kind_text == nullptr || !kind_text->is_string()) return Error(ErrorCode::kInvalid, "kind: is missing");
+  if (kind_text == nullptr || !kind_text->is_string())
+    return Error(ErrorCode::kInvalid, "kind: is missing");
   const auto kind = FromName<Kind>(kind_text->get<std::string>());
   if (!kind.ok()) return kind.error().Within("kind");
   const json* api_version = Find(document, "apiVersion");
   if (api_version == nullptr || *api_version != ApiVersion(*kind)) {
-    return Error(ErrorCode::kInvalid, fmt::format("apiVersion: {} is not {}, which {} has",
-                                                  api_version == nullptr ? "(none)" : Shown(*api_version), ApiVersion(*kind), Name(*kind)));
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("apiVersion: {} is not {}, which {} has",
+                             api_version == nullptr ? "(none)" : Shown(*api_version),
+                             ApiVersion(*kind), Name(*kind)));
   }
   for (const char* const part : {"metadata", "spec", "status"}) {
     const json* found = Find(document, part);
-    if (found != nullptr && !found->is_object()) return Error(ErrorCode::kInvalid, fmt::format("{}: {} is not a map", part, Shown(*found)));
+    if (found != nullptr && !found->is_object())
+      return Error(ErrorCode::kInvalid, fmt::format("{}: {} is not a map", part, Shown(*found)));
   }
   ObjectKey key{*kind, MetadataText(document, "namespace"), MetadataText(document, "name")};
   if (auto fits = CheckName(key.name); !fits.ok()) return fits.error().Within("metadata.name");
@@ -59,14 +64,17 @@ base::Result<Object> Object::From(json document) {
     key.ns = kDefaultNamespace;
     document["metadata"]["namespace"] = key.ns;
   }
-  if (auto fits = CheckNamespace(key.ns); !fits.ok()) return fits.error().Within("metadata.namespace");
-  if (!HoldsOnlyUtf8(document)) return Error(ErrorCode::kInvalid, Describe(key) + " holds text that is not UTF-8");
+  if (auto fits = CheckNamespace(key.ns); !fits.ok())
+    return fits.error().Within("metadata.namespace");
+  if (!HoldsOnlyUtf8(document))
+    return Error(ErrorCode::kInvalid, Describe(key) + " holds text that is not UTF-8");
   return Object(std::move(key), std::move(document));
 }
 
 Object::Object(ObjectKey key, json document)
     : key_(std::move(key)), document_(std::make_unique<json>(std::move(document))) {}
-Object::Object(const Object& other) : key_(other.key_), document_(std::make_unique<json>(*other.document_)) {}
+Object::Object(const Object& other)
+    : key_(other.key_), document_(std::make_unique<json>(*other.document_)) {}
 Object& Object::operator=(const Object& other) {
   if (this != &other) *this = Object(other);
   return *this;

@@ -7,8 +7,9 @@
 namespace hsmops::cluster {
 namespace {
 
-constexpr Named<ConditionStatus> kConditionStatusNames[] = {
-    {ConditionStatus::kTrue, "True"}, {ConditionStatus::kFalse, "False"}, {ConditionStatus::kUnknown, "Unknown"}};
+constexpr Named<ConditionStatus> kConditionStatusNames[] = {{ConditionStatus::kTrue, "True"},
+                                                            {ConditionStatus::kFalse, "False"},
+                                                            {ConditionStatus::kUnknown, "Unknown"}};
 
 template <typename Fields>
 void DescribeMeta(Fields& fields, ObjectMeta& meta) {
@@ -58,9 +59,7 @@ void Describe(FieldReader& fields, ObjectMeta& meta) {
   }
 }
 
-void Describe(FieldWriter& fields, ObjectMeta& meta) {
-  DescribeMeta(fields, meta);
-}
+void Describe(FieldWriter& fields, ObjectMeta& meta) { DescribeMeta(fields, meta); }
 
 void Describe(FieldReader& fields, ObjectRef& ref) {
   fields("name", ref.name);
@@ -97,7 +96,8 @@ void SetCondition(std::vector<Condition>& conditions, Condition condition, base:
     conditions.push_back(std::move(condition));
     return;
   }
-  condition.last_transition_time = found->status == condition.status ? found->last_transition_time : now;
+  condition.last_transition_time =
+      found->status == condition.status ? found->last_transition_time : now;
   *found = std::move(condition);
 }
 

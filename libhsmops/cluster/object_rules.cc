@@ -55,24 +55,32 @@ json WithStatus(const json& current, const Object& proposed) {
   return document;
 }
 
-void SetVersion(json& document, std::string_view version) { document["metadata"]["resourceVersion"] = version; }
+void SetVersion(json& document, std::string_view version) {
+  document["metadata"]["resourceVersion"] = version;
+}
 
 base::Result<void> CheckUpdate(const Object& object, std::string_view expected, bool status) {
   if (status && !HasStatus(object.key().kind)) {
     return Error(ErrorCode::kInvalid, Describe(object.key()) + ": this kind has no status");
   }
   if (expected.empty()) {
-    return Error(ErrorCode::kInvalid, Describe(object.key()) + ": an update names the version that it replaces");
+    return Error(ErrorCode::kInvalid,
+                 Describe(object.key()) + ": an update names the version that it replaces");
   }
   return {};
 }
 
-Error NoSuchObject(const ObjectKey& key) { return {ErrorCode::kNotFound, "there is no " + Describe(key)}; }
+Error NoSuchObject(const ObjectKey& key) {
+  return {ErrorCode::kNotFound, "there is no " + Describe(key)};
+}
 
-Error AlreadyExists(const ObjectKey& key) { return {ErrorCode::kConflict, Describe(key) + " exists already"}; }
+Error AlreadyExists(const ObjectKey& key) {
+  return {ErrorCode::kConflict, Describe(key) + " exists already"};
+}
 
 Error Moved(const ObjectKey& key, std::string_view expected, std::string_view found) {
-  return {ErrorCode::kConflict, fmt::format("{} was changed by somebody else: version {} is now {}", Describe(key), expected, found)};
+  return {ErrorCode::kConflict, fmt::format("{} was changed by somebody else: version {} is now {}",
+                                            Describe(key), expected, found)};
 }
 
 }  // namespace hsmops::cluster

@@ -4,10 +4,9 @@
 // Internal to cluster/. Pure: documents in, a document out.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/clock.h"
 #include "libhsmops/cluster/object.h"

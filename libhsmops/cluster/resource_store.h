@@ -64,13 +64,13 @@ class ResourceStore {
   // Of one namespace, or of all when `ns` is empty.
   virtual base::Result<ObjectList> List(Kind kind, std::string_view ns) = 0;
 
-  // Stores a new object, without its status where the kind has a status subresource; what came of it
-  // is returned, with uid and version. kConflict: it exists.
+  // Stores a new object, without its status where the kind has a status subresource; what came of
+  // it is returned, with uid and version. kConflict: it exists.
   virtual base::Result<Object> Create(const Object& object) = 0;
 
   // Compare-and-swap: replaces the whole object but its status, if its version is still `expected`
-  // (not empty). kConflict: it moved; kNotFound: it is gone. kInDoubt: the answer was lost, it may or may not have taken
-  // effect; the same holds for the other operations that write.
+  // (not empty). kConflict: it moved; kNotFound: it is gone. kInDoubt: the answer was lost, it may
+  // or may not have taken effect; the same holds for the other operations that write.
   virtual base::Result<Object> Update(const Object& object, std::string_view expected) = 0;
   // The same for the status alone; all else of `object` is ignored. kInvalid: the kind has none.
   virtual base::Result<Object> UpdateStatus(const Object& object, std::string_view expected) = 0;
@@ -82,7 +82,8 @@ class ResourceStore {
   // Changes after `from`, an ObjectList's version of the same kind and namespace; a store that
   // cannot resume from there begins with kResync. With an empty `from` every object that exists
   // comes first, as kAdded.
-  virtual base::Result<std::unique_ptr<Watch>> OpenWatch(Kind kind, std::string_view ns, std::string_view from) = 0;
+  virtual base::Result<std::unique_ptr<Watch>> OpenWatch(Kind kind, std::string_view ns,
+                                                         std::string_view from) = 0;
 };
 
 }  // namespace hsmops::cluster

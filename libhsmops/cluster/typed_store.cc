@@ -14,17 +14,21 @@ base::Result<Object> CreateFrom(ResourceStore& store, const nlohmann::json& docu
   return store.Create(object).Within("creating " + Describe(object.key()));
 }
 
-base::Result<Object> SaveFrom(ResourceStore& store, const nlohmann::json& document, std::string_view expected, bool status) {
+base::Result<Object> SaveFrom(ResourceStore& store, const nlohmann::json& document,
+                              std::string_view expected, bool status) {
   HSM_TRY(const Object object, Object::From(document));
   auto saved = status ? store.UpdateStatus(object, expected) : store.Update(object, expected);
-  return std::move(saved).Within((status ? "writing the status of " : "writing ") + Describe(object.key()));
+  return std::move(saved).Within((status ? "writing the status of " : "writing ") +
+                                 Describe(object.key()));
 }
 
 }  // namespace internal
 
-base::Result<std::vector<HSMOperation>> ExpiredOperations(ResourceStore& store, std::string_view ns, base::WallTime now) {
+base::Result<std::vector<HSMOperation>> ExpiredOperations(ResourceStore& store, std::string_view ns,
+                                                          base::WallTime now) {
   HSM_TRY(auto loaded, LoadAll<HSMOperation>(store, ns));
-  std::erase_if(loaded.items, [&](const HSMOperation& operation) { return !operation.Expired(now); });
+  std::erase_if(loaded.items,
+                [&](const HSMOperation& operation) { return !operation.Expired(now); });
   return std::move(loaded.items);
 }
 

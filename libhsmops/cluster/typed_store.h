@@ -15,7 +15,8 @@ namespace hsmops::cluster {
 namespace internal {
 base::Result<Object> LoadObject(ResourceStore& store, const ObjectKey& key);
 base::Result<Object> CreateFrom(ResourceStore& store, const nlohmann::json& document);
-base::Result<Object> SaveFrom(ResourceStore& store, const nlohmann::json& document, std::string_view expected, bool status);
+base::Result<Object> SaveFrom(ResourceStore& store, const nlohmann::json& document,
+                              std::string_view expected, bool status);
 
 template <typename T>
 base::Result<T> Read(base::Result<Object> object) {
@@ -27,13 +28,15 @@ base::Result<T> Read(base::Result<Object> object) {
 template <typename T>
 struct Loaded {
   std::vector<T> items;
-  std::vector<base::Error> refused;  // documents that T does not accept, each named; never dropped in silence
+  std::vector<base::Error>
+      refused;  // documents that T does not accept, each named; never dropped in silence
   std::string version;
 };
 
 template <typename T>
 base::Result<T> Load(ResourceStore& store, std::string_view ns, std::string_view name) {
-  return internal::Read<T>(internal::LoadObject(store, {T::kKind, std::string(ns), std::string(name)}));
+  return internal::Read<T>(
+      internal::LoadObject(store, {T::kKind, std::string(ns), std::string(name)}));
 }
 
 // Of all namespaces when `ns` is empty.
@@ -62,16 +65,19 @@ base::Result<T> CreateNew(ResourceStore& store, const T& value) {
 // Compare-and-swap by value.metadata.resource_version; the status is not written.
 template <typename T>
 base::Result<T> Save(ResourceStore& store, const T& value) {
-  return internal::Read<T>(internal::SaveFrom(store, value.ToJson(), value.metadata.resource_version, false));
+  return internal::Read<T>(
+      internal::SaveFrom(store, value.ToJson(), value.metadata.resource_version, false));
 }
 
 // Compare-and-swap of the status alone.
 template <typename T>
 base::Result<T> SaveStatus(ResourceStore& store, const T& value) {
-  return internal::Read<T>(internal::SaveFrom(store, value.ToJson(), value.metadata.resource_version, true));
+  return internal::Read<T>(
+      internal::SaveFrom(store, value.ToJson(), value.metadata.resource_version, true));
 }
 
 // Those of a namespace that are past ttlSecondsAfterFinished; nothing removes them by itself.
-base::Result<std::vector<HSMOperation>> ExpiredOperations(ResourceStore& store, std::string_view ns, base::WallTime now);
+base::Result<std::vector<HSMOperation>> ExpiredOperations(ResourceStore& store, std::string_view ns,
+                                                          base::WallTime now);
 
 }  // namespace hsmops::cluster
