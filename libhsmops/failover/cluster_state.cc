@@ -1,0 +1,27 @@
+#include "libhsmops/failover/cluster_state.h"
+
+#include <fmt/format.h>
+
+namespace hsmops::failover {
+
+std::string MemberView::WhyUnhealthy() const {
+  if (!status.ok()) return "unreachable: " + status.error().message();
+  for (const mirror::ProbeStep& step : status->probe) {
+    if (step.outcome == mirror::ProbeStep::Outcome::kFailed) return fmt::format("{}: {}", step.name, step.message);
+  }
+  if (status->standing == store::Standing::kUnknown) return "its store could not be opened";
+  if (status->standing != store::Standing::kMember) return status->standing_reason;
+  if (!status->digest) return "its content is unknown";
+  return {};
+}
+
+const MemberView* ClusterState::Find(std::string_view node) const {
+  for (const MemberView& member : members) {
+    if (member.node == node) return &member;
+  }
+  return nullptr;
+}
+
+const MemberView* ClusterState::Holder() const { return holder ? Find(*holder) : nullptr; }
+
+}  // namespace hsmops::failover

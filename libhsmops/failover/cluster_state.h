@@ -1,0 +1,45 @@
+// ClusterState: what was recorded and what was seen, as values, for those who decide.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libhsmops/base/clock.h"
+#include "libhsmops/mirror/member.h"
+
+namespace hsmops::failover {
+
+// One member as it was seen at one moment.
+struct MemberView {
+  std::string node;
+  store::Uid uid{};
+  bool standby = false;
+  int priority = 0;
+  bool holder = false;       // R names it
+  bool in_sync_set = false;  // R's S holds it
+  base::Result<mirror::MemberStatus> status = base::Error(base::ErrorCode::kUnavailable, "not asked");
+  base::Duration latency{0};
+
+  bool reachable() const { return status.ok(); }
+  // A member of the pool whose store is open and whose probe, if one was made, found nothing wrong.
+  bool Healthy() const { return WhyUnhealthy().empty(); }
+  // The first thing that is wrong, as one sentence; empty: nothing.
+  std::string WhyUnhealthy() const;
+};
+
+struct ClusterState {
+  std::optional<std::string> holder;  // node; unset while a promotion runs
+  store::Epoch epoch;
+  bool promoting = false;
+  std::string target;                 // of the promotion
+  unsigned needed = 0;                // k
+  std::vector<MemberView> members;
+  std::optional<base::WallTime> paused_until;    // unset: not paused
+  std::optional<base::WallTime> last_promotion;  // unset: never
+
+  const MemberView* Find(std::string_view node) const;
+  const MemberView* Holder() const;
+};
+
+}  // namespace hsmops::failover

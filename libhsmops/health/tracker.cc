@@ -1,0 +1,26 @@
+#include "libhsmops/health/tracker.h"
+
+namespace hsmops::health {
+
+void Tracker::Saw(const std::string& node, bool healthy, base::TimePoint now) {
+  Row& row = rows_[node];
+  if (healthy) {
+    row = {};
+    return;
+  }
+  if (row.failures++ == 0) row.since = now;
+}
+
+Verdict Tracker::Of(const std::string& node) const {
+  const auto row = rows_.find(node);
+  if (row == rows_.end()) return Verdict::kUnknown;
+  if (row->second.failures == 0) return Verdict::kHealthy;
+  return row->second.failures < threshold_ ? Verdict::kSuspect : Verdict::kUnhealthy;
+}
+
+std::optional<base::TimePoint> Tracker::FailingSince(const std::string& node) const {
+  const auto row = rows_.find(node);
+  return row == rows_.end() ? std::nullopt : row->second.since;
+}
+
+}  // namespace hsmops::health

@@ -1,0 +1,39 @@
+// Tracker: turns single looks at a member into a verdict, so that one lost answer is not a failure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "libhsmops/base/clock.h"
+
+namespace hsmops::health {
+
+enum class Verdict : std::uint8_t {
+  kUnknown,    // never looked
+  kHealthy,
+  kSuspect,    // failed less often in a row than the threshold
+  kUnhealthy,
+};
+
+// Not thread-safe.
+class Tracker {
+ public:
+  // `threshold`: failures in a row that make a member unhealthy; at least 1.
+  explicit Tracker(int threshold) : threshold_(threshold) {}
+
+  void Saw(const std::string& node, bool healthy, base::TimePoint now);
+  Verdict Of(const std::string& node) const;
+  // Since when the failures come in a row; unset: it is healthy or was never looked at.
+  std::optional<base::TimePoint> FailingSince(const std::string& node) const;
+
+ private:
+  struct Row {
+    int failures = 0;
+    std::optional<base::TimePoint> since;
+  };
+  int threshold_;
+  std::map<std::string, Row> rows_;
+};
+
+}  // namespace hsmops::health

@@ -1,0 +1,177 @@
+#include "libhsmops/manager/pool.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "libhsmops/base/encoding.h"
+#include "libhsmops/cluster/typed_store.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr int kStatusTries = 5;
+
+}  // namespace
+
+store::Uid MemberUid(const store::Uid& pool, std::string_view node) {
+  const base::Digest digest = base::Sha256({pool, base::AsBytes("member"), base::AsBytes(node)});
+  store::Uid uid{};
+  std::copy_n(digest.begin(), uid.size(), uid.begin());
+  return uid;
+}
+
+// A member without a certificate is named by its uid (RFC 4122's URN).
+cluster::Holder HolderOf(const store::Uid& pool, const std::string& node) {
+  const std::string uid = store::UidText(MemberUid(pool, node));
+  return {uid, node, "urn:uuid:" + uid};
+}
+
+store::Epoch FromArbiter(const cluster::Epoch& epoch) { return {epoch.counter, epoch.nonce}; }
+cluster::Epoch ToArbiter(const store::Epoch& epoch) { return {epoch.counter, epoch.nonce}; }
+
+Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device) {
+  const std::vector<std::string> nodes = device.MemberNodes();
+  if (nodes.empty()) return Error(ErrorCode::kInvalid, "the device names no nodes: set spec.mirroring.endpoints");
+  const store::Uid pool = world.rng.Array<16>();
+  cluster::Arbiter r;
+  r.pool_uid = store::UidText(pool);
+  r.holder = HolderOf(pool, nodes.front());
+  r.epoch = {1, world.rng.U64()};
+  r.k = device.MinSyncMirrors(nodes.size());
+  r.grant_duration = device.spec.mirroring ? device.spec.mirroring->failover.grant_duration : cluster::FailoverSpec{}.grant_duration;
+  r.old_grant_duration = r.grant_duration;
+  r.generation = 1;
+  r.renew_time = world.clock.Wall();
+  HSM_TRY(const auto created, cluster::CreateArbiter(world.resources, device.metadata.ns, device.metadata.name, r));
+  (void)created;  // read again by who opens the pool
+  return {};
+}
+
+Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns, const std::string& device_name) {
+  HSM_TRY(cluster::HSMDevice device, cluster::Load<cluster::HSMDevice>(world.resources, ns, device_name));
+  auto arbiter = cluster::ReadArbiter(world.resources, ns, device_name);
+  if (arbiter.Is(ErrorCode::kNotFound)) {
+    return Error(ErrorCode::kNotFound, fmt::format("device {} has no members yet: run kubectl hsm init --device {}", device_name, device_name));
+  }
+  if (!arbiter.ok()) return arbiter.error();
+  HSM_TRY(const store::Uid uid, store::ParseUid(arbiter->value.pool_uid));
+  std::unique_ptr<Pool> pool(new Pool(world, std::move(device), *std::move(arbiter), uid));
+  pool->nodes_ = pool->device_.MemberNodes();
+  for (const std::string& node : pool->nodes_) {
+    const auto& endpoints = pool->device_.spec.mirroring ? pool->device_.spec.mirroring->endpoints : std::map<std::string, std::string>{};
+    const auto endpoint = endpoints.find(node);
+    if (endpoint == endpoints.end()) {
+      return Error(ErrorCode::kInvalid, fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}", device_name, node));
+    }
+    pool->members_[node] = world.make_member(node, endpoint->second, uid, MemberUid(uid, node));
+  }
+  return pool;
+}
+
+std::string Pool::NodeOf(const std::string& member_uid) const {
+  for (const std::string& node : nodes_) {
+    if (UidTextOf(node) == member_uid) return node;
+  }
+  return {};
+}
+
+Result<void> Pool::ReloadArbiter() {
+  HSM_TRY(arbiter_, cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  return {};
+}
+
+Result<void> Pool::Swap(cluster::Arbiter next) {
+  next.renew_time = world_.clock.Wall();
+  HSM_TRY(arbiter_, cluster::CompareAndSwap(world_.resources, arbiter_, next));
+  return {};
+}
+
+std::string Pool::holder() const { return arbiter_.value.holder ? arbiter_.value.holder->node_name : std::string(); }
+store::Epoch Pool::epoch() const { return FromArbiter(arbiter_.value.epoch); }
+
+failover::ClusterState Pool::Observe(bool live) {
+  failover::ClusterState state;
+  const cluster::Arbiter& r = arbiter_.value;
+  if (r.holder) state.holder = r.holder->node_name;
+  state.epoch = epoch();
+  state.promoting = r.phase == cluster::ArbiterPhase::kPromoting;
+  state.target = r.target.empty() ? "" : NodeOf(r.target);
+  state.needed = static_cast<unsigned>(r.k);
+  if (device_.status.paused && device_.status.paused->until && *device_.status.paused->until > world_.clock.Wall()) {
+    state.paused_until = device_.status.paused->until;
+  }
+  for (const auto& entry : device_.status.history) {
+    if (entry.outcome == "Succeeded" && entry.time) state.last_promotion = entry.time;
+  }
+  const auto& sync_set = r.previous ? r.previous->sync_set : r.sync_set;
+  for (const std::string& node : nodes_) {
+    failover::MemberView view;
+    view.node = node;
+    view.uid = MemberUid(uid_, node);
+    view.standby = device_.IsStandby(node);
+    view.holder = state.holder == node;
+    view.in_sync_set = sync_set.contains(UidTextOf(node));
+    if (device_.spec.mirroring) {
+      const auto& priorities = device_.spec.mirroring->failover.priorities;
+      const auto found = priorities.find(node);
+      if (found != priorities.end()) view.priority = found->second;
+    }
+    state.members.push_back(std::move(view));
+  }
+  std::vector<base::Executor::Task> tasks;
+  for (failover::MemberView& view : state.members) {
+    tasks.push_back([this, &view, live] {
+      const base::TimePoint begin = world_.clock.Now();
+      view.status = At(view.node).Status(live);
+      view.latency = world_.clock.Now() - begin;
+    });
+  }
+  world_.executor.RunAll(std::move(tasks));
+  return state;
+}
+
+Result<void> Pool::UpdateStatus(const std::function<void(cluster::HSMDeviceStatus&)>& change) {
+  Result<void> outcome;
+  for (int tries = 0; tries < kStatusTries; ++tries) {
+    auto now = cluster::Load<cluster::HSMDevice>(world_.resources, device_.metadata.ns, device_.metadata.name);
+    if (!now.ok()) return now.error();
+    const cluster::HSMDeviceStatus before = now->status;
+    change(now->status);
+    if (now->status == before) {
+      device_ = *std::move(now);
+      return {};
+    }
+    auto saved = cluster::SaveStatus(world_.resources, *now);
+    if (saved.ok()) {
+      device_ = *std::move(saved);
+      return {};
+    }
+    outcome = saved.error();
+    if (!saved.Is(ErrorCode::kConflict)) return outcome;
+  }
+  return outcome;
+}
+
+void Pool::Tell(cluster::EventType type, const std::string& reason, const std::string& note) {
+  cluster::Event event;
+  event.metadata.ns = device_.metadata.ns;
+  event.metadata.name = fmt::format("{}.{}", device_.metadata.name, base::Hex(world_.rng.Array<6>()));
+  event.event_time = world_.clock.Wall();
+  event.reporting_controller = "hsm.j5t.io/kubectl-hsm";
+  event.reporting_instance = "kubectl-hsm";
+  event.action = reason;
+  event.reason = reason;
+  event.type = type;
+  event.regarding = {"hsm.j5t.io/v1alpha1", "HSMDevice", device_.metadata.ns, device_.metadata.name, device_.metadata.uid};
+  event.note = note.substr(0, cluster::kMaxEventNoteBytes);
+  (void)cluster::CreateNew(world_.resources, event);  // told as well as it can be; the history has it too
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,206 @@
+#include "libhsmops/manager/sync.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+// A repair may uncover the next older thing to repair (a second version to set aside), so a pass is
+// repeated while it gets anywhere.
+constexpr int kMaxPasses = 8;
+
+std::map<std::string, mirror::Member*> MembersOf(Pool& pool) {
+  std::map<std::string, mirror::Member*> members;
+  for (const std::string& node : pool.nodes()) members[node] = &pool.At(node);
+  return members;
+}
+
+// Damage that only a re-read shows. A member that cannot be verified keeps its error.
+void VerifyAll(Pool& pool, const std::vector<std::string>& nodes, std::map<std::string, MemberSync>& members) {
+  std::vector<base::Executor::Task> tasks;
+  for (const std::string& node : nodes) {
+    MemberSync& member = members[node];
+    tasks.push_back([&pool, &member, node] {
+      auto report = pool.At(node).Verify();
+      if (report.ok()) {
+        member.damaged = report->damaged.size();
+      } else {
+        member.error = report.error();
+      }
+    });
+  }
+  pool.world().executor.RunAll(std::move(tasks));
+}
+
+void Restrict(mirror::SyncPlan& plan, const std::string& secret, const store::Uid& pool) {
+  if (secret.empty()) return;
+  const auto name = store::SecretName::Parse(secret);
+  const store::Id id = name.ok() ? store::IdOf(pool, *name) : store::Id{};
+  std::erase_if(plan.steps, [&](const mirror::Step& step) { return step.id != id; });
+  std::erase_if(plan.dead, [&](const store::IdVersion& dead) { return dead.id != id; });
+}
+
+Result<std::uint64_t> CollectDead(Pool& pool, const std::string& primary, const std::vector<store::IdVersion>& dead) {
+  if (dead.empty()) return std::uint64_t{0};
+  // Mirrors first: what the Primary still has can always be told apart from what was never there.
+  for (const std::string& node : pool.nodes()) {
+    if (node != primary) HSM_RETURN_IF_ERROR(pool.At(node).CollectTombstones(pool.epoch(), dead));
+  }
+  return pool.At(primary).CollectTombstones(pool.epoch(), dead);
+}
+
+void Merge(mirror::ApplyReport& into, mirror::ApplyReport pass) {
+  into.copied += pass.copied;
+  into.restored += pass.restored;
+  into.quarantined += pass.quarantined;
+  into.failed = std::move(pass.failed);
+  into.alarms = std::move(pass.alarms);
+}
+
+}  // namespace
+
+bool SyncReport::AllEqual() const {
+  return std::all_of(members.begin(), members.end(), [](const MemberSync& member) { return member.equal; });
+}
+
+Result<Comparison> Compare(Pool& pool, const std::string& source, const std::vector<std::string>& mirrors) {
+  HSM_TRY(const store::InventoryDigest own, pool.At(source).Digest().Within(source));
+  std::vector<Result<store::InventoryDigest>> digests(mirrors.size(), Error(ErrorCode::kUnavailable, "not asked"));
+  std::vector<base::Executor::Task> tasks;
+  for (std::size_t i = 0; i < mirrors.size(); ++i) {
+    tasks.push_back([&, i] { digests[i] = pool.At(mirrors[i]).Digest(); });
+  }
+  pool.world().executor.RunAll(std::move(tasks));
+  Comparison comparison;
+  std::bitset<store::kBuckets> differ;
+  std::vector<std::string> ask;
+  for (std::size_t i = 0; i < mirrors.size(); ++i) {
+    if (!digests[i].ok()) {
+      comparison.mirrors.push_back({mirrors[i], digests[i].error()});
+      continue;
+    }
+    if (digests[i]->root == own.root) {
+      comparison.equal.push_back(mirrors[i]);
+      continue;
+    }
+    ask.push_back(mirrors[i]);
+    for (std::size_t b = 0; b < store::kBuckets; ++b) {
+      if (digests[i]->buckets[b] != own.buckets[b]) differ.set(b);
+    }
+  }
+  if (ask.empty()) return comparison;
+  HSM_TRY(comparison.source, pool.At(source).ReadInventory(differ).Within(source));
+  std::vector<mirror::MemberInventory> asked;
+  for (const std::string& node : ask) asked.push_back({node, Error(ErrorCode::kUnavailable, "not asked")});
+  tasks.clear();
+  for (mirror::MemberInventory& mirror : asked) {
+    tasks.push_back([&] { mirror.inventory = pool.At(mirror.node).ReadInventory(differ); });
+  }
+  pool.world().executor.RunAll(std::move(tasks));
+  for (mirror::MemberInventory& mirror : asked) comparison.mirrors.push_back(std::move(mirror));
+  return comparison;
+}
+
+Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes) {
+  cluster::Arbiter next = pool.arbiter();
+  std::set<std::string> sync_set;
+  for (const std::string& node : nodes) sync_set.insert(pool.UidTextOf(node));
+  if (sync_set == next.sync_set) return {};
+  next.sync_set = std::move(sync_set);
+  ++next.generation;
+  return pool.Swap(std::move(next)).Within("changing the sync set");
+}
+
+namespace {
+
+// One pass of compare, plan and apply. False: nothing was done, or nothing more can be.
+Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std::string>& mirrors,
+                  const mirror::Progress& progress, SyncReport& report) {
+  HSM_TRY(Comparison comparison, Compare(pool, report.primary, mirrors));
+  const bool everybody = mirrors.size() + 1 == pool.nodes().size();
+  mirror::SyncPlan plan = mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), everybody && comparison.equal.empty());
+  Restrict(plan, options.secret, pool.uid());
+  const bool first = report.plan.steps.empty() && report.plan.unknown.empty();
+  if (first) report.plan = plan;
+  if (options.dry_run || plan.steps.empty()) return false;
+  mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool), pool.epoch(), pool.world().executor, progress);
+  const bool progressed = pass.copied + pass.restored + pass.quarantined > 0;
+  const bool again = pass.restored + pass.quarantined > 0;
+  Merge(report.applied, std::move(pass));
+  return progressed && again;
+}
+
+// Tombstones need every bucket of every member, so they are looked for only after everything is equal.
+void CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::string>& mirrors) {
+  auto source = pool.At(report.primary).ReadInventory(std::bitset<store::kBuckets>().set());
+  if (!source.ok()) return;  // the next sync looks again
+  const auto is_dead = [](const store::InventoryItem& item) { return item.state == store::InventoryItem::State::kTombstone; };
+  if (std::none_of(source->items.begin(), source->items.end(), is_dead)) return;
+  std::vector<mirror::MemberInventory> inventories;
+  for (const std::string& node : mirrors) {
+    inventories.push_back({node, pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set())});
+  }
+  const mirror::SyncPlan plan = mirror::Plan(*source, inventories, pool.epoch(), true);
+  if (!plan.steps.empty() || !plan.unknown.empty()) return;
+  if (auto collected = CollectDead(pool, report.primary, plan.dead); collected.ok()) report.collected = *collected;
+}
+
+}  // namespace
+
+Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Progress& progress) {
+  SyncReport report;
+  report.primary = pool.holder();
+  if (report.primary.empty()) {
+    return Error(ErrorCode::kReadOnly, "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm promote again");
+  }
+  std::vector<std::string> mirrors;
+  for (const std::string& node : pool.nodes()) {
+    const bool wanted = options.only.empty() || std::find(options.only.begin(), options.only.end(), node) != options.only.end();
+    if (node != report.primary && wanted) mirrors.push_back(node);
+  }
+  std::map<std::string, MemberSync> members;
+  for (const std::string& node : mirrors) members[node].node = node;
+  if (options.full) {
+    std::vector<std::string> all = mirrors;
+    all.push_back(report.primary);
+    VerifyAll(pool, all, members);
+    if (members[report.primary].error) return members[report.primary].error->Within(report.primary);
+    members[report.primary].node = report.primary;
+  }
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, report));
+    if (!again) break;
+  }
+  HSM_TRY(const Comparison after, Compare(pool, report.primary, mirrors));
+  for (const mirror::MemberInventory& mirror : after.mirrors) {
+    if (!mirror.inventory.ok()) members[mirror.node].error = mirror.inventory.error();
+  }
+  for (const std::string& node : after.equal) members[node].equal = true;
+  if (!options.dry_run) {
+    std::vector<std::string> joined;
+    for (const std::string& node : pool.nodes()) {
+      const bool was = pool.arbiter().sync_set.contains(pool.UidTextOf(node));
+      const bool asked = members.contains(node);
+      if (node == report.primary || (asked ? !members[node].equal : !was)) continue;
+      joined.push_back(node);
+      members[node].joined = !was && asked;
+    }
+    HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, joined));
+    if (after.equal.size() + 1 == pool.nodes().size()) CollectTombstones(pool, report, mirrors);
+  }
+  for (auto& [node, member] : members) {
+    if (node == report.primary) member.equal = true;
+    if (!member.node.empty()) report.members.push_back(std::move(member));
+  }
+  return report;
+}
+
+}  // namespace hsmops::manager

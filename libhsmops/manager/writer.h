@@ -1,0 +1,47 @@
+// Writer: writes to a pool through its Primary, with a grant that it keeps fresh.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libhsmops/manager/pool.h"
+#include "libhsmops/mirror/apply.h"
+#include "libhsmops/mirror/replicated_write.h"
+
+namespace hsmops::manager {
+
+inline constexpr std::size_t kWriteBatch = 500;
+
+// Renews R by a compare-and-swap that changes nothing but the time, and hands the Primary its grant
+// (protocol.md, 3): the nonce first, then the CAS, then the grant. kReadOnly: there is no Primary.
+base::Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t nonce);
+
+class Writer {
+ public:
+  // Finds the Primary, brings members of S that lag up to date or takes them out of S, takes in those
+  // that are equal, and opens the Primary's gate. kUnavailable: the Primary cannot be reached, and the
+  // message says what to do; kReadOnly: durability Strict and nobody can confirm.
+  static base::Result<Writer> Open(Pool& pool);
+
+  // In batches, each acknowledged as a whole step; results in order. Stops asking after an error that
+  // concerns the Primary itself; the rest then carries that error and was not tried.
+  std::vector<base::Result<mirror::Acknowledged>> Write(std::vector<store::Write> writes, const mirror::Progress& progress);
+
+  const std::string& primary() const { return primary_; }
+  // Mirrors that are not in S, with why: their copies come with the next sync.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  std::uint64_t max_object_bytes() const { return max_object_bytes_; }
+
+ private:
+  explicit Writer(Pool& pool) : pool_(&pool) {}
+  base::Result<void> Refresh();
+
+  Pool* pool_;
+  std::string primary_;
+  std::vector<std::string> warnings_;
+  std::uint64_t max_object_bytes_ = 0;
+  base::TimePoint renew_at_{};
+};
+
+}  // namespace hsmops::manager
