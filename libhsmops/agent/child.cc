@@ -1,14 +1,8 @@
 #include "libhsmops/agent/child.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <mutex>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -16,11 +10,10 @@
 #include "libhsmops/agent/agent.h"
 #include "libhsmops/agent/frame.h"
 #include "libhsmops/agent/message.h"
+#include "libhsmops/agent/subprocess.h"
 #include "libhsmops/base/file.h"
 #include "libhsmops/base/hardening.h"
 #include "libhsmops/token/pkcs11_token.h"
-
-extern char** environ;
 
 namespace hsmops::agent {
 
@@ -99,86 +92,41 @@ class ChildChannel : public Channel {
  public:
   ChildChannel(std::string program, ChildConfig config, base::Duration answer_limit, base::Clock& clock)
       : program_(std::move(program)), config_(std::move(config)), answer_limit_(answer_limit), clock_(clock) {}
-  ~ChildChannel() override { End(kEndWait); }
+  ~ChildChannel() override { process_.End(kEndWait, clock_); }
 
   Result<SecretBytes> Call(SecretBytes request) override {
     const std::lock_guard lock(mutex_);
     HSM_RETURN_IF_ERROR(EnsureRunning());
-    if (auto sent = SendFrame(socket_.get(), request.view()); !sent.ok()) {
+    if (auto sent = SendFrame(process_.socket(), request.view()); !sent.ok()) {
       const Error error(ErrorCode::kInDoubt, "the token's process ended: " + sent.error().message());
-      End({});
+      process_.End({}, clock_);
       return error;
     }
-    auto answer = ReceiveFrame(socket_.get(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
+    auto answer = ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
     if (answer.ok()) {
       backoff_ = kFirstBackoff;
       return answer;
     }
     const bool late = answer.Is(ErrorCode::kLimit);
-    const std::string how = End({});
+    const std::string how = process_.End({}, clock_);
     return Error(ErrorCode::kInDoubt, late ? "Hung: the token's process gave no answer and was ended"
                                            : fmt::format("the token's process ended ({})", how));
   }
 
  private:
   Result<void> EnsureRunning() {
-    if (pid_ > 0) return {};
+    if (process_.running()) return {};
     if (const base::TimePoint now = clock_.Now(); now < not_before_) clock_.SleepFor(not_before_ - now);
     not_before_ = clock_.Now() + backoff_;
     backoff_ = std::min<base::Duration>(backoff_ * 2, kLongestBackoff);
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return base::ErrnoError("making", "a socketpair", errno);
-    base::Fd parent(ends[0]);
-    const base::Fd child(ends[1]);
-    HSM_RETURN_IF_ERROR(Spawn(child.get()));
-    socket_ = std::move(parent);
+    HSM_TRY(process_, Subprocess::Start(program_, kChildVerb));
     Out out;
     out(config_);
-    if (auto sent = SendFrame(socket_.get(), std::move(out).Take().view()); !sent.ok()) {
-      End({});
+    if (auto sent = SendFrame(process_.socket(), std::move(out).Take().view()); !sent.ok()) {
+      process_.End({}, clock_);
       return sent;
     }
     return {};
-  }
-
-  // The child reads requests from descriptor 0. A process group of its own keeps a terminal's Ctrl-C
-  // from cutting a write short: the child ends when the pipe does.
-  Result<void> Spawn(int child_end) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_adddup2(&actions, child_end, STDIN_FILENO);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    std::string name = "kubectl-hsm";
-    std::string verb = kChildVerb;
-    char* argv[] = {name.data(), verb.data(), nullptr};
-    const int error = posix_spawn(&pid_, program_.c_str(), &actions, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (error == 0) return {};
-    pid_ = 0;
-    return base::ErrnoError("starting", program_, error);
-  }
-
-  // Closes the pipe, waits so long for the child to end by itself, then kills it. How it ended.
-  std::string End(base::Duration wait) {
-    socket_.Close();
-    if (pid_ <= 0) return "not running";
-    const base::TimePoint deadline = clock_.Now() + wait;
-    int status = 0;
-    while (waitpid(pid_, &status, WNOHANG) == 0) {
-      if (clock_.Now() >= deadline) {
-        kill(pid_, SIGKILL);
-        waitpid(pid_, &status, 0);
-        break;
-      }
-      clock_.SleepFor(std::chrono::milliseconds(1));
-    }
-    pid_ = 0;
-    if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
-    return fmt::format("exit code {}", WEXITSTATUS(status));
   }
 
   std::mutex mutex_;
@@ -186,8 +134,7 @@ class ChildChannel : public Channel {
   ChildConfig config_;
   base::Duration answer_limit_;
   base::Clock& clock_;
-  base::Fd socket_;
-  pid_t pid_ = 0;
+  Subprocess process_;
   base::TimePoint not_before_{};
   base::Duration backoff_ = kFirstBackoff;
 };

@@ -1,0 +1,69 @@
+#include "libhsmops/agent/subprocess.h"
+
+#include <cerrno>
+#include <csignal>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+extern char** environ;
+
+namespace hsmops::agent {
+
+base::Result<Subprocess> Subprocess::Start(const std::string& program, const std::string& verb) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return base::ErrnoError("making", "a socketpair", errno);
+  Subprocess process;
+  process.socket_ = base::Fd(ends[0]);
+  const base::Fd theirs(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_adddup2(&actions, theirs.get(), STDIN_FILENO);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  std::string name = "kubectl-hsm";
+  std::string word = verb;
+  char* argv[] = {name.data(), word.data(), nullptr};
+  const int error = posix_spawn(&process.pid_, program.c_str(), &actions, &attributes, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error == 0) return process;
+  process.pid_ = 0;
+  return base::ErrnoError("starting", program, error);
+}
+
+Subprocess& Subprocess::operator=(Subprocess&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(socket_, other.socket_);
+  return *this;
+}
+
+Subprocess::~Subprocess() {
+  base::SystemClock clock;
+  End(base::Duration(0), clock);
+}
+
+std::string Subprocess::End(base::Duration wait, base::Clock& clock) {
+  socket_.Close();
+  if (pid_ <= 0) return "not running";
+  const base::TimePoint deadline = clock.Now() + wait;
+  int status = 0;
+  while (waitpid(pid_, &status, WNOHANG) == 0) {
+    if (clock.Now() >= deadline) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, &status, 0);
+      break;
+    }
+    clock.SleepFor(std::chrono::milliseconds(1));
+  }
+  pid_ = 0;
+  if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
+  return fmt::format("exit code {}", WEXITSTATUS(status));
+}
+
+}  // namespace hsmops::agent

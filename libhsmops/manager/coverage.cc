@@ -1,0 +1,187 @@
+#include "libhsmops/manager/coverage.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using store::InventoryItem;
+using State = InventoryItem::State;
+
+std::string_view Name(Holding holding) {
+  switch (holding) {
+    case Holding::kEqual: return "InSync";
+    case Holding::kOlder: return "Older";
+    case Holding::kNewer: return "Newer";
+    case Holding::kDiffers: return "Differs";
+    case Holding::kMissing: return "Missing";
+    case Holding::kDamaged: return "Damaged";
+    case Holding::kUnknown: return "Unknown";
+  }
+  return "Unknown";
+}
+
+std::string SecretCoverage::Summary() const {
+  if (legacy) return "legacy";
+  std::size_t equal = 0;
+  std::size_t unknown = 0;
+  for (const HeldBy& device : devices) {
+    if (device.holding == Holding::kDiffers || device.holding == Holding::kDamaged) return "inconsistent";
+    if (device.holding == Holding::kEqual) ++equal;
+    if (device.holding == Holding::kUnknown) ++unknown;
+  }
+  if (equal == devices.size()) return "full";
+  if (unknown > 0 && equal + unknown == devices.size()) return "unknown";
+  return fmt::format("{}/{}", equal, devices.size());
+}
+
+namespace {
+
+using Inventories = std::map<std::string, Result<store::Inventory>>;
+
+const InventoryItem* Find(const store::Inventory& inventory, const store::Id& id) {
+  const auto at = std::lower_bound(inventory.items.begin(), inventory.items.end(), id,
+                                   [](const InventoryItem& item, const store::Id& wanted) { return item.id < wanted; });
+  return at == inventory.items.end() || at->id != id ? nullptr : &*at;
+}
+
+// The item that the others are compared with: the Primary's, else the greatest whole one.
+const InventoryItem* Reference(const Inventories& inventories, const std::string& primary, const store::Id& id) {
+  const auto own = inventories.find(primary);
+  if (own != inventories.end() && own->second.ok()) {
+    const InventoryItem* item = Find(*own->second, id);
+    if (item != nullptr && item->state != State::kDamaged) return item;
+  }
+  const InventoryItem* best = nullptr;
+  for (const auto& [node, inventory] : inventories) {
+    if (!inventory.ok()) continue;
+    const InventoryItem* item = Find(*inventory, id);
+    if (item == nullptr) continue;
+    const bool better = best == nullptr || (item->state != State::kDamaged && best->state == State::kDamaged) ||
+                        (item->version > best->version && item->state != State::kDamaged);
+    if (better) best = item;
+  }
+  return best;
+}
+
+HeldBy Judge(const std::string& node, const Result<store::Inventory>& inventory, const InventoryItem& reference) {
+  HeldBy held{node, Holding::kUnknown, {}};
+  if (!inventory.ok()) return held;
+  const InventoryItem* item = Find(*inventory, reference.id);
+  if (item == nullptr) {
+    held.holding = Holding::kMissing;
+    return held;
+  }
+  held.version = item->version;
+  if (item->state == State::kDamaged) {
+    held.holding = Holding::kDamaged;
+  } else if (item->version != reference.version) {
+    held.holding = item->version < reference.version ? Holding::kOlder : Holding::kNewer;
+  } else {
+    held.holding = item->digest == reference.digest ? Holding::kEqual : Holding::kDiffers;
+  }
+  return held;
+}
+
+}  // namespace
+
+CoverageReport Cover(Pool& pool) {
+  CoverageReport report;
+  report.primary = pool.holder();
+  Inventories inventories;
+  for (const std::string& node : pool.nodes()) inventories.emplace(node, Error(ErrorCode::kUnavailable, "not asked"));
+  std::vector<base::Executor::Task> tasks;
+  for (auto& [node, inventory] : inventories) {
+    tasks.push_back([&pool, &node = node, &inventory = inventory] {
+      inventory = pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set());
+    });
+  }
+  pool.world().executor.RunAll(std::move(tasks));
+  std::set<store::Id> ids;
+  for (const auto& [node, inventory] : inventories) {
+    if (!inventory.ok()) {
+      report.unknown.emplace(node, inventory.error());
+      continue;
+    }
+    for (const InventoryItem& item : inventory->items) ids.insert(item.id);
+    if (!inventory->quarantine.empty()) report.quarantine[node] = inventory->quarantine;
+  }
+  const auto primary = inventories.find(report.primary);
+  report.primary_known = primary != inventories.end() && primary->second.ok();
+  for (const store::Id& id : ids) {
+    const InventoryItem* reference = Reference(inventories, report.primary, id);
+    const bool deleted = reference->state == State::kTombstone;
+    SecretCoverage secret;
+    secret.id = id;
+    secret.name = reference->name;
+    secret.keys = reference->keys;
+    secret.version = reference->version;
+    if (reference->state != State::kDamaged) secret.written_at = reference->written_at;
+    secret.bytes = reference->bytes;
+    bool alive = !deleted;
+    for (const std::string& node : pool.nodes()) {
+      secret.devices.push_back(Judge(node, inventories.at(node), *reference));
+      if (deleted && inventories.at(node).ok()) {
+        const InventoryItem* item = Find(*inventories.at(node), id);
+        alive = alive || (item != nullptr && item->state == State::kPresent);
+      }
+    }
+    if (alive) report.secrets.push_back(std::move(secret));
+  }
+  if (report.primary_known) {
+    for (const store::LegacyItem& item : primary->second->legacy) {
+      SecretCoverage secret;
+      secret.name = item.name;
+      secret.keys = item.keys;
+      secret.legacy = true;
+      secret.reason = item.reason;
+      report.secrets.push_back(std::move(secret));
+    }
+  }
+  std::stable_sort(report.secrets.begin(), report.secrets.end(),
+                   [](const SecretCoverage& a, const SecretCoverage& b) { return a.name < b.name; });
+  return report;
+}
+
+std::vector<Difference> Differences(const std::string& left_node, const store::Inventory& left,
+                                    const std::string& right_node, const store::Inventory& right) {
+  std::set<store::Id> ids;
+  for (const InventoryItem& item : left.items) ids.insert(item.id);
+  for (const InventoryItem& item : right.items) ids.insert(item.id);
+  const auto live = [](const InventoryItem* item) { return item != nullptr && item->state != State::kTombstone; };
+  std::vector<Difference> differences;
+  for (const store::Id& id : ids) {
+    const InventoryItem* l = Find(left, id);
+    const InventoryItem* r = Find(right, id);
+    if (!live(l) && !live(r)) continue;
+    Difference d;
+    d.name = l != nullptr && !l->name.empty() ? l->name : r != nullptr ? r->name : "";
+    if (live(l)) d.left = l->version;
+    if (live(r)) d.right = r->version;
+    if (!live(l)) {
+      d.what = "only on " + right_node;
+    } else if (!live(r)) {
+      d.what = "only on " + left_node;
+    } else if (l->state == State::kDamaged) {
+      d.what = "damaged on " + left_node;
+    } else if (r->state == State::kDamaged) {
+      d.what = "damaged on " + right_node;
+    } else if (l->version != r->version) {
+      d.what = "older on " + (l->version < r->version ? left_node : right_node);
+    } else if (l->digest != r->digest) {
+      d.what = "the same version with another content";
+    } else {
+      continue;
+    }
+    differences.push_back(std::move(d));
+  }
+  std::stable_sort(differences.begin(), differences.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return differences;
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,18 @@
+// Report: what people are told about a device, from what was seen: its status and its findings.
+#pragma once
+
+#include "libhsmops/cluster/resources.h"
+#include "libhsmops/failover/cluster_state.h"
+#include "libhsmops/manager/pool.h"
+
+namespace hsmops::manager {
+
+// The status of `device` as `state` shows it at `now`. What only a sync or a promotion knows (history,
+// last sync times, the promotion under way) is kept from device.status. Pure.
+cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const failover::ClusterState& state, base::WallTime now);
+
+// What is wrong, worst first, each with the next thing to do. Critical: reads or acknowledged data are
+// at risk, or no Primary can be; degraded: one more fault would be critical, or a copy is not equal.
+std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device, const failover::ClusterState& state);
+
+}  // namespace hsmops::manager
