@@ -9,18 +9,31 @@ base::Result<Object> LoadObject(ResourceStore& store, const ObjectKey& key) {
   return store.Get(key.kind, key.ns, key.name).Within("reading " + Describe(key));
 }
 
-base::Result<Object> CreateFrom(ResourceStore& store, const nlohmann::json& document) {
-  HSM_TRY(const Object object, Object::From(document));
+template <typename T>
+base::Result<Object> CreateFrom(ResourceStore& store, const T& value) {
+  HSM_TRY(const Object object, Object::From(value.ToJson()));
   return store.Create(object).Within("creating " + Describe(object.key()));
 }
 
-base::Result<Object> SaveFrom(ResourceStore& store, const nlohmann::json& document,
-                              std::string_view expected, bool status) {
-  HSM_TRY(const Object object, Object::From(document));
+template <typename T>
+base::Result<Object> SaveFrom(ResourceStore& store, const T& value, bool status) {
+  HSM_TRY(const Object object, Object::From(value.ToJson()));
+  const std::string& expected = value.metadata.resource_version;
   auto saved = status ? store.UpdateStatus(object, expected) : store.Update(object, expected);
   return std::move(saved).Within((status ? "writing the status of " : "writing ") +
                                  Describe(object.key()));
 }
+
+template base::Result<Object> CreateFrom(ResourceStore&, const HSMDevice&);
+template base::Result<Object> CreateFrom(ResourceStore&, const HSMSecret&);
+template base::Result<Object> CreateFrom(ResourceStore&, const HSMOperation&);
+template base::Result<Object> CreateFrom(ResourceStore&, const Lease&);
+template base::Result<Object> CreateFrom(ResourceStore&, const Event&);
+template base::Result<Object> SaveFrom(ResourceStore&, const HSMDevice&, bool);
+template base::Result<Object> SaveFrom(ResourceStore&, const HSMSecret&, bool);
+template base::Result<Object> SaveFrom(ResourceStore&, const HSMOperation&, bool);
+template base::Result<Object> SaveFrom(ResourceStore&, const Lease&, bool);
+template base::Result<Object> SaveFrom(ResourceStore&, const Event&, bool);
 
 }  // namespace internal
 

@@ -14,9 +14,11 @@ namespace hsmops::cluster {
 
 namespace internal {
 base::Result<Object> LoadObject(ResourceStore& store, const ObjectKey& key);
-base::Result<Object> CreateFrom(ResourceStore& store, const nlohmann::json& document);
-base::Result<Object> SaveFrom(ResourceStore& store, const nlohmann::json& document,
-                              std::string_view expected, bool status);
+// For the five types of resources.h; the JSON between stays in typed_store.cc.
+template <typename T>
+base::Result<Object> CreateFrom(ResourceStore& store, const T& value);
+template <typename T>
+base::Result<Object> SaveFrom(ResourceStore& store, const T& value, bool status);
 
 template <typename T>
 base::Result<T> Read(base::Result<Object> object) {
@@ -59,21 +61,19 @@ base::Result<Loaded<T>> LoadAll(ResourceStore& store, std::string_view ns) {
 // Stores `value` as a new object. kConflict: it exists.
 template <typename T>
 base::Result<T> CreateNew(ResourceStore& store, const T& value) {
-  return internal::Read<T>(internal::CreateFrom(store, value.ToJson()));
+  return internal::Read<T>(internal::CreateFrom(store, value));
 }
 
 // Compare-and-swap by value.metadata.resource_version; the status is not written.
 template <typename T>
 base::Result<T> Save(ResourceStore& store, const T& value) {
-  return internal::Read<T>(
-      internal::SaveFrom(store, value.ToJson(), value.metadata.resource_version, false));
+  return internal::Read<T>(internal::SaveFrom(store, value, false));
 }
 
 // Compare-and-swap of the status alone.
 template <typename T>
 base::Result<T> SaveStatus(ResourceStore& store, const T& value) {
-  return internal::Read<T>(
-      internal::SaveFrom(store, value.ToJson(), value.metadata.resource_version, true));
+  return internal::Read<T>(internal::SaveFrom(store, value, true));
 }
 
 // Those of a namespace that are past ttlSecondsAfterFinished; nothing removes them by itself.
