@@ -3,6 +3,9 @@
 # test/NAME/run; both build what they need and end with a line `N passed, N failed`.
 # docs/TESTING.md says what each stands on.
 
+# shellcheck source=test/counting.sh
+. "$HSMOPS_ROOT/test/counting.sh"
+
 readonly tier_order=(lint unit token crash kill cli regress install sim fuzz asan tsan)
 
 # A tier is there when it has something to run.
@@ -34,36 +37,17 @@ one_tier() {
 
 # doctest_tier PRESET BINARY...: builds and runs them, adds up their summaries.
 doctest_tier() {
-  local preset=$1 passed=0 failed=0 binary output status
+  local preset=$1 binary
   shift
   compile "$preset" "$@"
-  output=$(mktemp)
   for binary in "$@"; do
-    status=0
-    echo "== $preset/$binary"
-    "${in_front[@]}" "$HSMOPS_ROOT/build/$preset/$binary" >"$output" 2>&1 || status=$?
-    cat "$output"
-    if [[ $(grep -a '^\[doctest\] test cases:' "$output" | tail -n 1) =~ \|\ *([0-9]+)\ passed\ *\|\ *([0-9]+)\ failed ]]; then
-      passed=$((passed + BASH_REMATCH[1]))
-      failed=$((failed + BASH_REMATCH[2]))
-      if [[ $status -ne 0 && ${BASH_REMATCH[2]} -eq 0 ]]; then
-        echo "$binary: every case passed, yet it ended with $status"
-        failed=$((failed + 1))
-      fi
-    else
-      echo "$binary: ended with $status before its summary"
-      failed=$((failed + 1))
-    fi
+    counted "$preset/$binary" "$HSMOPS_ROOT/build/$preset/$binary"
   done
-  rm -f "$output"
-  echo "$passed passed, $failed failed"
-  [[ $failed -eq 0 ]]
+  print_counts
 }
-in_front=()
 
 tier_lint() { lint; }
 tier_unit() { doctest_tier dev unit_tests; }
-tier_token() { doctest_tier dev token_tests; }
 tier_crash() { doctest_tier dev crash_tests; }
 tier_kill() { doctest_tier dev kill_tests; }
 tier_cli() { doctest_tier dev cli_tests; }
@@ -78,25 +62,47 @@ binaries_of() {
   done
 }
 
+# sanitized PRESET TIER...: their binaries, and the token tier's if it is named.
+sanitized() {
+  local preset=$1 binaries tier
+  shift
+  export HSMOPS_SANITIZED=$preset
+  mapfile -t binaries < <(for tier in "$@"; do [[ $tier == token ]] || binaries_of "$tier"; done)
+  compile "$preset" "${binaries[@]}"
+  for tier in "${binaries[@]}"; do
+    counted "$preset/$tier" "${in_front[@]}" "$HSMOPS_ROOT/build/$preset/$tier"
+  done
+  if [[ " $* " == *" token "* ]] && has_tier token; then
+    local output line
+    output=$(mktemp)
+    HSMOPS_PRESET=$preset HSMOPS_TOKENS=softhsm "${in_front[@]}" "$HSMOPS_ROOT/test/token/run" | tee "$output" || true
+    line=$(tail -n 1 "$output")
+    rm -f -- "$output"
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+      passed=$((passed + BASH_REMATCH[1]))
+      failed=$((failed + BASH_REMATCH[2]))
+    else
+      failed=$((failed + 1))
+    fi
+  fi
+  print_counts
+}
+
 tier_asan() {
-  local binaries
-  mapfile -t binaries < <(binaries_of unit token crash regress)
   # The modules under test are not ours and leak at will.
   export LSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/lsan.supp:print_suppressions=0"
   export ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1"
   export UBSAN_OPTIONS="print_stacktrace=1"
-  export HSMOPS_SANITIZED=asan
-  doctest_tier asan "${binaries[@]}"
+  in_front=()
+  sanitized asan unit token crash regress
 }
 
 tier_tsan() {
-  local binaries
-  mapfile -t binaries < <(binaries_of unit token regress)
-  export TSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/tsan.supp:halt_on_error=0:second_deadlock_stack=1"
-  export HSMOPS_SANITIZED=tsan
+  export TSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/tsan.supp:second_deadlock_stack=1"
+  in_front=()
   # g++ 12's runtime cannot place its shadow where kernels with more random bits put a program.
   if setarch "$(uname -m)" -R true 2>/dev/null; then
     in_front=(setarch "$(uname -m)" -R)
   fi
-  doctest_tier tsan "${binaries[@]}"
+  sanitized tsan unit token regress
 }

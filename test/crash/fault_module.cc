@@ -3,6 +3,9 @@
 //   KHSM_FAULT_MODULE  the real module; SoftHSM's if unset
 //   KHSM_FAULT_PLAN    the plan; if unset, the file $SOFTHSM2_CONF.faults, so that each token of a
 //                      cluster can have a plan of its own; no such file: only forwards
+//   KHSM_FAULT_INIT    the text that C_Initialize gives the real module as its reserved argument;
+//   NSS's
+//                      softokn does not start without one
 //   KHSM_FAULT_TRACE   one line a call is appended here: pid, function, rv; never an argument
 //
 // The plan has one fault a line, `#` begins a comment:
@@ -490,6 +493,19 @@ Injector& TheInjector() {
 
 CK_RV GetFunctionList(CK_FUNCTION_LIST** list);
 
+CK_RV Initialize(CK_FUNCTION_LIST& real, void* given) {
+  std::string parameters = Env("KHSM_FAULT_INIT");
+  if (parameters.empty()) return real.C_Initialize(given);
+  // NSS reads the text where the standard has pReserved, and one pointer more behind it.
+  struct {
+    CK_C_INITIALIZE_ARGS standard;
+    void* behind;
+  } args{};
+  if (given != nullptr) args.standard = *static_cast<CK_C_INITIALIZE_ARGS*>(given);
+  args.standard.pReserved = parameters.data();
+  return real.C_Initialize(&args);
+}
+
 // Forwards the call of one function, through the injector.
 template <Function kWhich, auto kMember, typename Pointer>
 struct Forward;
@@ -507,11 +523,11 @@ struct Forward<kWhich, kMember, CK_RV (*)(Args...)> {
       return injector.FindObjects(args...);
     } else if constexpr (kWhich == Function::C_FindObjectsFinal) {
       return injector.FindObjectsFinal(args...);
+    } else if constexpr (kWhich == Function::C_Initialize) {
+      injector.LoadReal();
+      injector.LoadPlan();
+      return injector.Intercept(kWhich, [&](Nth) { return Initialize(*injector.real, args...); });
     } else {
-      if constexpr (kWhich == Function::C_Initialize) {
-        injector.LoadReal();
-        injector.LoadPlan();
-      }
       return injector.Intercept(kWhich, [&](Nth) { return (injector.real->*kMember)(args...); });
     }
   }
