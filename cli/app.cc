@@ -1,0 +1,157 @@
+#include "cli/app.h"
+
+#include <algorithm>
+#include <memory>
+#include <ostream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands/verbs.h"
+#include "cli/exit_code.h"
+#include "libhsmops/base/printable.h"
+
+namespace hsmops::cli {
+namespace {
+
+// kubectl's own flags that only mean something to an API server. Taken, so that the message can say so.
+constexpr const char* kKubectlFlags[] = {"kubeconfig", "context", "cluster", "user", "server", "token", "as", "as-uid", "certificate-authority",
+                                         "client-certificate", "client-key", "tls-server-name", "request-timeout"};
+constexpr std::size_t kMaxWords = 4096;
+
+class CliWords : public Words {
+ public:
+  explicit CliWords(CLI::App& app) : app_(app) {}
+  void Flag(const std::string& name, const std::string& help, bool& target) override { app_.add_flag(Dashes(name), target, help); }
+  void Option(const std::string& name, const std::string& value, const std::string& help, std::string& target) override {
+    app_.add_option(Dashes(name), target, help)->option_text(value)->take_last()->type_size(1);
+  }
+  void List(const std::string& name, const std::string& value, const std::string& help, std::vector<std::string>& target) override {
+    app_.add_option(Dashes(name), target, help)->option_text(value)->type_size(1)->allow_extra_args(false);
+  }
+  void Argument(const std::string& name, const std::string& help, std::string& target, bool required) override {
+    app_.add_option(name, target, help)->required(required)->option_text(required ? "" : "[optional]");
+  }
+  void Arguments(const std::string& name, const std::string& help, std::vector<std::string>& target) override { app_.add_option(name, target, help); }
+
+ private:
+  // "w,watch" is "-w,--watch".
+  static std::string Dashes(const std::string& name) {
+    std::string out;
+    std::istringstream parts(name);
+    for (std::string part; std::getline(parts, part, ',');) out += (out.empty() ? "" : ",") + std::string(part.size() == 1 ? "-" : "--") + part;
+    return out;
+  }
+  CLI::App& app_;
+};
+
+struct Parser {
+  CLI::App app{"Keeps the same secrets on several hardware security modules, and proves it"};
+  Globals globals;
+  std::map<std::string, std::string> kubectl;
+  std::vector<Verb> verbs = AllVerbs();
+  std::map<CLI::App*, Runner> runners;
+  std::map<CLI::App*, const Verb*> by_app;
+
+  Parser() {
+    app.name("kubectl hsm");
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.set_help_flag("-h,--help", "this text");
+    AddGlobals();
+    for (const Verb& verb : verbs) {
+      CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+      for (const std::string& alias : verb.aliases) sub->alias(alias);
+      std::string examples;
+      for (const std::string& example : verb.examples) examples += (examples.empty() ? "Examples:\n  " : "\n  ") + example;
+      sub->footer(examples);
+      CliWords words(*sub);
+      runners[sub] = verb.declare(words);
+      by_app[sub] = &verb;
+    }
+  }
+
+  void AddGlobals() {
+    const char* group = "Every verb";
+    app.add_option("--local", globals.local, "the cluster folder")->option_text("DIR")->group(group);
+    app.add_option("-n,--namespace", globals.ns, "the device's namespace")->option_text("NAME")->group(group);
+    app.add_option("--device", globals.device, "the device, where there are several")->option_text("NAME")->group(group);
+    app.add_option("-o,--output", globals.output, "table, wide, json, yaml, name or jsonpath=EXPRESSION")->option_text("FORMAT")->group(group);
+    app.add_flag("--no-headers", globals.no_headers, "tables without their first line")->group(group);
+    app.add_option("--timeout", globals.timeout, "how long to wait; 10s for verbs that read, 60s for those that act")->option_text("DURATION")->group(group);
+    app.add_option("--color", globals.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}))->option_text("WHEN")->group(group);
+    app.add_option("-v", globals.verbosity, "how much to say")->option_text("LEVEL")->group(group);
+    for (const char* flag : kKubectlFlags) app.add_option(fmt::format("--{}", flag), kubectl[flag], "")->group("");
+  }
+};
+
+// A word that a verb does not know, named with what is near it.
+std::string Nearest(const std::vector<Verb>& verbs, const std::string& word) {
+  std::string best;
+  for (const Verb& verb : verbs) {
+    if (!word.empty() && (verb.name.starts_with(word.substr(0, 3)) || word.starts_with(verb.name.substr(0, 3)))) best = verb.name;
+  }
+  return best;
+}
+
+int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>& words, const std::string& message) {
+  streams.err << "error: " << base::Printable(message) << "\n";
+  const std::string first = words.empty() ? "" : words.front();
+  const bool known = std::any_of(parser.verbs.begin(), parser.verbs.end(), [&](const Verb& verb) { return verb.name == first; });
+  if (const std::string near = Nearest(parser.verbs, first); !known && !near.empty()) streams.err << fmt::format("did you mean \"{}\"?\n", near);
+  streams.err << fmt::format("see kubectl hsm {}--help\n", known ? first + " " : "");
+  return kUsage;
+}
+
+}  // namespace
+
+int RunApp(const std::vector<std::string>& words, Streams streams, const std::string& program) {
+  Parser parser;
+  if (words.size() > kMaxWords) return Usage(streams, parser, {}, fmt::format("more than {} words", kMaxWords));
+  try {
+    std::vector<std::string> reversed(words.rbegin(), words.rend());
+    parser.app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = parser.app.get_subcommands();
+    streams.out << (chosen.empty() ? parser.app.help() : chosen.front()->help("kubectl hsm"));
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    return Usage(streams, parser, words, error.what());
+  }
+  for (const auto& [flag, value] : parser.kubectl) {
+    if (!value.empty()) return Usage(streams, parser, words, fmt::format("--{} names a Kubernetes cluster, which this version does not speak to yet; use --local DIR", flag));
+  }
+  CLI::App* chosen = parser.app.get_subcommands().front();
+  Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
+  if (auto timeout = context.Timeout(); !timeout.ok()) return context.Fail(timeout.error());
+  return parser.runners.at(chosen)(context);
+}
+
+std::vector<std::string> Complete(const std::vector<std::string>& words) {
+  Parser parser;
+  const std::string typing = words.empty() ? "" : words.back();
+  CLI::App* verb = nullptr;
+  for (std::size_t i = 0; i + 1 < words.size() && verb == nullptr; ++i) {
+    const auto named = parser.app.get_subcommands([&](CLI::App* app) { return app->check_name(words[i]); });
+    if (!named.empty()) verb = named.front();
+  }
+  std::vector<std::string> all;
+  const auto options = [&](const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->get_group().empty()) continue;
+      for (const std::string& name : option->get_lnames()) all.push_back("--" + name);
+    }
+  };
+  if (verb == nullptr && !typing.starts_with('-')) {
+    for (const Verb& one : parser.verbs) all.push_back(one.name);
+  } else {
+    if (verb != nullptr) options(*verb);
+    options(parser.app);
+  }
+  std::erase_if(all, [&](const std::string& word) { return !word.starts_with(typing); });
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace hsmops::cli

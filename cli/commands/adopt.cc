@@ -1,0 +1,84 @@
+#include <bitset>
+#include <memory>
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "cli/commands/operation_output.h"
+#include "cli/commands/verbs.h"
+#include "cli/exit_code.h"
+#include "cli/printer.h"
+#include "libhsmops/base/printable.h"
+#include "libhsmops/manager/writer.h"
+
+namespace hsmops::cli {
+namespace {
+
+struct AdoptWords {
+  std::string device;
+  bool dry_run = false;
+};
+
+constexpr base::Duration kCollectBudget = std::chrono::seconds(5);
+
+int Run(const AdoptWords& words, Context& context) {
+  auto cluster = context.OpenCluster("adopt", words.device);
+  if (!cluster.ok()) return context.Fail(cluster.error());
+  manager::Pool& pool = (*cluster)->pool();
+  const std::string primary = pool.holder();
+  if (primary.empty()) return context.Fail({base::ErrorCode::kReadOnly, "a promotion is unfinished; finish it first with promote or failover"});
+  const auto inventory = pool.At(primary).ReadInventory(std::bitset<store::kBuckets>());
+  if (!inventory.ok()) return context.Fail(inventory.error().Within(primary));
+  std::size_t refused = 0;
+  std::vector<store::Write> writes;
+  for (const store::LegacyItem& item : inventory->legacy) {
+    const auto name = store::SecretName::Parse(item.name);
+    if (!item.reason.empty() || !name.ok()) {
+      ++refused;
+      context.err() << fmt::format("not taken: {}: {}\n", base::Printable(item.name), base::Printable(item.reason));
+      continue;
+    }
+    if (words.dry_run) {
+      context.out() << fmt::format("would take {} ({} keys)\n", item.name, item.keys.size());
+      continue;
+    }
+    auto keys = pool.At(primary).ReadLegacy(item.name);
+    if (!keys.ok()) return context.Fail(keys.error().Within(item.name));
+    writes.push_back({*name, *std::move(keys), false, false, context.rng().Array<16>(), {}});
+  }
+  if (words.dry_run) return refused == 0 ? kDone : kPartial;
+  cluster::HSMOperationSpec spec;
+  spec.type = cluster::OperationType::kAdopt;
+  auto log = manager::OperationLog::Begin(pool, spec);
+  if (!log.ok()) return context.Fail(log.error());
+  std::size_t taken = 0;
+  if (!writes.empty()) {
+    auto writer = manager::Writer::Open(pool);
+    if (!writer.ok()) return FailOperation(context, *log, writer.error());
+    for (const auto& result : writer->Write(std::move(writes), nullptr)) {
+      if (result.ok()) {
+        ++taken;
+      } else {
+        ++refused;
+        context.err() << "not taken: " << base::Printable(result.error().message()) << "\n";
+      }
+    }
+    // Verify begins a new view, and only what a new view shows is believed enough to destroy the old objects.
+    if (auto verified = pool.At(primary).Verify(); verified.ok()) (void)pool.At(primary).Collect(kCollectBudget);
+  }
+  const std::string sentence = fmt::format("took over {} secrets, {} not taken", taken, refused);
+  return FinishOperation(context, *log, refused == 0 ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial, sentence, refused == 0 ? kDone : kPartial);
+}
+
+}  // namespace
+
+Verb AdoptVerb() {
+  return {"adopt", "Take over the secrets of a token written in the older operator's layout, in place", {}, {"kubectl hsm adopt --dry-run", "kubectl hsm adopt"}, true, [](Words& words) -> Runner {
+            auto options = std::make_shared<AdoptWords>();
+            words.Argument("DEVICE", "the device; by default the only one", options->device, false);
+            words.Flag("dry-run", "say what would be taken", options->dry_run);
+            return [options](Context& context) { return Run(*options, context); };
+          }};
+}
+
+}  // namespace hsmops::cli

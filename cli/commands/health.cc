@@ -1,0 +1,87 @@
+#include <memory>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/verbs.h"
+#include "cli/exit_code.h"
+#include "cli/printer.h"
+#include "libhsmops/base/printable.h"
+#include "libhsmops/manager/report.h"
+
+namespace hsmops::cli {
+namespace {
+
+struct HealthOptions {
+  std::vector<std::string> devices;
+  std::string fail_on = "critical";
+  bool live = false;
+};
+
+std::string Paint(Context& context, cluster::Severity severity) {
+  const std::string text = severity == cluster::Severity::kCritical ? "critical" : "degraded";
+  if (!context.ColorOn(context.streams().out_is_terminal)) return text;
+  return fmt::format("\x1b[{}m{}\x1b[0m", severity == cluster::Severity::kCritical ? 31 : 33, text);
+}
+
+void PrintDevice(Context& context, const cluster::HSMDevice& device) {
+  const auto& status = device.status;
+  std::size_t up = 0;
+  for (const auto& member : status.devices) up += member.available ? 1 : 0;
+  const std::string_view word = status.findings.empty() ? "healthy" : "";
+  context.out() << fmt::format("{}: {}{} Primary {}, {} of {} members up, tolerates {} more losses\n", device.metadata.name,
+                               word, word.empty() ? "" : ";", status.primary_node.empty() ? "none" : status.primary_node, up,
+                               status.devices.size(), status.failure_tolerance.value_or(0));
+  for (const cluster::Finding& finding : status.findings) {
+    context.out() << fmt::format("  {}  {}  {}: {}\n      next: {}\n", Paint(context, finding.severity), base::Printable(finding.subject), finding.reason,
+                                 base::Printable(finding.message), base::Printable(finding.next_step));
+  }
+}
+
+int Run(const HealthOptions& options, Context& context) {
+  if (options.fail_on != "critical" && options.fail_on != "degraded") {
+    return context.Fail({base::ErrorCode::kInvalid, fmt::format("--fail-on \"{}\" is not one of degraded, critical", base::Printable(options.fail_on))});
+  }
+  std::vector<std::string> names = options.devices;
+  if (names.empty()) names.emplace_back();
+  std::vector<cluster::HSMDevice> devices;
+  bool healthy = true;
+  for (const std::string& name : names) {
+    auto cluster = context.OpenCluster("health", name);
+    if (!cluster.ok()) return context.Fail(cluster.error());
+    manager::Pool& pool = (*cluster)->pool();
+    const auto state = pool.Observe(true);
+    cluster::HSMDevice device = pool.device();
+    device.status = manager::StatusOf(device, state, context.clock().Wall());
+    for (const cluster::Finding& finding : device.status.findings) {
+      if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded") healthy = false;
+    }
+    devices.push_back(std::move(device));
+  }
+  nlohmann::json document = devices.size() == 1 ? devices[0].ToJson() : nlohmann::json();
+  if (devices.size() > 1) {
+    std::vector<nlohmann::json> items;
+    for (const auto& device : devices) items.push_back(device.ToJson());
+    document = ListOf(std::move(items));
+  }
+  const int printed = Print(context, document, [&](bool) {
+    for (const auto& device : devices) PrintDevice(context, device);
+  });
+  return printed != kDone ? printed : healthy ? kDone : kConditionNotMet;
+}
+
+}  // namespace
+
+Verb HealthVerb() {
+  return {"health", "Say what is wrong, worst first, and what to do next; exit 3 when it is critical", {},
+          {"kubectl hsm health && ./deploy.sh", "kubectl hsm health --fail-on degraded -o json"}, false, [](Words& words) -> Runner {
+            auto options = std::make_shared<HealthOptions>();
+            words.Arguments("DEVICE", "devices; by default the only one", options->devices);
+            words.Option("fail-on", "SEVERITY", "exit 3 from this severity on: degraded or critical", options->fail_on);
+            words.Flag("live", "probe the devices now (without managers it always does)", options->live);
+            return [options](Context& context) { return Run(*options, context); };
+          }};
+}
+
+}  // namespace hsmops::cli

@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <memory>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/verbs.h"
+#include "cli/exit_code.h"
+#include "cli/printer.h"
+#include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/typed_store.h"
+
+namespace hsmops::cli {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using cluster::HSMOperation;
+
+struct OperationWords {
+  std::string action;
+  std::string id;
+};
+
+template <typename E>
+std::string NameOf(E value) {
+  for (const auto& named : cluster::NamesOf(E{})) {
+    if (named.value == value) return std::string(named.name);
+  }
+  return {};
+}
+
+int List(Context& context, cluster::ResourceStore& resources) {
+  auto all = cluster::LoadAll<HSMOperation>(resources, context.globals().ns);
+  if (!all.ok()) return context.Fail(all.error());
+  for (const Error& refused : all->refused) context.Warn(refused.message());
+  std::stable_sort(all->items.begin(), all->items.end(), [](const HSMOperation& a, const HSMOperation& b) { return a.status.started_at < b.status.started_at; });
+  std::vector<nlohmann::json> items;
+  for (const HSMOperation& operation : all->items) items.push_back(operation.ToJson());
+  return Print(context, ListOf(std::move(items)), [&](bool wide) {
+    Table table({"ID", "TYPE", "DEVICE", "PHASE", "STARTED", "RESULT", "MESSAGE"}, 6);
+    for (const HSMOperation& o : all->items) {
+      table.Row({o.metadata.name, o.spec.type ? NameOf(*o.spec.type) : "", o.spec.device_ref.name, NameOf(o.status.phase), Age(o.status.started_at, context.clock().Wall()), o.status.result, o.status.message});
+    }
+    if (table.empty()) {
+      context.err() << "no operations\n";
+    } else {
+      table.Print(context.out(), wide, !context.globals().no_headers);
+    }
+  });
+}
+
+// Until it has finished, or --timeout: woken by changes of the folder, not by polling.
+int Wait(Context& context, cluster::ResourceStore& resources, const std::string& id) {
+  const auto timeout = context.Timeout();
+  if (!timeout.ok()) return context.Fail(timeout.error());
+  const base::TimePoint deadline = context.clock().Now() + *timeout;
+  auto watch = resources.OpenWatch(cluster::Kind::kHsmOperation, context.globals().ns, "");
+  if (!watch.ok()) return context.Fail(watch.error());
+  for (;;) {
+    auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
+    if (!operation.ok()) return context.Fail(operation.error());
+    if (operation->Finished()) {
+      const int printed = Print(context, operation->ToJson(), [&](bool) {
+        context.out() << fmt::format("{} {}: {}\n", id, NameOf(operation->status.phase), base::Printable(operation->status.message));
+      });
+      if (printed != kDone) return printed;
+      switch (operation->status.phase) {
+        case cluster::OperationPhase::kSucceeded: return kDone;
+        case cluster::OperationPhase::kPartial: return kPartial;
+        default: return kFailed;
+      }
+    }
+    if (context.clock().Now() >= deadline) {
+      context.err() << fmt::format("still running: {}\n", id);
+      return kAccepted;
+    }
+    auto change = (*watch)->Next(deadline);
+    if (!change.ok()) return context.Fail(change.error());
+  }
+}
+
+int Cancel(Context& context, cluster::ResourceStore& resources, const std::string& id) {
+  auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
+  if (!operation.ok()) return context.Fail(operation.error());
+  if (operation->Finished()) return context.Fail(Error(ErrorCode::kReadOnly, fmt::format("{} has finished: {}", id, NameOf(operation->status.phase))));
+  operation->spec.cancel = true;
+  if (auto saved = cluster::Save(resources, *operation); !saved.ok()) return context.Fail(saved.error());
+  context.out() << fmt::format("asked {} to stop where that is still possible\n", id);
+  return kDone;
+}
+
+int Run(const OperationWords& words, Context& context) {
+  auto resources = context.OpenResources();
+  if (!resources.ok()) return context.Fail(resources.error());
+  if (words.action == "list") return List(context, **resources);
+  if (words.action != "wait" && words.action != "cancel") {
+    return context.Fail(Error(ErrorCode::kInvalid, fmt::format("operation \"{}\" is not one of list, wait, cancel", base::Printable(words.action))));
+  }
+  if (words.id.empty()) return context.Fail(Error(ErrorCode::kInvalid, "name the operation; operation list shows them"));
+  return words.action == "wait" ? Wait(context, **resources, words.id) : Cancel(context, **resources, words.id);
+}
+
+}  // namespace
+
+Verb OperationVerb() {
+  return {"operation", "What is running and how it ended: list, wait, cancel", {"operations"}, {"kubectl hsm operation list", "kubectl hsm operation wait payments-sync-1a2b3c4d"}, true,
+          [](Words& words) -> Runner {
+            auto options = std::make_shared<OperationWords>();
+            words.Argument("ACTION", "list, wait or cancel", options->action, true);
+            words.Argument("ID", "the operation", options->id, false);
+            return [options](Context& context) { return Run(*options, context); };
+          }};
+}
+
+}  // namespace hsmops::cli

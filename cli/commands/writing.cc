@@ -1,0 +1,131 @@
+#include "cli/commands/writing.h"
+
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/mirrored_secret.h"
+#include "cli/exit_code.h"
+#include "cli/printer.h"
+#include "cli/progress.h"
+#include "libhsmops/base/printable.h"
+
+namespace hsmops::cli {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using nlohmann::json;
+
+// Superseded versions are destroyed after the answer, and only for so long; the rest is for the next command.
+constexpr base::Duration kCollectBudget = std::chrono::milliseconds(200);
+
+struct Written {
+  std::string name;
+  std::string op_id;
+  std::vector<std::string> keys;
+  bool removed = false;
+};
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+json DocumentOf(const manager::Pool& pool, const Written& written, const Result<mirror::Acknowledged>& result) {
+  manager::SecretCoverage secret;
+  secret.name = written.name;
+  secret.keys = written.keys;
+  if (result.ok()) secret.version = result->version;
+  json document = MirroredSecretOf(pool, secret);
+  document["status"].erase("coverage");
+  document["status"]["devices"] = json::array();
+  document["status"]["opId"] = written.op_id;
+  if (result.ok()) {
+    for (const std::string& node : result->nodes) document["status"]["devices"].push_back({{"nodeName", node}, {"state", "InSync"}, {"version", result->version.Full()}});
+    document["status"]["deleted"] = written.removed;
+  } else {
+    document["status"]["reason"] = base::Name(result.error().code());
+    document["status"]["message"] = base::Printable(result.error().message());
+  }
+  return document;
+}
+
+// The exit code of a whole batch.
+int CodeOf(const std::vector<Result<mirror::Acknowledged>>& results) {
+  std::size_t failed = 0;
+  int code = kDone;
+  bool in_doubt = false;
+  for (const auto& result : results) {
+    if (result.ok()) continue;
+    ++failed;
+    in_doubt = in_doubt || result.Is(ErrorCode::kInDoubt);
+    code = ExitCodeFor(result.error().code());
+  }
+  if (failed == 0) return kDone;
+  if (in_doubt) return kAccepted;
+  return failed == results.size() ? code : kPartial;
+}
+
+}  // namespace
+
+Result<void> SetWriteWords(Context& context, const std::string& expect, const std::string& op_id, std::vector<store::Write>& writes) {
+  if (!expect.empty()) {
+    HSM_TRY(const store::Expectation expectation, store::Expectation::Parse(expect).Within("--expect"));
+    writes.front().expect = expectation;
+  }
+  for (store::Write& write : writes) write.op_id = context.rng().Array<16>();
+  if (!op_id.empty()) {
+    HSM_TRY(writes.front().op_id, store::ParseOpId(op_id).Within("--op-id"));
+  }
+  return {};
+}
+
+int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::Write> writes) {
+  auto cluster = context.OpenCluster(verb);
+  if (!cluster.ok()) return context.Fail(cluster.error());
+  return WriteAndPrint(context, **cluster, verb, std::move(writes));
+}
+
+int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb, std::vector<store::Write> writes) {
+  manager::Pool& pool = cluster.pool();
+  auto writer = manager::Writer::Open(pool);
+  if (!writer.ok()) return context.Fail(writer.error());
+  for (const std::string& warning : writer->warnings()) context.Warn(warning);
+  std::vector<Written> asked;
+  for (const store::Write& write : writes) {
+    Written one{write.name.text(), store::OpIdText(write.op_id), {}, write.remove};
+    for (const auto& [key, value] : write.keys) one.keys.push_back(key);
+    asked.push_back(std::move(one));
+  }
+  std::vector<Result<mirror::Acknowledged>> results;
+  {
+    ProgressBar bar(context, "writing");
+    results = writer->Write(std::move(writes), bar.Callback());
+  }
+  std::vector<json> documents;
+  for (std::size_t i = 0; i < results.size(); ++i) documents.push_back(DocumentOf(pool, asked[i], results[i]));
+  const json document = documents.size() == 1 ? documents[0] : ListOf(std::move(documents));
+  const int printed = Print(context, document, [&](bool) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (!results[i].ok()) continue;
+      context.out() << fmt::format("{} {} version {} on {}{}\n", asked[i].name, asked[i].removed ? "deleted," : verb == "put" ? "written," : verb + ",",
+                                   results[i]->version.ToString(), Join(results[i]->nodes), results[i]->repeated ? " (already done: same operation id)" : "");
+    }
+  });
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].ok()) continue;
+    if (results[i].Is(ErrorCode::kInDoubt)) {
+      context.err() << fmt::format("in doubt: {}: {}\n  the same command with --op-id {} settles it\n", asked[i].name, base::Printable(results[i].error().message()), asked[i].op_id);
+    } else {
+      (void)context.Fail(results[i].error().Within(asked[i].name));
+    }
+  }
+  context.out() << std::flush;
+  for (const std::string& node : pool.nodes()) (void)pool.At(node).Collect(kCollectBudget);  // garbage may wait
+  return printed != kDone ? printed : CodeOf(results);
+}
+
+}  // namespace hsmops::cli

@@ -1,0 +1,95 @@
+// Context: what a verb has of the world: streams, the words that every verb takes, time, chance, and
+// the cluster that --local names.
+#pragma once
+
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "libhsmops/base/clock.h"
+#include "libhsmops/base/executor.h"
+#include "libhsmops/base/file.h"
+#include "libhsmops/base/rng.h"
+#include "libhsmops/manager/pool.h"
+
+namespace hsmops::cli {
+
+struct Streams {
+  std::ostream& out;
+  std::ostream& err;
+  std::istream& in;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  bool in_is_terminal = false;
+};
+
+// Words of every verb.
+struct Globals {
+  std::string local;      // the cluster folder
+  std::string ns = "default";
+  std::string device;
+  std::string output;     // "" is table
+  bool no_headers = false;
+  std::string verbosity = "0";
+  std::string color = "auto";
+  std::string timeout;
+};
+
+// An open pool and what keeps it ours.
+class LocalCluster {
+ public:
+  manager::Pool& pool() { return *pool_; }
+  cluster::ResourceStore& resources() { return *resources_; }
+
+ private:
+  friend class Context;
+  std::unique_ptr<cluster::ResourceStore> resources_;
+  std::optional<base::FileLock> lock_;  // of the device, for this process alone
+  std::unique_ptr<manager::World> world_;
+  std::unique_ptr<manager::Pool> pool_;
+};
+
+class Context {
+ public:
+  Context(Streams streams, Globals globals, std::string program, bool acts)
+      : streams_(streams), globals_(std::move(globals)), program_(std::move(program)), acts_(acts) {}
+
+  std::ostream& out() { return streams_.out; }
+  std::ostream& err() { return streams_.err; }
+  std::istream& in() { return streams_.in; }
+  const Streams& streams() const { return streams_; }
+  const Globals& globals() const { return globals_; }
+  const std::string& program() const { return program_; }
+  base::Clock& clock() { return clock_; }
+  base::Rng& rng() { return rng_; }
+  base::Executor& executor() { return executor_; }
+  bool ColorOn(bool on_terminal) const;
+  base::Result<base::Duration> Timeout() const;
+
+  // The words of this command line that name the cluster, for a next step: "kubectl hsm --local DIR".
+  std::string CommandPrefix() const;
+
+  base::Result<std::unique_ptr<cluster::ResourceStore>> OpenResources();
+  // The device that --device names, else `named`, else the only one there is. kNotFound, kInvalid: several.
+  base::Result<std::string> DeviceName(cluster::ResourceStore& resources, const std::string& named);
+  // Waits up to --timeout for other commands on the same device.
+  base::Result<std::unique_ptr<LocalCluster>> OpenCluster(const std::string& verb, const std::string& device = {});
+
+  // Prints "error: …" and gives the exit code of its kind.
+  int Fail(const base::Error& error);
+  void Warn(const std::string& message);
+  // Asks on a terminal; off it `yes` must be given. kReadOnly with what to add otherwise.
+  base::Result<void> Confirm(const std::string& question, bool yes);
+
+ private:
+  Streams streams_;
+  Globals globals_;
+  std::string program_;
+  bool acts_;
+  base::SystemClock clock_;
+  base::SystemRng rng_;
+  base::ThreadExecutor executor_;
+};
+
+}  // namespace hsmops::cli
