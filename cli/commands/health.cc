@@ -29,9 +29,9 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   const auto& status = device.status;
   std::size_t up = 0;
   for (const auto& member : status.devices) up += member.available ? 1 : 0;
-  const std::string_view word = status.findings.empty() ? "healthy" : "";
-  context.out() << fmt::format("{}: {}{} Primary {}, {} of {} members up, tolerates {} more losses\n", device.metadata.name,
-                               word, word.empty() ? "" : ";", status.primary_node.empty() ? "none" : status.primary_node, up,
+  const bool critical = !status.findings.empty() && status.findings.front().severity == cluster::Severity::kCritical;
+  const std::string_view word = status.findings.empty() ? "healthy" : critical ? "critical" : "degraded";
+  context.out() << fmt::format("{}: {}; Primary {}, {} of {} members up, tolerates {} more losses\n", device.metadata.name, word, status.primary_node.empty() ? "none" : status.primary_node, up,
                                status.devices.size(), status.failure_tolerance.value_or(0));
   for (const cluster::Finding& finding : status.findings) {
     context.out() << fmt::format("  {}  {}  {}: {}\n      next: {}\n", Paint(context, finding.severity), base::Printable(finding.subject), finding.reason,

@@ -91,6 +91,9 @@ class Run {
       return Error(ErrorCode::kReadOnly, fmt::format("Primary {} cannot be asked to step down: {}; use kubectl hsm failover", report_.from,
                                                      holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
     }
+    if (options_.purpose == Purpose::kFailover && !resumes_ && !options_.accept_loss && holder != nullptr && holder->Healthy()) {
+      return Error(ErrorCode::kReadOnly, fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first", report_.from));
+    }
     // What a person has agreed to lose does not keep a member from being chosen.
     const Purpose judge = options_.accept_loss || resumes_ ? Purpose::kPromote : options_.purpose;
     report_.candidates = failover::Candidates(state_, judge);

@@ -56,6 +56,15 @@ CK_ATTRIBUTE Attribute(CK_ATTRIBUTE_TYPE type, std::string_view text) {
 constexpr CK_OBJECT_CLASS kDataClass = CKO_DATA;
 constexpr CK_BBOOL kTrue = CK_TRUE;
 
+// What a URI asks for, in a person's words.
+std::string Wanted(const Uri& uri) {
+  std::string text;
+  if (uri.token) text += fmt::format("\"{}\"", base::Printable(*uri.token));
+  if (uri.serial) text += fmt::format("{}with serial {}", text.empty() ? "" : " ", base::Printable(*uri.serial));
+  if (uri.slot_id) text += fmt::format("{}in slot {}", text.empty() ? "" : " ", *uri.slot_id);
+  return text;
+}
+
 Result<base::SecretBytes> ReadPin(const std::string& path) {
   auto pin = base::ReadFile(path, kMaxPinBytes + 2);
   if (!pin.ok()) return Error(ErrorCode::kAuthFailed, pin.error().Within("PIN file").message());
@@ -143,11 +152,11 @@ Result<Pkcs11Token::Slot> Pkcs11Token::FindSlot() {
   }
   if (matching.empty()) {
     return Error(ErrorCode::kUnavailable,
-                 fmt::format("no token matches {}; tokens present:{}", uri_.ToString(), seen.empty() ? " none" : seen));
+                 fmt::format("no token {} is present; tokens present:{}", Wanted(uri_), seen.empty() ? " none" : seen));
   }
   if (matching.size() > 1) {
     return Error(ErrorCode::kInvalid, fmt::format("{} tokens match {}: add serial=, as in serial={}", matching.size(),
-                                                  uri_.ToString(), IdentityOf(matching[0].info).serial));
+                                                  Wanted(uri_), IdentityOf(matching[0].info).serial));
   }
   return matching[0];
 }
@@ -166,6 +175,7 @@ Result<void> Pkcs11Token::Adopt(const Slot& slot) {
   const std::string module = Trimmed(info.manufacturerID);
   if (module == "SoftHSM") files_ = SoftHsmFiles::Find(uri_.softhsm_conf, identity.serial);
   profile_ = &ProfileFor(module, identity.manufacturer, identity.model, files_.has_value());
+  if (uri_.profile == kGeneric.name) profile_ = &kGeneric;
   if (profile_ != &kSoftHsm) files_.reset();
   scratch_.resize(std::max(kFirstGuess, profile_->max_object_bytes + 64));
   identity_ = identity;

@@ -100,6 +100,10 @@ Result<void> TakeQuery(Uri& uri, const Attribute& a) {
   if (a.name == "module-path") return TakeAbsolute(uri.module_path, a, a.value);
   if (a.name == "x-softhsm-conf") return TakeAbsolute(uri.softhsm_conf, a, a.value);
   if (a.name == "x-p11-kit-server") return Once(uri.p11_kit_server, a);
+  if (a.name == "x-profile") {
+    if (a.value != "generic") return Wrong("x-profile can only be generic");
+    return Once(uri.profile, a);
+  }
   if (a.name == "pin-source") {
     std::string_view value = a.value;
     if (value.starts_with('|')) return Wrong("pin-source must not be a command; use pin-source=file:/path");
@@ -113,7 +117,7 @@ Result<void> TakeQuery(Uri& uri, const Attribute& a) {
     return Wrong("pin-value would put the PIN where others can read it; use pin-source=file:/path");
   }
   return Wrong(fmt::format(
-      "query attribute \"{}\" is not one of module-path, pin-source, x-softhsm-conf, x-p11-kit-server",
+      "query attribute \"{}\" is not one of module-path, pin-source, x-softhsm-conf, x-p11-kit-server, x-profile",
       base::Printable(a.name)));
 }
 
@@ -164,6 +168,7 @@ std::string Uri::ToString() const {
   if (!pin_path.empty()) out += "&pin-source=file:" + Escape(pin_path);
   if (!softhsm_conf.empty()) out += "&x-softhsm-conf=" + Escape(softhsm_conf);
   if (!p11_kit_server.empty()) out += "&x-p11-kit-server=" + Escape(p11_kit_server);
+  if (!profile.empty()) out += "&x-profile=" + Escape(profile);
   return out;
 }
 
