@@ -13,6 +13,7 @@ using token::ObjectHandle;
 
 bool Before(const HeadRef& a, const HeadRef& b) {
   if (a.version != b.version) return a.version > b.version;
+  if (a.Complete() != b.Complete()) return a.Complete();
   return a.valid && !b.valid;
 }
 
@@ -142,6 +143,8 @@ void Index::Place(const std::vector<std::pair<Label, ObjectHandle>>& parts) {
     }
     if (!placed) entry.orphans.push_back({handle, label.version});
   }
+  // Only now is it known which heads are complete.
+  for (auto& [id, entry] : entries_) std::stable_sort(entry.heads.begin(), entry.heads.end(), Before);
 }
 
 void Index::Insert(const Id& id, HeadRef head) {

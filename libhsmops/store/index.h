@@ -38,7 +38,7 @@ struct Orphan {
 };
 
 struct Entry {
-  std::vector<HeadRef> heads;       // the greatest version first; of one version, valid ones first
+  std::vector<HeadRef> heads;       // the greatest version first; of one version, complete ones first
   std::vector<HeadRef> quarantine;
   std::vector<Orphan> orphans;      // parts without a head
 
