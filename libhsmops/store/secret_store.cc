@@ -11,6 +11,7 @@ namespace hsmops::store {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::SecretBytes;
 
 std::string_view Name(Standing standing) {
   switch (standing) {
@@ -41,17 +42,24 @@ Result<void> SecretStore::Ensure() {
 }
 
 Result<void> SecretStore::Reload(bool reread) {
-  stale_ = true;
-  legacy_.reset();
-  HSM_RETURN_IF_ERROR(token_.Refresh());
-  HSM_TRY(const token::Status status, token_.ReadStatus());
-  HSM_TRY(Index index, Index::Build(token_, pool_, &index_, reread));
-  serial_ = status.identity.serial;
-  index_ = std::move(index);
-  dirty_.set();
-  stale_ = false;
-  Classify();
-  return standing_ == Standing::kMember ? PromiseWhatIsValid() : Result<void>();
+  // One wrong answer must not make a member a failed one: what looks so is looked at in a second view.
+  for (int looks = 0; looks < 2; ++looks) {
+    stale_ = true;
+    legacy_.reset();
+    HSM_RETURN_IF_ERROR(token_.Refresh());
+    HSM_TRY(const token::Status status, token_.ReadStatus());
+    HSM_TRY(Index index, Index::Build(token_, pool_, &index_, reread));
+    serial_ = status.identity.serial;
+    index_ = std::move(index);
+    dirty_.set();
+    stale_ = false;
+    Classify();
+    if (standing_ == Standing::kMember || ledger_.state().pool == Uid{}) break;
+  }
+  if (standing_ != Standing::kMember || promised_at_open_) return {};
+  HSM_RETURN_IF_ERROR(PromiseWhatIsValid());
+  promised_at_open_ = true;
+  return {};
 }
 
 void SecretStore::Classify() {
@@ -96,6 +104,10 @@ Result<void> SecretStore::PromiseWhatIsValid() {
     const auto promised = ledger_.Promised(id);
     if (!promised || *promised < newest->version) valid.push_back({id, newest->version});
   }
+  if (valid.empty()) return {};
+  // Whoever wrote it may have died before its barrier. Without one it is served as it is, and not promised:
+  // a full disk must not keep anybody from reading.
+  if (!token_.Barrier().ok()) return {};
   return ledger_.Promise(valid);
 }
 
@@ -117,6 +129,8 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
     return Error(ErrorCode::kConflict, "the token holds records already; reinit wipes them");
   }
   // The EPOCH goes first: a crash from here on leaves a token that nobody believes.
+  stale_ = true;  // an error leaves handles that are dead, so the next call looks again
+  promised_at_open_ = false;
   for (auto& objects = index_.epoch_objects(); !objects.empty(); objects.pop_back()) {
     HSM_RETURN_IF_ERROR(token_.Destroy(objects.back()));
   }
@@ -165,9 +179,10 @@ std::optional<Error> SecretStore::Damage(const Id& id) const {
   if (!promised) return std::nullopt;
   const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
   if (newest != nullptr && newest->version >= *promised) return std::nullopt;
-  // Set aside, not lost: a crash between the move and the ledger's entry leaves this.
+  // Set aside, not lost: a crash between the move and the ledger's entry leaves this. Only this very version:
+  // one that was set aside above it says nothing of it.
   if (entry != nullptr && std::any_of(entry->quarantine.begin(), entry->quarantine.end(),
-                                      [&](const HeadRef& head) { return head.version >= *promised; })) {
+                                      [&](const HeadRef& head) { return head.version == *promised; })) {
     return std::nullopt;
   }
   return Error(ErrorCode::kCorrupt, fmt::format("version {} was acknowledged and this token has lost it", promised->ToString()));
@@ -182,15 +197,39 @@ const Entry* SecretStore::Lookup(const SecretName& name) const {
   return index_.Find(IdOf(pool_, name));
 }
 
+// A handle that is not there any more says that the view is old, not that there is no such secret.
+Result<SecretBytes> SecretStore::ValueOf(token::ObjectHandle handle) {
+  auto value = token_.ReadValue(handle);
+  if (value.Is(ErrorCode::kNotFound)) return Error(ErrorCode::kUnavailable, value.error().message());
+  return value;
+}
+
+// Of several objects for one part, as a repair leaves them, the one that the head names.
 Result<Record> SecretStore::ReadRecordOf(const HeadRef& head) {
-  HSM_TRY(token::StoredObject object, token_.Read(head.handle));
   Record record;
-  record.head = std::move(object.value);
-  for (const auto& copies : head.parts) {
-    HSM_TRY(token::StoredObject part, token_.Read(copies.front()));
-    record.parts.push_back(std::move(part.value));
+  HSM_TRY(record.head, ValueOf(head.handle));
+  if (head.parts.empty()) return record;
+  HSM_TRY(const Head decoded, DecodeHead(record.head.view()));
+  for (std::size_t i = 0; i < head.parts.size(); ++i) {
+    for (const token::ObjectHandle copy : head.parts[i]) {
+      HSM_TRY(SecretBytes part, ValueOf(copy));
+      const bool named = i < decoded.parts.size() && base::Sha256(part.view()) == decoded.parts[i].sha256;
+      if (!named && copy != head.parts[i].back()) continue;
+      record.parts.push_back(std::move(part));
+      break;
+    }
   }
   return record;
+}
+
+// Two views have read other bytes than were written: from now on every inventory says so, and sync repairs it.
+void SecretStore::NoteDamage(const Id& id) {
+  if (Damage(id)) return;  // known already, and what stands below it is whole
+  Entry& entry = index_.At(id);
+  if (const HeadRef* newest = entry.Newest()) {
+    entry.heads[static_cast<std::size_t>(newest - entry.heads.data())].damaged = true;
+    Touch(id);
+  }
 }
 
 Result<std::optional<Secret>> SecretStore::ReadNow(const SecretName& name) {
@@ -222,8 +261,7 @@ Result<std::optional<Secret>> SecretStore::Read(const SecretName& name) {
   damage_view_ = token_.view();
   HSM_RETURN_IF_ERROR(RequireMember());
   read = ReadNow(name);
-  // A handle that vanished within a view of our own: somebody writes past us.
-  if (read.Is(ErrorCode::kNotFound)) return Error(ErrorCode::kUnavailable, read.error().message());
+  if (read.Is(ErrorCode::kCorrupt)) NoteDamage(IdOf(pool_, name));
   return read;
 }
 
@@ -244,7 +282,9 @@ Result<Record> SecretStore::ReadRecord(const Id& id) {
   HSM_RETURN_IF_ERROR(Reload(true));
   damage_view_ = token_.view();
   HSM_RETURN_IF_ERROR(RequireMember());
-  return look();
+  record = look();
+  if (record.Is(ErrorCode::kCorrupt)) NoteDamage(id);
+  return record;
 }
 
 Result<InventoryDigest> SecretStore::Digest() {
@@ -322,7 +362,8 @@ Result<Inventory> SecretStore::ReadInventory(const std::bitset<kBuckets>& bucket
   HSM_TRY(const LegacyLayout* legacy, Legacy());
   for (LegacyItem& item : legacy->Items()) {
     const auto name = SecretName::Parse(item.name);
-    if (name.ok() && index_.Find(IdOf(pool_, *name)) != nullptr) continue;  // superseded by a record of ours
+    const Entry* entry = name.ok() ? index_.Find(IdOf(pool_, *name)) : nullptr;
+    if (entry != nullptr && !entry->heads.empty()) continue;  // superseded by a record of ours
     inventory.legacy.push_back(std::move(item));
   }
   inventory.foreign_objects = index_.foreign();
@@ -334,9 +375,11 @@ Result<VerifyReport> SecretStore::Verify() {
   HSM_RETURN_IF_ERROR(RequireMember());
   damage_view_ = token_.view();
   VerifyReport report;
+  std::vector<Id> ids;  // a read may begin another view, and then the index is another one
   for (const auto& [id, entry] : index_.entries()) {
-    const HeadRef* newest = entry.Newest();
-    if (newest == nullptr && entry.heads.empty()) continue;
+    if (!entry.heads.empty() || Damage(id)) ids.push_back(id);
+  }
+  for (const Id& id : ids) {
     ++report.secrets;
     auto record = ReadRecord(id);
     if (record.Is(ErrorCode::kCorrupt)) {

@@ -358,6 +358,16 @@ Result<StoredObject> Pkcs11Token::Read(ObjectHandle object) {
   return StoredObject{std::move(text), std::move(value)};
 }
 
+Result<base::SecretBytes> Pkcs11Token::ReadValue(ObjectHandle object) {
+  HSM_RETURN_IF_ERROR(Ready());
+  CK_ATTRIBUTE value = Attribute(CKA_VALUE, scratch_.data(), scratch_.size());
+  const CK_RV rv = Call("C_GetAttributeValue", module_->functions().C_GetAttributeValue, session_,
+                        CK_OBJECT_HANDLE{object.value}, &value, CK_ULONG{1});
+  if (rv == CKR_OK && value.ulValueLen <= scratch_.size()) return base::SecretBytes(scratch_.view().first(value.ulValueLen));
+  if (rv != CKR_OK && rv != CKR_BUFFER_TOO_SMALL) return RvError("C_GetAttributeValue", rv);
+  return ReadAttribute(object, CKA_VALUE);
+}
+
 Result<std::string> Pkcs11Token::ReadLabel(ObjectHandle object) {
   HSM_RETURN_IF_ERROR(Ready());
   HSM_TRY(const base::SecretBytes label, ReadAttribute(object, CKA_LABEL));

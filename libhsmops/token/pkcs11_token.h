@@ -46,6 +46,7 @@ class Pkcs11Token : public Token {
   base::Result<std::vector<ObjectHandle>> FindLabel(std::string_view application,
                                                     std::string_view label) override;
   base::Result<StoredObject> Read(ObjectHandle object) override;
+  base::Result<base::SecretBytes> ReadValue(ObjectHandle object) override;
   base::Result<std::string> ReadLabel(ObjectHandle object) override;
   base::Result<ObjectHandle> Create(std::string_view application, std::string_view label,
                                     base::ByteView value) override;

@@ -15,4 +15,9 @@ std::string_view Name(PinState state) {
   return "unknown";
 }
 
+base::Result<base::SecretBytes> Token::ReadValue(ObjectHandle object) {
+  HSM_TRY(StoredObject stored, Read(object));
+  return std::move(stored.value);
+}
+
 }  // namespace hsmops::token
