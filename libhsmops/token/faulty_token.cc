@@ -112,6 +112,10 @@ Result<void> FaultyToken::Barrier() {
   return Intercept("barrier", [&] { return inner_.Barrier(); });
 }
 
+Result<void> FaultyToken::SyncAll() {
+  return Intercept("barrier", [&] { return inner_.SyncAll(); });
+}
+
 Result<std::uint64_t> FaultyToken::CollectGhosts() {
   return Intercept("ghosts", [&] { return inner_.CollectGhosts(); });
 }

@@ -54,6 +54,7 @@ class FaultyToken : public Token {
                                     base::ByteView value) override;
   base::Result<void> Destroy(ObjectHandle object) override;
   base::Result<void> Barrier() override;
+  base::Result<void> SyncAll() override;
   base::Result<std::uint64_t> CollectGhosts() override;
 
  private:

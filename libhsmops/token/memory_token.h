@@ -32,6 +32,7 @@ class MemoryToken : public Token {
                                     base::ByteView value) override;
   base::Result<void> Destroy(ObjectHandle object) override;
   base::Result<void> Barrier() override;
+  base::Result<void> SyncAll() override { return Barrier(); }
 
   // The world's side of it.
   void Unplug();                  // every call fails and the view is lost, until Replug and Refresh

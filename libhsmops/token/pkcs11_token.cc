@@ -415,6 +415,12 @@ Result<void> Pkcs11Token::Barrier() {
   return files_->Barrier(profile_->min_free_bytes);
 }
 
+Result<void> Pkcs11Token::SyncAll() {
+  HSM_RETURN_IF_ERROR(Ready());
+  if (!files_) return {};
+  return files_->SyncAll();
+}
+
 Result<std::uint64_t> Pkcs11Token::CollectGhosts() {
   if (!files_) return std::uint64_t{0};
   EndView();

@@ -215,6 +215,7 @@ void SoftHsmFiles::CountCreate() {
 
 void SoftHsmFiles::Forget() {
   (void)Drain();  // what it says of the past does not matter any more
+  unsynced_ = unsynced_ || creates_ > 0 || !pending_.empty();
   pending_.clear();
   creates_ = 0;
   overflowed_ = false;
@@ -271,6 +272,11 @@ Result<void> SoftHsmFiles::Barrier(std::uint64_t min_free_bytes) {
   }
   pending_.clear();
   creates_ = 0;
+  return {};
+}
+
+Result<void> SoftHsmFiles::SyncAll() {
+  if (syncfs(folder_fd_.get()) != 0) return base::ErrnoError("syncing", folder_, errno);
   return {};
 }
 

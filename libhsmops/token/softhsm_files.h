@@ -33,11 +33,13 @@ class SoftHsmFiles {
 
   // Notes one create that the module answered with CKR_OK.
   void CountCreate();
-  // Drops what is pending: for the start of a view.
+  // Drops what is pending: for the start of a view. The next Barrier syncs all of it, whatever it was.
   void Forget();
   // Every object created since the last call is a whole file and synced, the folder too, and the disk
   // has at least `min_free_bytes` left. kLimit when it has not, kUnavailable when a file is missing or torn.
   base::Result<void> Barrier(std::uint64_t min_free_bytes);
+  // The same for every file, whoever wrote it.
+  base::Result<void> SyncAll();
   base::Result<std::uint64_t> FreeBytes() const;
 
   // Removes object files that hold no label, no application and no value, and are older than a
@@ -55,7 +57,7 @@ class SoftHsmFiles {
   std::set<std::string> pending_;
   std::uint64_t creates_ = 0;
   bool overflowed_ = false;
-  bool unsynced_ = false;  // a Barrier failed, so even what a new view shows may not be on the disk
+  bool unsynced_ = false;  // what a view shows may not be on the disk yet
 };
 
 }  // namespace hsmops::token

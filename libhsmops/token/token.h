@@ -96,6 +96,8 @@ class Token {
   // W5 of protocol.md, and with Proof::kFiles W6 too: everything created since the last barrier is
   // whole and on stable storage. An error: nothing is known about those objects.
   virtual base::Result<void> Barrier() = 0;
+  // The same for everything that this view shows, which a process before this one may have left behind.
+  virtual base::Result<void> SyncAll() = 0;
 
   // Removes what refused or killed creates left on the medium (quirks of the driver). Never touches
   // an object that anybody could have meant.
