@@ -23,7 +23,7 @@ enum class Kind : std::uint8_t { kFormat = 1, kState = 2, kPromise = 3, kForget 
 constexpr std::uint64_t kFormatNumber = 0x4B4C454447455231;  // "KLEDGER1"
 constexpr std::size_t kSumBytes = 8;
 constexpr std::size_t kMaxLogBytes = std::size_t{256} << 20;
-constexpr std::size_t kRewriteAbove = 4096;  // entries more than the map holds before the log is rewritten
+constexpr std::size_t kRewriteAbove = 4096;  // entries more than twice what the map holds: the log is rewritten
 
 void AddEntry(Writer& out, Kind kind, base::ByteView body) {
   Writer entry;
@@ -97,11 +97,11 @@ Result<Ledger> Ledger::Open(std::string path) {
   if (!log.ok() && !log.Is(ErrorCode::kNotFound)) return log.error().Within("ledger");
   if (log.ok() && !log->empty()) HSM_RETURN_IF_ERROR(ledger.Replay(log->view()).Within("ledger " + ledger.path_));
   const bool torn = log.ok() && ledger.log_bytes_ != log->size();
-  if (!log.ok() || log->empty() || torn || ledger.written_entries_ > ledger.promises_.size() + kRewriteAbove) {
+  if (!log.ok() || log->empty() || torn || ledger.Long()) {
     HSM_RETURN_IF_ERROR(ledger.Rewrite());
+  } else {
+    HSM_RETURN_IF_ERROR(ledger.Reopen());
   }
-  ledger.fd_ = base::Fd(open(ledger.path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  if (!ledger.fd_) return base::ErrnoError("opening ledger", ledger.path_, errno);
   return ledger;
 }
 
@@ -133,7 +133,7 @@ Result<void> Ledger::Replay(base::ByteView log) {
         Version version;
         version.epoch = ReadEpoch(entry);
         version.lsn = entry.U64();
-        promises_[id] = version;
+        promises_[id] = std::max(promises_[id], version);
         state_.lsn = std::max(state_.lsn, version.lsn);
         break;
       }
@@ -155,20 +155,34 @@ std::optional<Version> Ledger::Promised(const Id& id) const {
   return found->second;
 }
 
-Result<void> Ledger::Append(base::ByteView entries) {
+// All of them or none. What could not be cut off again after an error makes the ledger refuse more: an entry
+// behind a torn one would be lost.
+Result<void> Ledger::Append(base::ByteView entries, std::size_t count) {
   if (path_.empty()) return {};
+  if (Long()) HSM_RETURN_IF_ERROR(Rewrite());
+  if (!fd_) return Error(ErrorCode::kUnavailable, fmt::format("ledger {} could not be written before; start again", path_));
+  const auto fail = [&](std::string_view doing) -> Result<void> {
+    const Error error = base::ErrnoError(doing, path_, errno);
+    if (ftruncate(fd_.get(), static_cast<off_t>(log_bytes_)) != 0) fd_.Close();
+    return error;
+  };
   for (base::ByteView left = entries; !left.empty();) {
     const ssize_t n = write(fd_.get(), left.data(), left.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const Error error = base::ErrnoError("writing ledger", path_, errno);
-      (void)!ftruncate(fd_.get(), static_cast<off_t>(log_bytes_));  // or the torn end is cut at the next Open
-      return error;
-    }
+    if (n < 0) return fail("writing ledger");
     left = left.subspan(static_cast<std::size_t>(n));
   }
-  if (fdatasync(fd_.get()) != 0) return base::ErrnoError("syncing ledger", path_, errno);
+  if (fdatasync(fd_.get()) != 0) return fail("syncing ledger");
   log_bytes_ += entries.size();
+  written_entries_ += count;
+  return {};
+}
+
+bool Ledger::Long() const { return written_entries_ > promises_.size() * 2 + kRewriteAbove; }
+
+Result<void> Ledger::Reopen() {
+  fd_ = base::Fd(open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  if (!fd_) return base::ErrnoError("opening ledger", path_, errno);
   return {};
 }
 
@@ -176,20 +190,24 @@ Result<void> Ledger::SetState(const LedgerState& state) {
   if (state == state_) return {};
   Writer out;
   AddState(out, state);
-  HSM_RETURN_IF_ERROR(Append(out.view()));
+  HSM_RETURN_IF_ERROR(Append(out.view(), 1));
   state_ = state;
   return {};
 }
 
 Result<void> Ledger::Promise(const std::vector<IdVersion>& versions) {
   Writer out;
+  std::size_t count = 0;
   for (const IdVersion& v : versions) {
-    if (Promised(v.id) != v.version) AddPromise(out, v.id, v.version);
+    if (Promised(v.id).value_or(Version{}) >= v.version) continue;  // a promise is never lowered
+    AddPromise(out, v.id, v.version);
+    ++count;
   }
-  if (out.size() == 0) return {};
-  HSM_RETURN_IF_ERROR(Append(out.view()));
+  if (count == 0) return {};
+  HSM_RETURN_IF_ERROR(Append(out.view(), count));
   for (const IdVersion& v : versions) {
-    promises_[v.id] = v.version;
+    Version& promised = promises_[v.id];
+    promised = std::max(promised, v.version);
     state_.lsn = std::max(state_.lsn, v.version.lsn);
   }
   return {};
@@ -200,7 +218,7 @@ Result<void> Ledger::Forget(const std::vector<Id>& ids) {
   Writer out;
   AddState(out, state_);  // the highest lsn must outlive the promise that showed it
   for (const Id& id : ids) AddEntry(out, Kind::kForget, id);
-  HSM_RETURN_IF_ERROR(Append(out.view()));
+  HSM_RETURN_IF_ERROR(Append(out.view(), ids.size() + 1));
   for (const Id& id : ids) promises_.erase(id);
   return {};
 }
@@ -208,23 +226,22 @@ Result<void> Ledger::Forget(const std::vector<Id>& ids) {
 Result<void> Ledger::Reset(const LedgerState& state) {
   promises_.clear();
   state_ = state;
-  HSM_RETURN_IF_ERROR(Rewrite());
-  if (path_.empty()) return {};
-  fd_ = base::Fd(open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  if (!fd_) return base::ErrnoError("opening ledger", path_, errno);
-  return {};
+  return Rewrite();
 }
 
+// The descriptor is opened again whatever came of it: the file may be another one now, and what is appended
+// to one without a name is lost.
 Result<void> Ledger::Rewrite() {
   if (path_.empty()) return {};
   Writer out;
   AddFormat(out);
   AddState(out, state_);
   for (const auto& [id, version] : promises_) AddPromise(out, id, version);
-  HSM_RETURN_IF_ERROR(base::WriteFile(path_, out.view(), 0600));
+  fd_.Close();
+  HSM_RETURN_IF_ERROR(base::WriteFile(path_, out.view(), 0600).Within("ledger"));
   log_bytes_ = out.size();
   written_entries_ = promises_.size() + 2;
-  return {};
+  return Reopen();
 }
 
 }  // namespace hsmops::store

@@ -54,8 +54,10 @@ class Ledger {
  private:
   explicit Ledger(std::string path) : path_(std::move(path)) {}
   base::Result<void> Replay(base::ByteView log);
-  base::Result<void> Append(base::ByteView entries);
+  base::Result<void> Append(base::ByteView entries, std::size_t count);
   base::Result<void> Rewrite();
+  base::Result<void> Reopen();
+  bool Long() const;
 
   std::string path_;
   base::Fd fd_;
