@@ -193,7 +193,7 @@ Result<Head> DecodeHead(base::ByteView bytes) {
   head.payload = SecretBytes(in.String());
   HSM_RETURN_IF_ERROR(in.Finish("head"));
   if (!SecretName::Parse(head.name).ok()) return Corrupt("head: the name is not one");
-  if (sum + head.payload.size() != head.total_length || (parts > 0 && !head.payload.empty())) {
+  if (head.total_length > kMaxSecretBytes || sum + head.payload.size() != head.total_length || (parts > 0 && !head.payload.empty())) {
     return Corrupt("head: the lengths do not add up");
   }
   return head;
