@@ -31,7 +31,7 @@ const HeadRef* KnownHead(const Index* previous, const Label& label) {
 }  // namespace
 
 bool HeadRef::Complete() const {
-  if (!valid || parts.size() != part_count) return false;
+  if (!valid || damaged || parts.size() != part_count) return false;
   return std::none_of(parts.begin(), parts.end(), [](const auto& copies) { return copies.empty(); });
 }
 
@@ -70,7 +70,11 @@ Result<Index> Index::Build(token::Token& token, const Uid& pool, const Index* pr
   Index index;
   std::vector<std::pair<Label, ObjectHandle>> parts;
   for (const ObjectHandle handle : found) {
-    HSM_RETURN_IF_ERROR(index.Take(token, handle, pool, previous, reread, parts).Within("building the index"));
+    const auto taken = index.Take(token, handle, pool, previous, reread, parts);
+    if (taken.ok()) continue;
+    // An object that went away meanwhile: the view is not one, and nothing is known to be absent.
+    const ErrorCode code = taken.Is(ErrorCode::kNotFound) ? ErrorCode::kUnavailable : taken.code();
+    return base::Error(code, "building the index: " + taken.error().message());
   }
   index.objects_ = found.size();
   index.Place(parts);

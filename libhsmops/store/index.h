@@ -19,6 +19,7 @@ struct HeadRef {
   Version version;
   bool valid = false;                      // the head decodes and is what its label says
   bool proven = false;                     // loaded in a view that began after it was written
+  bool damaged = false;                    // a part was read and is not what was written, in two views
   bool tombstone = false;
   base::Digest digest{};
   std::string name;
@@ -29,7 +30,7 @@ struct HeadRef {
   std::uint32_t part_count = 0;
   std::vector<std::vector<token::ObjectHandle>> parts;  // by part number; more than one: duplicates
 
-  bool Complete() const;  // valid, and every part is there
+  bool Complete() const;  // valid, not known damaged, and every part is there
 };
 
 struct Orphan {

@@ -107,7 +107,7 @@ Result<void> SecretStore::PromiseWhatIsValid() {
   if (valid.empty()) return {};
   // Whoever wrote it may have died before its barrier. Without one it is served as it is, and not promised:
   // a full disk must not keep anybody from reading.
-  if (!token_.Barrier().ok()) return {};
+  if (!token_.SyncAll().ok()) return {};
   return ledger_.Promise(valid);
 }
 

@@ -78,10 +78,12 @@ class SecretStore {
  public:
   SecretStore(token::Token& token, Ledger& ledger, base::Clock& clock, base::Rng& rng);
 
-  // Begins a view and finds out what the token is. Everything valid on a member's token counts as
-  // acknowledged from here on (protocol.md, 3). Deletes nothing.
+  // Begins a view and finds out what the token is. Everything valid on a member's token the first time counts
+  // as acknowledged from here on (protocol.md, 3); what this object writes later, only by Promise. Deletes nothing.
   base::Result<Standing> Open(const Uid& pool, const Uid& member);
   Standing standing() const { return standing_; }
+  // False: the next call begins a new view first, so what is known now is of an older one.
+  bool current() const { return !stale_ && !token_.view_lost(); }
   // One sentence for people when the standing is not kMember.
   const std::string& standing_reason() const { return standing_reason_; }
 
@@ -156,7 +158,9 @@ class SecretStore {
   base::Result<void> PromiseWhatIsValid();
   std::optional<base::Error> Damage(const Id& id) const;
   const Entry* Lookup(const SecretName& name) const;
+  base::Result<base::SecretBytes> ValueOf(token::ObjectHandle handle);
   base::Result<Record> ReadRecordOf(const HeadRef& head);
+  void NoteDamage(const Id& id);
   base::Result<std::optional<Secret>> ReadNow(const SecretName& name);
   base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes, Pending& pending,
                              std::optional<Staged>& repeated);
@@ -165,7 +169,7 @@ class SecretStore {
   std::optional<base::Error> CreateAll(std::vector<Pending>& batch, const Gate& gate);
   void Prove(std::vector<Pending>& batch, const base::Error& why_not);
   base::Result<void> WriteEpochObject();
-  base::Result<std::uint64_t> DestroyHead(HeadRef& head);
+  base::Result<std::uint64_t> DestroyHead(const Entry& entry, const HeadRef& head);
   base::Result<bool> CollectEntry(const Id& id, Entry& entry, CollectReport& report);
   void Touch(const Id& id) { dirty_.set(id[0]); }
   bool RoomIsTight() const;
@@ -186,6 +190,7 @@ class SecretStore {
   std::uint64_t last_lsn_ = 0;       // the highest given out by this object
   std::uint64_t damage_view_ = 0;    // the view in which damage was last confirmed
   bool stale_ = true;                // the index must be built anew before it is believed
+  bool promised_at_open_ = false;    // what was valid at the first view counts as acknowledged
 };
 
 }  // namespace hsmops::store

@@ -16,10 +16,15 @@ bool SecretStore::RoomIsTight() const {
   return index_.objects() > token_.profile().max_objects / 4 * 3;
 }
 
-// The head first: what is left of a crash is parts that no head names.
-Result<std::uint64_t> SecretStore::DestroyHead(HeadRef& head) {
+// The head first: what is left of a crash is parts that no head names. A version that stands both in its
+// place and in quarantine, as a crash leaves it, has its parts once.
+Result<std::uint64_t> SecretStore::DestroyHead(const Entry& entry, const HeadRef& head) {
+  const auto same_parts = [&](const HeadRef& other) { return other.version == head.version && other.handle != head.handle; };
+  const bool shared = std::any_of(entry.heads.begin(), entry.heads.end(), same_parts) ||
+                      std::any_of(entry.quarantine.begin(), entry.quarantine.end(), same_parts);
   HSM_RETURN_IF_ERROR(token_.Destroy(head.handle));
   std::uint64_t destroyed = 1;
+  if (shared) return destroyed;
   for (const auto& copies : head.parts) {
     for (const token::ObjectHandle part : copies) {
       HSM_RETURN_IF_ERROR(token_.Destroy(part));
@@ -50,14 +55,8 @@ Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport
       --keep;
       continue;
     }
-    if (older.version == newest->version) {
-      // A copy of the newest version: its parts are the newest's own.
-      HSM_RETURN_IF_ERROR(token_.Destroy(older.handle));
-      ++report.destroyed;
-    } else {
-      HSM_TRY(const std::uint64_t count, DestroyHead(older));
-      report.destroyed += count;
-    }
+    HSM_TRY(const std::uint64_t count, DestroyHead(entry, older));
+    report.destroyed += count;
     entry.heads.erase(entry.heads.begin() + static_cast<std::ptrdiff_t>(i));
     return true;
   }
@@ -67,8 +66,13 @@ Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport
 Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
   HSM_RETURN_IF_ERROR(RequireMember());
   CollectReport report;
+  std::uint64_t counted = 0;
+  stale_ = true;  // until all is done: of a destroy of unknown outcome only a new view says what is there
   const auto stop = [&] {
+    index_.AddObjects(static_cast<std::int64_t>(counted) - static_cast<std::int64_t>(report.destroyed));
+    counted = report.destroyed;
     report.more = !go_on();
+    if (report.more) stale_ = false;
     return report.more;
   };
   auto& epochs = index_.epoch_objects();
@@ -83,16 +87,12 @@ Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
       const bool anything = entry.heads.size() > 1 || !entry.orphans.empty();
       if (!anything) break;
       if (stop()) return report;
-      auto collected = CollectEntry(id, entry, report);
-      // A destroy of unknown outcome: only a new view says what is there.
-      if (!collected.ok()) {
-        stale_ = true;
-        return collected.error();
-      }
-      if (!*collected) break;
+      HSM_TRY(const bool collected, CollectEntry(id, entry, report));
+      if (!collected) break;
     }
   }
-  index_.AddObjects(-static_cast<std::int64_t>(report.destroyed));
+  index_.AddObjects(static_cast<std::int64_t>(counted) - static_cast<std::int64_t>(report.destroyed));
+  counted = report.destroyed;
   HSM_TRY(LegacyLayout* legacy, Legacy());
   for (const LegacyItem& item : legacy->Items()) {
     const auto name = SecretName::Parse(item.name);
@@ -102,6 +102,7 @@ Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
     if (stop()) return report;
     HSM_RETURN_IF_ERROR(legacy->Destroy(token_, item.name));
   }
+  stale_ = false;
   return report;
 }
 
@@ -126,7 +127,7 @@ Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion
     HSM_RETURN_IF_ERROR(legacy->Destroy(token_, name));
     // From the smallest up, so that the tombstone is the last to go.
     while (!entry.heads.empty()) {
-      HSM_TRY(const std::uint64_t count, DestroyHead(entry.heads.back()));
+      HSM_TRY(const std::uint64_t count, DestroyHead(entry, entry.heads.back()));
       index_.AddObjects(-static_cast<std::int64_t>(count));
       entry.heads.pop_back();
     }
@@ -183,7 +184,12 @@ Result<void> SecretStore::Quarantine(const std::vector<IdVersion>& versions) {
     Touch(v.id);
   }
   HSM_RETURN_IF_ERROR(ledger_.Forget(lowered));
-  return PromiseWhatIsValid();
+  std::vector<IdVersion> below;  // what stood below counts as acknowledged again
+  for (const Id& id : lowered) {
+    const HeadRef* newest = index_.At(id).Newest();
+    if (newest != nullptr) below.push_back({id, newest->version});
+  }
+  return ledger_.Promise(below);
 }
 
 Result<Secret> SecretStore::ReadQuarantined(const IdVersion& version) {
@@ -211,7 +217,7 @@ Result<void> SecretStore::DiscardQuarantined(const IdVersion& version) {
       if (at->version != version.version) continue;
       if (ledger_.Promised(version.id) == version.version) HSM_RETURN_IF_ERROR(ledger_.Forget({version.id}));
       stale_ = true;
-      HSM_TRY(const std::uint64_t count, DestroyHead(*at));
+      HSM_TRY(const std::uint64_t count, DestroyHead(*found, *at));
       stale_ = false;
       index_.AddObjects(-static_cast<std::int64_t>(count));
       quarantine.erase(at);

@@ -27,7 +27,7 @@ std::vector<OpId> WithOpId(const OpId& newest, const std::vector<OpId>& before) 
 // W0 (sizes), W1 and W2 for one write. Sets `repeated` when its opId is there already.
 Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes, Pending& pending,
                                   std::optional<Staged>& repeated) {
-  HSM_CHECK(!write.remove || write.keys.empty());
+  if (write.remove && !write.keys.empty()) return Error(ErrorCode::kInvalid, "a removal has no keys");
   if (!write.remove && write.keys.empty()) return Error(ErrorCode::kInvalid, "a secret needs at least one key");
   for (const auto& [key, value] : write.keys) HSM_RETURN_IF_ERROR(CheckKeyName(key));
   HSM_TRY(std::optional<Secret> current, Read(write.name));
@@ -138,7 +138,9 @@ std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, con
       p.id = IdOf(pool_, *SecretName::Parse(head.name));
       if (!ids.insert(p.id).second) return Error(ErrorCode::kInvalid, "one secret stands twice in a batch");
       const std::size_t limit = token_.profile().max_object_bytes;
-      if (record.head.size() > limit) return Error(ErrorCode::kLimit, fmt::format("a record of {} bytes; this token takes {}", record.head.size(), limit));
+      std::size_t largest = record.head.size();
+      for (const base::SecretBytes& part : record.parts) largest = std::max(largest, part.size());
+      if (largest > limit) return Error(ErrorCode::kLimit, fmt::format("an object of {} bytes; this token takes {}", largest, limit));
       const Entry* entry = index_.Find(p.id);
       const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
       const bool damaged = Damage(p.id).has_value();
