@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxNonces = 32;
 constexpr int kGuardDivisor = 10;  // guard = D / 10
 constexpr base::Duration kLongestGrant = std::chrono::seconds(300);
+constexpr base::Duration kLongestCollect = std::chrono::seconds(300);
 
 }  // namespace
 
@@ -282,7 +283,7 @@ Result<void> Agent::DiscardQuarantined(const store::IdVersion& version) {
 Result<store::CollectReport> Agent::Collect(base::Duration budget) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  const base::TimePoint deadline = clock_.Now() + budget;
+  const base::TimePoint deadline = clock_.Now() + std::clamp<base::Duration>(budget, {}, kLongestCollect);
   return store_.Collect([&] { return clock_.Now() < deadline; });
 }
 

@@ -84,7 +84,8 @@ std::vector<ProbeStep> Climb(token::Token& token, store::SecretStore& store, con
     return CheckPin(status);
   });
   rung("session", [&]() -> Result<void> {
-    if (!token.view_lost() && store.standing() != store::Standing::kUnknown) return {};
+    // A token that is no member is looked at again: it may have been put right meanwhile.
+    if (store.current() && store.standing() == store::Standing::kMember) return {};
     HSM_TRY(const store::Standing standing, store.Open(pool, member));
     (void)standing;  // the canary tells it
     return {};
