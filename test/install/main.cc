@@ -1,24 +1,40 @@
-// A program that knows nothing of this repository but what `cmake --install` put in place.
+// A program that knows nothing of this repository but what `cmake --install` put in place: a secret
+// is written to a token in memory and read back from it.
 #include <fmt/format.h>
 
-#include "libhsmops/base/digest.h"
+#include "libhsmops/base/clock.h"
 #include "libhsmops/base/rng.h"
+#include "libhsmops/store/secret_store.h"
 #include "libhsmops/token/memory_token.h"
 
+namespace base = hsmops::base;
+namespace store = hsmops::store;
+namespace token = hsmops::token;
+
 int main() {
-  namespace base = hsmops::base;
-  namespace token = hsmops::token;
-
-  const base::Digest digest = base::Sha256(base::AsBytes("abc"));  // FIPS 180-4, B.1
-  fmt::print("SHA-256 of abc begins with {:02x}{:02x}\n", digest[0], digest[1]);
-
   base::SeededRng rng(1);
-  token::MemoryToken device({"payments", "test", "memory", "1"}, token::kGeneric, rng);
-  if (!device.Refresh().ok()) return 1;
-  const auto created = device.Create("example", "app/db", base::AsBytes("a value"));
-  if (!created.ok()) return 1;
-  const auto read = device.Read(*created);
-  if (!read.ok()) return 1;
-  fmt::print("{} holds {} bytes\n", read->label, read->value.size());
+  base::ManualClock clock;
+  token::MemoryToken device({"payments", "test", "memory", "1"}, token::kSoftHsm, rng);
+  store::Ledger ledger = store::Ledger::InMemory();
+  store::SecretStore secrets(device, ledger, clock, rng);
+
+  const auto pool = rng.Array<16>();
+  const auto member = rng.Array<16>();
+  const store::Epoch epoch{1, {}};
+  if (auto open = secrets.Open(pool, member); !open.ok()) return 1;
+  if (auto done = secrets.Initialize(pool, member, epoch, false); !done.ok()) return 2;
+
+  const auto name = store::SecretName::Parse("app/db");
+  std::vector<store::Write> writes;
+  writes.push_back({.name = *name, .op_id = rng.Array<16>()});
+  writes[0].keys["password"] = base::SecretBytes::FromText("correct horse");
+  const auto staged =
+      secrets.Stage(std::move(writes), epoch, 1024, [] { return base::Result<void>(); });
+  if (!staged[0].ok()) return 3;
+
+  const auto read = secrets.Read(*name);
+  if (!read.ok() || !read->has_value()) return 4;
+  fmt::print("{} has {} key of {} bytes\n", (*read)->name.text(), (*read)->keys.size(),
+             (*read)->keys.at("password").size());
   return 0;
 }
