@@ -1,12 +1,12 @@
 #include "cli/app.h"
 
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <ostream>
 #include <sstream>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -15,32 +15,58 @@
 namespace hsmops::cli {
 namespace {
 
-// kubectl's own flags that only mean something to an API server. Taken, so that the message can say so.
-constexpr const char* kKubectlFlags[] = {"kubeconfig", "context", "cluster", "user", "server", "token", "as", "as-uid", "certificate-authority",
-                                         "client-certificate", "client-key", "tls-server-name", "request-timeout"};
+// kubectl's own flags that only mean something to an API server. Taken, so that the message can say
+// so.
+constexpr const char* kKubectlFlags[] = {"kubeconfig",
+                                         "context",
+                                         "cluster",
+                                         "user",
+                                         "server",
+                                         "token",
+                                         "as",
+                                         "as-uid",
+                                         "certificate-authority",
+                                         "client-certificate",
+                                         "client-key",
+                                         "tls-server-name",
+                                         "request-timeout"};
 constexpr std::size_t kMaxWords = 4096;
 
 class CliWords : public Words {
  public:
   explicit CliWords(CLI::App& app) : app_(app) {}
-  void Flag(const std::string& name, const std::string& help, bool& target) override { app_.add_flag(Dashes(name), target, help); }
-  void Option(const std::string& name, const std::string& value, const std::string& help, std::string& target) override {
+  void Flag(const std::string& name, const std::string& help, bool& target) override {
+    app_.add_flag(Dashes(name), target, help);
+  }
+  void Option(const std::string& name, const std::string& value, const std::string& help,
+              std::string& target) override {
     app_.add_option(Dashes(name), target, help)->option_text(value)->take_last()->type_size(1);
   }
-  void List(const std::string& name, const std::string& value, const std::string& help, std::vector<std::string>& target) override {
-    app_.add_option(Dashes(name), target, help)->option_text(value)->type_size(1)->allow_extra_args(false);
+  void List(const std::string& name, const std::string& value, const std::string& help,
+            std::vector<std::string>& target) override {
+    app_.add_option(Dashes(name), target, help)
+        ->option_text(value)
+        ->type_size(1)
+        ->allow_extra_args(false);
   }
-  void Argument(const std::string& name, const std::string& help, std::string& target, bool required) override {
-    app_.add_option(name, target, help)->required(required)->option_text(required ? "" : "[optional]");
+  void Argument(const std::string& name, const std::string& help, std::string& target,
+                bool required) override {
+    app_.add_option(name, target, help)
+        ->required(required)
+        ->option_text(required ? "" : "[optional]");
   }
-  void Arguments(const std::string& name, const std::string& help, std::vector<std::string>& target) override { app_.add_option(name, target, help); }
+  void Arguments(const std::string& name, const std::string& help,
+                 std::vector<std::string>& target) override {
+    app_.add_option(name, target, help);
+  }
 
  private:
   // "w,watch" is "-w,--watch".
   static std::string Dashes(const std::string& name) {
     std::string out;
     std::istringstream parts(name);
-    for (std::string part; std::getline(parts, part, ',');) out += (out.empty() ? "" : ",") + std::string(part.size() == 1 ? "-" : "--") + part;
+    for (std::string part; std::getline(parts, part, ',');)
+      out += (out.empty() ? "" : ",") + std::string(part.size() == 1 ? "-" : "--") + part;
     return out;
   }
   CLI::App& app_;
@@ -64,7 +90,8 @@ struct Parser {
       CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
       for (const std::string& alias : verb.aliases) sub->alias(alias);
       std::string examples;
-      for (const std::string& example : verb.examples) examples += (examples.empty() ? "Examples:\n  " : "\n  ") + example;
+      for (const std::string& example : verb.examples)
+        examples += (examples.empty() ? "Examples:\n  " : "\n  ") + example;
       sub->footer(examples);
       CliWords words(*sub);
       runners[sub] = verb.declare(words);
@@ -74,15 +101,32 @@ struct Parser {
 
   void AddGlobals() {
     const char* group = "Every verb";
-    app.add_option("--local", globals.local, "the cluster folder")->option_text("DIR")->group(group);
-    app.add_option("-n,--namespace", globals.ns, "the device's namespace")->option_text("NAME")->group(group);
-    app.add_option("--device", globals.device, "the device, where there are several")->option_text("NAME")->group(group);
-    app.add_option("-o,--output", globals.output, "table, wide, json, yaml, name or jsonpath=EXPRESSION")->option_text("FORMAT")->group(group);
-    app.add_flag("--no-headers", globals.no_headers, "tables without their first line")->group(group);
-    app.add_option("--timeout", globals.timeout, "how long to wait; 10s for verbs that read, 60s for those that act")->option_text("DURATION")->group(group);
-    app.add_option("--color", globals.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}))->option_text("WHEN")->group(group);
+    app.add_option("--local", globals.local, "the cluster folder")
+        ->option_text("DIR")
+        ->group(group);
+    app.add_option("-n,--namespace", globals.ns, "the device's namespace")
+        ->option_text("NAME")
+        ->group(group);
+    app.add_option("--device", globals.device, "the device, where there are several")
+        ->option_text("NAME")
+        ->group(group);
+    app.add_option("-o,--output", globals.output,
+                   "table, wide, json, yaml, name or jsonpath=EXPRESSION")
+        ->option_text("FORMAT")
+        ->group(group);
+    app.add_flag("--no-headers", globals.no_headers, "tables without their first line")
+        ->group(group);
+    app.add_option("--timeout", globals.timeout,
+                   "how long to wait; 10s for verbs that read, 60s for those that act")
+        ->option_text("DURATION")
+        ->group(group);
+    app.add_option("--color", globals.color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->option_text("WHEN")
+        ->group(group);
     app.add_option("-v", globals.verbosity, "how much to say")->option_text("LEVEL")->group(group);
-    for (const char* flag : kKubectlFlags) app.add_option(fmt::format("--{}", flag), kubectl[flag], "")->group("");
+    for (const char* flag : kKubectlFlags)
+      app.add_option(fmt::format("--{}", flag), kubectl[flag], "")->group("");
   }
 };
 
@@ -90,16 +134,40 @@ struct Parser {
 std::string Nearest(const std::vector<Verb>& verbs, const std::string& word) {
   std::string best;
   for (const Verb& verb : verbs) {
-    if (!word.empty() && (verb.name.starts_with(word.substr(0, 3)) || word.starts_with(verb.name.substr(0, 3)))) best = verb.name;
+    if (!word.empty() &&
+        (verb.name.starts_with(word.substr(0, 3)) || word.starts_with(verb.name.substr(0, 3))))
+      best = verb.name;
   }
   return best;
 }
 
-int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>& words, const std::string& message) {
-  streams.err << "error: " << base::Printable(message) << "\n";
-  const std::string first = words.empty() ? "" : words.front();
-  const bool known = std::any_of(parser.verbs.begin(), parser.verbs.end(), [&](const Verb& verb) { return verb.name == first; });
-  if (const std::string near = Nearest(parser.verbs, first); !known && !near.empty()) streams.err << fmt::format("did you mean \"{}\"?\n", near);
+// The word that stands where a verb should: the first that is neither a flag nor the value of one.
+std::string VerbWord(const Parser& parser, const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with('-')) return words[i];
+    const CLI::Option* option = parser.app.get_option_no_throw(words[i]);
+    if (option != nullptr && option->get_items_expected_max() > 0) ++i;
+  }
+  return {};
+}
+
+int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>& words,
+          const std::string& message) {
+  const std::string first = VerbWord(parser, words);
+  const bool known = std::any_of(parser.verbs.begin(), parser.verbs.end(), [&](const Verb& verb) {
+    return verb.name == first ||
+           std::find(verb.aliases.begin(), verb.aliases.end(), first) != verb.aliases.end();
+  });
+  if (first.empty()) {
+    streams.err << "error: say what to do; kubectl hsm --help lists the verbs\n";
+    return kUsage;
+  }
+  streams.err << "error: "
+              << base::Printable(known ? message
+                                       : fmt::format("\"{}\" is not a verb of kubectl hsm", first))
+              << "\n";
+  if (const std::string near = Nearest(parser.verbs, first); !known && !near.empty())
+    streams.err << fmt::format("did you mean \"{}\"?\n", near);
   streams.err << fmt::format("see kubectl hsm {}--help\n", known ? first + " " : "");
   return kUsage;
 }
@@ -108,7 +176,8 @@ int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>
 
 int RunApp(const std::vector<std::string>& words, Streams streams, const std::string& program) {
   Parser parser;
-  if (words.size() > kMaxWords) return Usage(streams, parser, {}, fmt::format("more than {} words", kMaxWords));
+  if (words.size() > kMaxWords)
+    return Usage(streams, parser, {}, fmt::format("more than {} words", kMaxWords));
   try {
     std::vector<std::string> reversed(words.rbegin(), words.rend());
     parser.app.parse(std::move(reversed));
@@ -120,7 +189,11 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
     return Usage(streams, parser, words, error.what());
   }
   for (const auto& [flag, value] : parser.kubectl) {
-    if (!value.empty()) return Usage(streams, parser, words, fmt::format("--{} names a Kubernetes cluster, which this version does not speak to yet; use --local DIR", flag));
+    if (!value.empty())
+      return Usage(streams, parser, words,
+                   fmt::format("--{} names a Kubernetes cluster, which this version does not speak "
+                               "to yet; use --local DIR",
+                               flag));
   }
   CLI::App* chosen = parser.app.get_subcommands().front();
   Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
@@ -133,7 +206,8 @@ std::vector<std::string> Complete(const std::vector<std::string>& words) {
   const std::string typing = words.empty() ? "" : words.back();
   CLI::App* verb = nullptr;
   for (std::size_t i = 0; i + 1 < words.size() && verb == nullptr; ++i) {
-    const auto named = parser.app.get_subcommands([&](CLI::App* app) { return app->check_name(words[i]); });
+    const auto named =
+        parser.app.get_subcommands([&](CLI::App* app) { return app->check_name(words[i]); });
     if (!named.empty()) verb = named.front();
   }
   std::vector<std::string> all;

@@ -8,8 +8,8 @@
 
 namespace hsmops::cli {
 
-// `words`: the command line without the program's own name. `program`: the path of this binary, to start
-// token processes from.
+// `words`: the command line without the program's own name. `program`: the path of this binary, to
+// start token processes from.
 int RunApp(const std::vector<std::string>& words, Streams streams, const std::string& program);
 
 // What may stand next on a command line: verbs, flags, and names known without asking a token.

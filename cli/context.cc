@@ -1,9 +1,9 @@
 #include "cli/context.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <iostream>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/exit_code.h"
@@ -22,7 +22,8 @@ namespace {
 
 constexpr base::Duration kReadTimeout = std::chrono::seconds(10);
 constexpr base::Duration kActTimeout = std::chrono::seconds(60);
-// A child's answer may take longer than a person wants to wait for a lock: a first sync is one request after another.
+// A child's answer may take longer than a person wants to wait for a lock: a first sync is one
+// request after another.
 constexpr base::Duration kAnswerLimit = std::chrono::seconds(120);
 constexpr base::Duration kCallLimit = std::chrono::seconds(15);
 
@@ -39,35 +40,46 @@ Result<base::Duration> Context::Timeout() const {
 }
 
 std::string Context::CommandPrefix() const {
-  return globals_.local.empty() ? "kubectl hsm" : fmt::format("kubectl hsm --local {}", base::Printable(globals_.local));
+  return globals_.local.empty()
+             ? "kubectl hsm"
+             : fmt::format("kubectl hsm --local {}", base::Printable(globals_.local));
 }
 
 Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
   if (globals_.local.empty()) {
-    return Error(ErrorCode::kInvalid, "no cluster named: add --local DIR (kubectl hsm init --local DIR makes one). "
-                                      "Kubernetes clusters come with a later version");
+    return Error(ErrorCode::kInvalid,
+                 "no cluster named: add --local DIR (kubectl hsm init --local DIR makes one). "
+                 "Kubernetes clusters come with a later version");
   }
   HSM_TRY(auto store, cluster::DirectoryResourceStore::Open(globals_.local, clock_, rng_));
   return std::unique_ptr<cluster::ResourceStore>(std::move(store));
 }
 
-Result<std::string> Context::DeviceName(cluster::ResourceStore& resources, const std::string& named) {
+Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
+                                        const std::string& named) {
   if (!named.empty() && !globals_.device.empty() && named != globals_.device) {
-    return Error(ErrorCode::kInvalid, fmt::format("two devices named: {} and {}", base::Printable(named), base::Printable(globals_.device)));
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("two devices named: {} and {}", base::Printable(named),
+                             base::Printable(globals_.device)));
   }
   if (!named.empty()) return named;
   if (!globals_.device.empty()) return globals_.device;
   HSM_TRY(const auto devices, resources.List(cluster::Kind::kHsmDevice, globals_.ns));
   if (devices.items.size() == 1) return devices.items.front().key().name;
   if (devices.items.empty()) {
-    return Error(ErrorCode::kNotFound, fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --local DIR --nodes …", globals_.ns));
+    return Error(
+        ErrorCode::kNotFound,
+        fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --local DIR --nodes …",
+                    globals_.ns));
   }
   std::string names;
   for (const cluster::Object& device : devices.items) names += " " + device.key().name;
-  return Error(ErrorCode::kInvalid, fmt::format("several devices, name one with --device:{}", names));
+  return Error(ErrorCode::kInvalid,
+               fmt::format("several devices, name one with --device:{}", names));
 }
 
-Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& verb, const std::string& device) {
+Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& verb,
+                                                           const std::string& device) {
   auto cluster = std::make_unique<LocalCluster>();
   HSM_TRY(const base::Duration timeout, Timeout());
   HSM_TRY(cluster->resources_, OpenResources());
@@ -76,11 +88,15 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
   HSM_RETURN_IF_ERROR(cluster::CheckNamespace(globals_.ns).Within("--namespace"));
   const std::string locks = globals_.local + "/.locks";
   HSM_RETURN_IF_ERROR(base::MakeFolders(locks, 0750));
-  HSM_TRY(cluster->lock_, base::FileLock::Take(fmt::format("{}/{}.{}", locks, globals_.ns, name), "kubectl hsm " + verb, clock_, clock_.Now() + timeout)
-                              .Within(fmt::format("device {} is in use", name)));
+  HSM_TRY(cluster->lock_,
+          base::FileLock::Take(fmt::format("{}/{}.{}", locks, globals_.ns, name),
+                               "kubectl hsm " + verb, clock_, clock_.Now() + timeout)
+              .Within(fmt::format("device {} is in use", name)));
   const std::string states = globals_.local + "/.members";
-  auto make_member = [this, states, name, timeout](const std::string& node, const std::string& endpoint, const store::Uid& pool,
-                                                   const store::Uid& member) -> std::unique_ptr<mirror::Member> {
+  auto make_member = [this, states, name, timeout](
+                         const std::string& node, const std::string& endpoint,
+                         const store::Uid& pool,
+                         const store::Uid& member) -> std::unique_ptr<mirror::Member> {
     agent::ChildConfig config;
     config.uri = endpoint;
     config.pool = pool;
@@ -88,19 +104,24 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
     config.state_folder = fmt::format("{}/{}.{}/{}", states, globals_.ns, name, node);
     config.lock_wait = timeout;
     config.call_limit = kCallLimit;
-    return std::make_unique<agent::Client>(agent::MakeChildChannel(program_, std::move(config), std::max(timeout, kAnswerLimit), clock_));
+    return std::make_unique<agent::Client>(agent::MakeChildChannel(
+        program_, std::move(config), std::max(timeout, kAnswerLimit), clock_));
   };
-  cluster->world_ = std::make_unique<manager::World>(manager::World{*cluster->resources_, clock_, rng_, executor_, make_member});
+  cluster->world_ = std::make_unique<manager::World>(
+      manager::World{*cluster->resources_, clock_, rng_, executor_, make_member});
   HSM_TRY(cluster->pool_, manager::Pool::Open(*cluster->world_, globals_.ns, name));
   const auto& status = cluster->pool_->device().status;
   if (status.paused && status.paused->until && *status.paused->until > clock_.Wall()) {
-    Warn(fmt::format("paused by {} until {}: {}", base::Printable(status.paused->by), base::FormatTime(*status.paused->until), base::Printable(status.paused->reason)));
+    Warn(fmt::format("paused by {} until {}: {}", base::Printable(status.paused->by),
+                     base::FormatTime(*status.paused->until),
+                     base::Printable(status.paused->reason)));
   }
   return cluster;
 }
 
 int Context::Fail(const Error& error) {
-  err() << (ColorOn(streams_.err_is_terminal) ? "\x1b[31merror:\x1b[0m " : "error: ") << base::Printable(error.message()) << "\n";
+  err() << (ColorOn(streams_.err_is_terminal) ? "\x1b[31merror:\x1b[0m " : "error: ")
+        << base::Printable(error.message()) << "\n";
   return ExitCodeFor(error.code());
 }
 
@@ -108,7 +129,8 @@ void Context::Warn(const std::string& message) { err() << "warning: " << message
 
 Result<void> Context::Confirm(const std::string& question, bool yes) {
   if (yes) return {};
-  if (!streams_.in_is_terminal) return Error(ErrorCode::kReadOnly, question + " Add --yes to go on without a terminal");
+  if (!streams_.in_is_terminal)
+    return Error(ErrorCode::kReadOnly, question + " Add --yes to go on without a terminal");
   err() << question << " [y/N] " << std::flush;
   std::string answer;
   std::getline(in(), answer);

@@ -1,5 +1,5 @@
-// Context: what a verb has of the world: streams, the words that every verb takes, time, chance, and
-// the cluster that --local names.
+// Context: what a verb has of the world: streams, the words that every verb takes, time, chance,
+// and the cluster that --local names.
 #pragma once
 
 #include <iosfwd>
@@ -26,10 +26,10 @@ struct Streams {
 
 // Words of every verb.
 struct Globals {
-  std::string local;      // the cluster folder
+  std::string local;  // the cluster folder
   std::string ns = "default";
   std::string device;
-  std::string output;     // "" is table
+  std::string output;  // "" is table
   bool no_headers = false;
   std::string verbosity = "0";
   std::string color = "auto";
@@ -53,7 +53,10 @@ class LocalCluster {
 class Context {
  public:
   Context(Streams streams, Globals globals, std::string program, bool acts)
-      : streams_(streams), globals_(std::move(globals)), program_(std::move(program)), acts_(acts) {}
+      : streams_(streams),
+        globals_(std::move(globals)),
+        program_(std::move(program)),
+        acts_(acts) {}
 
   std::ostream& out() { return streams_.out; }
   std::ostream& err() { return streams_.err; }
@@ -67,14 +70,17 @@ class Context {
   bool ColorOn(bool on_terminal) const;
   base::Result<base::Duration> Timeout() const;
 
-  // The words of this command line that name the cluster, for a next step: "kubectl hsm --local DIR".
+  // The words of this command line that name the cluster, for a next step: "kubectl hsm --local
+  // DIR".
   std::string CommandPrefix() const;
 
   base::Result<std::unique_ptr<cluster::ResourceStore>> OpenResources();
-  // The device that --device names, else `named`, else the only one there is. kNotFound, kInvalid: several.
+  // The device that --device names, else `named`, else the only one there is. kNotFound, kInvalid:
+  // several.
   base::Result<std::string> DeviceName(cluster::ResourceStore& resources, const std::string& named);
   // Waits up to --timeout for other commands on the same device.
-  base::Result<std::unique_ptr<LocalCluster>> OpenCluster(const std::string& verb, const std::string& device = {});
+  base::Result<std::unique_ptr<LocalCluster>> OpenCluster(const std::string& verb,
+                                                          const std::string& device = {});
 
   // Prints "error: …" and gives the exit code of its kind.
   int Fail(const base::Error& error);

@@ -6,13 +6,13 @@
 namespace hsmops::cli {
 
 inline constexpr int kDone = 0;
-inline constexpr int kFailed = 1;           // state unchanged
+inline constexpr int kFailed = 1;  // state unchanged
 inline constexpr int kUsage = 2;
 inline constexpr int kConditionNotMet = 3;  // health, check, diff
 inline constexpr int kNotFound = 4;
-inline constexpr int kRefused = 5;          // by a precondition, reasons listed
-inline constexpr int kAccepted = 6;         // still running, or in doubt: the id is printed
-inline constexpr int kPartial = 7;          // list printed
+inline constexpr int kRefused = 5;   // by a precondition, reasons listed
+inline constexpr int kAccepted = 6;  // still running, or in doubt: the id is printed
+inline constexpr int kPartial = 7;   // list printed
 inline constexpr int kInterrupted = 130;
 
 int ExitCodeFor(base::ErrorCode code);

@@ -1,10 +1,10 @@
 #include "cli/jsonpath.h"
 
-#include <charconv>
-#include <vector>
-
 #include <fmt/format.h>
+
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace hsmops::cli {
 namespace {
@@ -18,15 +18,20 @@ using Nodes = std::vector<const json*>;
 constexpr std::size_t kMaxExpressionBytes = 4096;
 constexpr int kMaxDepth = 16;
 
-Error Wrong(std::string_view what) { return {ErrorCode::kInvalid, fmt::format("-o jsonpath: {}", what)}; }
+Error Wrong(std::string_view what) {
+  return {ErrorCode::kInvalid, fmt::format("-o jsonpath: {}", what)};
+}
 
-std::string Text(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string Text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 Nodes Child(const Nodes& from, const std::string& key) {
   Nodes to;
   for (const json* node : from) {
     if (key == "*") {
-      if (node->is_structured()) for (const json& child : *node) to.push_back(&child);
+      if (node->is_structured())
+        for (const json& child : *node) to.push_back(&child);
     } else if (node->is_object()) {
       const auto found = node->find(key);
       if (found != node->end()) to.push_back(&*found);
@@ -37,12 +42,14 @@ Nodes Child(const Nodes& from, const std::string& key) {
 
 Result<Nodes> Bracket(const Nodes& from, std::string_view inside) {
   if (inside == "*") return Child(from, "*");
-  if (inside.size() >= 2 && (inside.front() == '\'' || inside.front() == '"') && inside.back() == inside.front()) {
+  if (inside.size() >= 2 && (inside.front() == '\'' || inside.front() == '"') &&
+      inside.back() == inside.front()) {
     return Child(from, std::string(inside.substr(1, inside.size() - 2)));
   }
   long index = 0;
   const auto [end, error] = std::from_chars(inside.data(), inside.data() + inside.size(), index);
-  if (error != std::errc() || end != inside.data() + inside.size()) return Wrong(fmt::format("[{}] is not an index, a quoted key or *", inside));
+  if (error != std::errc() || end != inside.data() + inside.size())
+    return Wrong(fmt::format("[{}] is not an index, a quoted key or *", inside));
   Nodes to;
   for (const json* node : from) {
     if (!node->is_array()) continue;
@@ -66,7 +73,8 @@ Result<Nodes> Walk(const json& root, std::string_view path) {
       path.remove_prefix(1);
       std::string key;
       while (!path.empty() && path.front() != '.' && path.front() != '[') {
-        if (path.front() == '\\' && path.size() > 1) path.remove_prefix(1);  // as in metadata.labels.a\.b
+        if (path.front() == '\\' && path.size() > 1)
+          path.remove_prefix(1);  // as in metadata.labels.a\.b
         key += path.front();
         path.remove_prefix(1);
       }
@@ -96,8 +104,10 @@ std::size_t EndOfBraces(std::string_view text, std::size_t at) {
   char quote = 0;
   for (; at < text.size(); ++at) {
     if (quote != 0) {
-      if (text[at] == '\\') ++at;
-      else if (text[at] == quote) quote = 0;
+      if (text[at] == '\\')
+        ++at;
+      else if (text[at] == quote)
+        quote = 0;
     } else if (text[at] == '"' || text[at] == '\'') {
       quote = text[at];
     } else if (text[at] == '}') {
@@ -109,7 +119,8 @@ std::size_t EndOfBraces(std::string_view text, std::size_t at) {
 
 Result<std::string> Evaluate(std::string_view& text, const json& root, bool in_range, int depth);
 
-Result<std::string> Range(std::string_view& text, std::string_view path, const json& root, int depth) {
+Result<std::string> Range(std::string_view& text, std::string_view path, const json& root,
+                          int depth) {
   HSM_TRY(const Nodes nodes, Walk(root, path));
   std::string out;
   std::string_view after = text;
@@ -164,8 +175,11 @@ Result<std::string> Evaluate(std::string_view& text, const json& root, bool in_r
 }  // namespace
 
 Result<std::string> EvaluateJsonPath(std::string_view expression, const json& document) {
-  if (expression.size() > kMaxExpressionBytes) return Wrong(fmt::format("longer than {} bytes", kMaxExpressionBytes));
-  const std::string braced = expression.find('{') == std::string_view::npos ? fmt::format("{{{}}}", expression) : std::string(expression);
+  if (expression.size() > kMaxExpressionBytes)
+    return Wrong(fmt::format("longer than {} bytes", kMaxExpressionBytes));
+  const std::string braced = expression.find('{') == std::string_view::npos
+                                 ? fmt::format("{{{}}}", expression)
+                                 : std::string(expression);
   std::string_view text = braced;
   return Evaluate(text, document, false, 0);
 }

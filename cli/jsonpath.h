@@ -2,16 +2,16 @@
 // [0], [-1], ['key'], {"\n"}, and {range …}{end}.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "libhsmops/base/result.h"
 
 namespace hsmops::cli {
 
 // kInvalid names the place. A path that leads nowhere prints nothing, as in kubectl.
-base::Result<std::string> EvaluateJsonPath(std::string_view expression, const nlohmann::json& document);
+base::Result<std::string> EvaluateJsonPath(std::string_view expression,
+                                           const nlohmann::json& document);
 
 }  // namespace hsmops::cli

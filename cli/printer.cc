@@ -1,10 +1,10 @@
 #include "cli/printer.h"
 
-#include <algorithm>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/exit_code.h"
 #include "cli/jsonpath.h"
@@ -24,12 +24,15 @@ constexpr std::string_view kJsonPath = "jsonpath=";
 
 // Columns on a terminal: one for each character. Names here are ASCII but for foreign ones.
 std::size_t Width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string NameOf(const json& object) {
   std::string kind = object.value("kind", "object");
-  std::transform(kind.begin(), kind.end(), kind.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(kind.begin(), kind.end(), kind.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const json metadata = object.value("metadata", json::object());
   return fmt::format("{}.hsm.j5t.io/{}", kind, metadata.value("name", ""));
 }
@@ -42,11 +45,13 @@ void Table::Print(std::ostream& out, bool wide, bool headers) const {
   if (headers) lines.push_back(headers_);
   for (const auto& row : rows_) {
     lines.emplace_back();
-    for (const std::string& cell : row) lines.back().push_back(cell.empty() ? "-" : base::Printable(cell));
+    for (const std::string& cell : row)
+      lines.back().push_back(cell.empty() ? "-" : base::Printable(cell));
   }
   std::vector<std::size_t> widths(columns, 0);
   for (const auto& line : lines) {
-    for (std::size_t i = 0; i < columns && i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
+    for (std::size_t i = 0; i < columns && i < line.size(); ++i)
+      widths[i] = std::max(widths[i], Width(line[i]));
   }
   for (const auto& line : lines) {
     std::string text;
@@ -67,7 +72,10 @@ Result<Format> FormatOf(const Context& context) {
   if (output == "yaml") return Format::kYaml;
   if (output == "name") return Format::kName;
   if (output.starts_with(kJsonPath)) return Format::kJsonPath;
-  return Error(ErrorCode::kInvalid, fmt::format("-o \"{}\" is not one of table, wide, json, yaml, name, jsonpath=EXPRESSION", output));
+  return Error(
+      ErrorCode::kInvalid,
+      fmt::format("-o \"{}\" is not one of table, wide, json, yaml, name, jsonpath=EXPRESSION",
+                  output));
 }
 
 int Print(Context& context, const json& document, const std::function<void(bool wide)>& table) {
@@ -75,8 +83,12 @@ int Print(Context& context, const json& document, const std::function<void(bool 
   if (!format.ok()) return context.Fail(format.error());
   switch (*format) {
     case Format::kTable:
-    case Format::kWide: table(*format == Format::kWide); return kDone;
-    case Format::kJson: context.out() << document.dump(2, ' ', false, json::error_handler_t::replace) << "\n"; return kDone;
+    case Format::kWide:
+      table(*format == Format::kWide);
+      return kDone;
+    case Format::kJson:
+      context.out() << document.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+      return kDone;
     case Format::kYaml: {
       const auto text = cluster::EmitYaml(document);
       if (!text.ok()) return context.Fail(text.error());
@@ -91,7 +103,8 @@ int Print(Context& context, const json& document, const std::function<void(bool 
       }
       return kDone;
     case Format::kJsonPath: {
-      const auto text = EvaluateJsonPath(std::string_view(context.globals().output).substr(kJsonPath.size()), document);
+      const auto text = EvaluateJsonPath(
+          std::string_view(context.globals().output).substr(kJsonPath.size()), document);
       if (!text.ok()) return context.Fail(text.error());
       context.out() << *text << (context.streams().out_is_terminal ? "\n" : "");
       return kDone;
@@ -101,7 +114,10 @@ int Print(Context& context, const json& document, const std::function<void(bool 
 }
 
 json ListOf(std::vector<json> items) {
-  return {{"apiVersion", "v1"}, {"kind", "List"}, {"metadata", json::object()}, {"items", std::move(items)}};
+  return {{"apiVersion", "v1"},
+          {"kind", "List"},
+          {"metadata", json::object()},
+          {"items", std::move(items)}};
 }
 
 std::string Age(const std::optional<base::WallTime>& time, base::WallTime now) {

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "cli/context.h"
 
@@ -32,9 +31,10 @@ enum class Format : std::uint8_t { kTable, kWide, kJson, kYaml, kName, kJsonPath
 // kInvalid: -o is none of table, wide, json, yaml, name, jsonpath=….
 base::Result<Format> FormatOf(const Context& context);
 
-// Prints `document` (an object or a List of them) in the formats for machines, or calls `table`. An exit
-// code: kDone, or kUsage for a wrong -o.
-int Print(Context& context, const nlohmann::json& document, const std::function<void(bool wide)>& table);
+// Prints `document` (an object or a List of them) in the formats for machines, or calls `table`. An
+// exit code: kDone, or kUsage for a wrong -o.
+int Print(Context& context, const nlohmann::json& document,
+          const std::function<void(bool wide)>& table);
 
 // A v1 List.
 nlohmann::json ListOf(std::vector<nlohmann::json> items);

@@ -1,8 +1,8 @@
 #include "cli/progress.h"
 
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <ostream>
 
 namespace hsmops::cli {
 namespace {
@@ -15,7 +15,10 @@ constexpr std::chrono::seconds kLine{1};
 
 // The first line waits a second: what is quick shows nothing.
 ProgressBar::ProgressBar(Context& context, std::string what)
-    : context_(context), what_(std::move(what)), next_(context.clock().Now() + (context.streams().err_is_terminal ? base::Duration(kRedraw) : base::Duration(kLine))) {}
+    : context_(context),
+      what_(std::move(what)),
+      next_(context.clock().Now() + (context.streams().err_is_terminal ? base::Duration(kRedraw)
+                                                                       : base::Duration(kLine))) {}
 
 ProgressBar::~ProgressBar() {
   if (drawn_ && context_.streams().err_is_terminal) context_.err() << "\r\x1b[K" << std::flush;
@@ -32,7 +35,9 @@ void ProgressBar::Show(std::uint64_t done, std::uint64_t total) {
   drawn_ = true;
   if (context_.streams().err_is_terminal) {
     next_ = now + kRedraw;
-    context_.err() << fmt::format("\r{} [{:#<{}}{:.<{}}] {}/{}\x1b[K", what_, "", filled, "", kBarWidth - filled, done, total) << std::flush;
+    context_.err() << fmt::format("\r{} [{:#<{}}{:.<{}}] {}/{}\x1b[K", what_, "", filled, "",
+                                  kBarWidth - filled, done, total)
+                   << std::flush;
   } else {
     next_ = now + kLine;
     context_.err() << fmt::format("{} {}/{}\n", what_, done, total);

@@ -1,7 +1,7 @@
 // Verb: one word of `kubectl hsm`, with its flags and what it does.
 //
-// A verb declares its words into variables of its own and returns what runs it; the parser behind Words
-// is App's. So a verb can be run by a test without a process.
+// A verb declares its words into variables of its own and returns what runs it; the parser behind
+// Words is App's. So a verb can be run by a test without a process.
 #pragma once
 
 #include <functional>
@@ -17,21 +17,25 @@ class Words {
  public:
   virtual ~Words() = default;
   virtual void Flag(const std::string& name, const std::string& help, bool& target) = 0;
-  virtual void Option(const std::string& name, const std::string& value, const std::string& help, std::string& target) = 0;
+  virtual void Option(const std::string& name, const std::string& value, const std::string& help,
+                      std::string& target) = 0;
   // May stand several times.
-  virtual void List(const std::string& name, const std::string& value, const std::string& help, std::vector<std::string>& target) = 0;
-  virtual void Argument(const std::string& name, const std::string& help, std::string& target, bool required) = 0;
-  virtual void Arguments(const std::string& name, const std::string& help, std::vector<std::string>& target) = 0;
+  virtual void List(const std::string& name, const std::string& value, const std::string& help,
+                    std::vector<std::string>& target) = 0;
+  virtual void Argument(const std::string& name, const std::string& help, std::string& target,
+                        bool required) = 0;
+  virtual void Arguments(const std::string& name, const std::string& help,
+                         std::vector<std::string>& target) = 0;
 };
 
 using Runner = std::function<int(Context&)>;  // to an exit code
 
 struct Verb {
   std::string name;
-  std::string summary;                          // one line
+  std::string summary;  // one line
   std::vector<std::string> aliases;
-  std::vector<std::string> examples;            // whole command lines
-  bool acts = false;                            // its default --timeout is 60 s, else 10 s
+  std::vector<std::string> examples;  // whole command lines
+  bool acts = false;                  // its default --timeout is 60 s, else 10 s
   std::function<Runner(Words&)> declare;
 };
 

@@ -1,8 +1,8 @@
+#include <fmt/format.h>
+
 #include <bitset>
 #include <memory>
 #include <ostream>
-
-#include <fmt/format.h>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -26,7 +26,9 @@ int Run(const AdoptWords& words, Context& context) {
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const std::string primary = pool.holder();
-  if (primary.empty()) return context.Fail({base::ErrorCode::kReadOnly, "a promotion is unfinished; finish it first with promote or failover"});
+  if (primary.empty())
+    return context.Fail({base::ErrorCode::kReadOnly,
+                         "a promotion is unfinished; finish it first with promote or failover"});
   const auto inventory = pool.At(primary).ReadInventory(std::bitset<store::kBuckets>());
   if (!inventory.ok()) return context.Fail(inventory.error().Within(primary));
   std::size_t refused = 0;
@@ -35,7 +37,8 @@ int Run(const AdoptWords& words, Context& context) {
     const auto name = store::SecretName::Parse(item.name);
     if (!item.reason.empty() || !name.ok()) {
       ++refused;
-      context.err() << fmt::format("not taken: {}: {}\n", base::Printable(item.name), base::Printable(item.reason));
+      context.err() << fmt::format("not taken: {}: {}\n", base::Printable(item.name),
+                                   base::Printable(item.reason));
       continue;
     }
     if (words.dry_run) {
@@ -63,17 +66,27 @@ int Run(const AdoptWords& words, Context& context) {
         context.err() << "not taken: " << base::Printable(result.error().message()) << "\n";
       }
     }
-    // Verify begins a new view, and only what a new view shows is believed enough to destroy the old objects.
-    if (auto verified = pool.At(primary).Verify(); verified.ok()) (void)pool.At(primary).Collect(kCollectBudget);
+    // Verify begins a new view, and only what a new view shows is believed enough to destroy the
+    // old objects.
+    if (auto verified = pool.At(primary).Verify(); verified.ok())
+      (void)pool.At(primary).Collect(kCollectBudget);
   }
   const std::string sentence = fmt::format("took over {} secrets, {} not taken", taken, refused);
-  return FinishOperation(context, *log, refused == 0 ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial, sentence, refused == 0 ? kDone : kPartial);
+  return FinishOperation(
+      context, *log,
+      refused == 0 ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial,
+      sentence, refused == 0 ? kDone : kPartial);
 }
 
 }  // namespace
 
 Verb AdoptVerb() {
-  return {"adopt", "Take over the secrets of a token written in the older operator's layout, in place", {}, {"kubectl hsm adopt --dry-run", "kubectl hsm adopt"}, true, [](Words& words) -> Runner {
+  return {"adopt",
+          "Take over the secrets of a token written in the older operator's layout, in place",
+          {},
+          {"kubectl hsm adopt --dry-run", "kubectl hsm adopt"},
+          true,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<AdoptWords>();
             words.Argument("DEVICE", "the device; by default the only one", options->device, false);
             words.Flag("dry-run", "say what would be taken", options->dry_run);

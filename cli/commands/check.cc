@@ -1,8 +1,8 @@
-#include <memory>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -41,32 +41,43 @@ Answer CheckWrite(const manager::Pool& pool, const failover::ClusterState& state
     return answer;
   }
   answer.candidates.push_back({primary->node, {}});
-  if (std::string why = primary->WhyUnhealthy(); !why.empty()) answer.candidates[0].reasons.push_back(why);
+  if (std::string why = primary->WhyUnhealthy(); !why.empty())
+    answer.candidates[0].reasons.push_back(why);
   int equal = 0;
   for (const failover::MemberView& member : state.members) {
-    if (!member.holder && member.Healthy() && primary->Healthy() && member.status->digest == primary->status->digest) ++equal;
+    if (!member.holder && member.Healthy() && primary->Healthy() &&
+        member.status->digest == primary->status->digest)
+      ++equal;
   }
-  const bool strict = pool.device().spec.mirroring && pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
+  const bool strict = pool.device().spec.mirroring &&
+                      pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
   if (strict && equal < pool.arbiter().k) {
-    answer.candidates[0].reasons.push_back(fmt::format("durability is Strict and {} of {} mirrors are in sync", equal, pool.arbiter().k));
+    answer.candidates[0].reasons.push_back(fmt::format(
+        "durability is Strict and {} of {} mirrors are in sync", equal, pool.arbiter().k));
   }
   answer.possible = answer.candidates[0].eligible();
-  answer.sentence = answer.possible ? fmt::format("yes: {} takes writes and {} mirrors would confirm them", primary->node, equal)
-                                    : fmt::format("no: {}", Join(answer.candidates[0].reasons));
+  answer.sentence = answer.possible
+                        ? fmt::format("yes: {} takes writes and {} mirrors would confirm them",
+                                      primary->node, equal)
+                        : fmt::format("no: {}", Join(answer.candidates[0].reasons));
   return answer;
 }
 
 Answer CheckPromotion(const failover::ClusterState& state, bool planned) {
   Answer answer;
-  answer.candidates = failover::Candidates(state, planned ? failover::Purpose::kPromote : failover::Purpose::kFailover);
+  answer.candidates = failover::Candidates(
+      state, planned ? failover::Purpose::kPromote : failover::Purpose::kFailover);
   const bool candidate = !answer.candidates.empty() && answer.candidates.front().eligible();
   const failover::MemberView* primary = state.Holder();
   const bool primary_lives = primary != nullptr && primary->Healthy();
   if (planned) {
     answer.possible = candidate && primary_lives;
-    answer.sentence = answer.possible ? fmt::format("yes: {} could be promoted", answer.candidates.front().node)
-                      : !primary_lives ? fmt::format("no: the Primary cannot step down: {}", primary == nullptr ? "there is none" : primary->WhyUnhealthy())
-                                       : "no: no member can be promoted";
+    answer.sentence =
+        answer.possible ? fmt::format("yes: {} could be promoted", answer.candidates.front().node)
+        : !primary_lives
+            ? fmt::format("no: the Primary cannot step down: {}",
+                          primary == nullptr ? "there is none" : primary->WhyUnhealthy())
+            : "no: no member can be promoted";
     return answer;
   }
   unsigned in_set = 0;
@@ -79,35 +90,46 @@ Answer CheckPromotion(const failover::ClusterState& state, bool planned) {
   const unsigned quorum = failover::QuorumOfSyncSet(in_set, state.needed);
   answer.possible = candidate && quorum > 0 && answering >= quorum;
   if (answer.possible) {
-    answer.sentence = fmt::format("yes: {} could be promoted without losing an acknowledged write", answer.candidates.front().node);
+    answer.sentence = fmt::format("yes: {} could be promoted without losing an acknowledged write",
+                                  answer.candidates.front().node);
   } else if (quorum == 0) {
-    answer.sentence = "no: the sync set is empty, so acknowledged writes may be on the Primary alone";
+    answer.sentence =
+        "no: the sync set is empty, so acknowledged writes may be on the Primary alone";
   } else {
-    answer.sentence = fmt::format("no: {} of {} members of the sync set answer, {} must", answering, in_set, quorum);
+    answer.sentence = fmt::format("no: {} of {} members of the sync set answer, {} must", answering,
+                                  in_set, quorum);
   }
   return answer;
 }
 
 int Run(const CheckOptions& options, Context& context) {
   if (options.purpose != "promote" && options.purpose != "failover" && options.purpose != "write") {
-    return context.Fail({base::ErrorCode::kInvalid, fmt::format("--for \"{}\" is not one of promote, failover, write", base::Printable(options.purpose))});
+    return context.Fail({base::ErrorCode::kInvalid,
+                         fmt::format("--for \"{}\" is not one of promote, failover, write",
+                                     base::Printable(options.purpose))});
   }
   auto cluster = context.OpenCluster("check");
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const auto state = pool.Observe(true);
-  const Answer answer = options.purpose == "write" ? CheckWrite(pool, state) : CheckPromotion(state, options.purpose == "promote");
+  const Answer answer = options.purpose == "write"
+                            ? CheckWrite(pool, state)
+                            : CheckPromotion(state, options.purpose == "promote");
   cluster::HSMDevice device = pool.device();
   device.status = manager::StatusOf(device, state, context.clock().Wall());
   nlohmann::json document = device.ToJson();
-  document["status"]["check"] = {{"for", options.purpose}, {"possible", answer.possible}, {"message", answer.sentence}};
+  document["status"]["check"] = {
+      {"for", options.purpose}, {"possible", answer.possible}, {"message", answer.sentence}};
   for (const Candidate& candidate : answer.candidates) {
-    document["status"]["check"]["candidates"].push_back({{"nodeName", candidate.node}, {"eligible", candidate.eligible()}, {"reasons", candidate.reasons}});
+    document["status"]["check"]["candidates"].push_back({{"nodeName", candidate.node},
+                                                         {"eligible", candidate.eligible()},
+                                                         {"reasons", candidate.reasons}});
   }
   const int printed = Print(context, document, [&](bool) {
     context.out() << fmt::format("{}: {}\n", options.purpose, base::Printable(answer.sentence));
     Table table({"NODE", "ELIGIBLE", "REASONS"});
-    for (const Candidate& candidate : answer.candidates) table.Row({candidate.node, candidate.eligible() ? "yes" : "no", Join(candidate.reasons)});
+    for (const Candidate& candidate : answer.candidates)
+      table.Row({candidate.node, candidate.eligible() ? "yes" : "no", Join(candidate.reasons)});
     table.Print(context.out(), false, !context.globals().no_headers);
   });
   return printed != kDone ? printed : answer.possible ? kDone : kConditionNotMet;
@@ -116,8 +138,12 @@ int Run(const CheckOptions& options, Context& context) {
 }  // namespace
 
 Verb CheckVerb() {
-  return {"check", "Could it be done right now? Every candidate with its reasons; exit 3 when not", {},
-          {"kubectl hsm check --for failover", "kubectl hsm check --for write"}, false, [](Words& words) -> Runner {
+  return {"check",
+          "Could it be done right now? Every candidate with its reasons; exit 3 when not",
+          {},
+          {"kubectl hsm check --for failover", "kubectl hsm check --for write"},
+          false,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<CheckOptions>();
             words.Option("for", "WHAT", "promote, failover or write", options->purpose);
             return [options](Context& context) { return Run(*options, context); };

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <ostream>
-
-#include <fmt/format.h>
 
 #include "cli/commands/verbs.h"
 #include "cli/context.h"
@@ -37,9 +37,11 @@ exec kubectl-hsm __complete "$@"
 )SH";
 
 int Install(Context& context, const std::string& folder) {
-  if (folder.empty()) return context.Fail({base::ErrorCode::kInvalid, "install wants --to FOLDER, one of your PATH"});
+  if (folder.empty())
+    return context.Fail({base::ErrorCode::kInvalid, "install wants --to FOLDER, one of your PATH"});
   const std::string path = folder + "/kubectl_complete-hsm";
-  if (auto written = base::WriteFile(path, base::AsBytes(kPlugin), 0755); !written.ok()) return context.Fail(written.error());
+  if (auto written = base::WriteFile(path, base::AsBytes(kPlugin), 0755); !written.ok())
+    return context.Fail(written.error());
   context.out() << fmt::format("{} completes kubectl hsm\n", base::Printable(path));
   return kDone;
 }
@@ -47,7 +49,12 @@ int Install(Context& context, const std::string& folder) {
 }  // namespace
 
 Verb CompletionVerb() {
-  return {"completion", "Print completion for a shell, or install it for kubectl", {}, {"kubectl hsm completion bash > /etc/bash_completion.d/kubectl-hsm", "kubectl hsm completion install --to ~/bin"}, false,
+  return {"completion",
+          "Print completion for a shell, or install it for kubectl",
+          {},
+          {"kubectl hsm completion bash > /etc/bash_completion.d/kubectl-hsm",
+           "kubectl hsm completion install --to ~/bin"},
+          false,
           [](Words& words) -> Runner {
             auto shell = std::make_shared<std::string>();
             auto folder = std::make_shared<std::string>();
@@ -55,8 +62,14 @@ Verb CompletionVerb() {
             words.Option("to", "FOLDER", "where install puts kubectl_complete-hsm", *folder);
             return [shell, folder](Context& context) {
               if (*shell == "install") return Install(context, *folder);
-              const char* text = *shell == "bash" ? kBash : *shell == "zsh" ? kZsh : *shell == "fish" ? kFish : nullptr;
-              if (text == nullptr) return context.Fail({base::ErrorCode::kInvalid, fmt::format("\"{}\" is not one of bash, zsh, fish, install", base::Printable(*shell))});
+              const char* text = *shell == "bash"   ? kBash
+                                 : *shell == "zsh"  ? kZsh
+                                 : *shell == "fish" ? kFish
+                                                    : nullptr;
+              if (text == nullptr)
+                return context.Fail({base::ErrorCode::kInvalid,
+                                     fmt::format("\"{}\" is not one of bash, zsh, fish, install",
+                                                 base::Printable(*shell))});
               context.out() << text;
               return kDone;
             };

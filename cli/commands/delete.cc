@@ -1,6 +1,6 @@
-#include <memory>
-
 #include <fmt/format.h>
+
+#include <memory>
 
 #include "cli/commands/verbs.h"
 #include "cli/commands/writing.h"
@@ -20,22 +20,32 @@ int Run(const DeleteWords& words, Context& context) {
   if (!name.ok()) return context.Fail(name.error());
   std::vector<store::Write> writes;
   writes.push_back({*name, {}, true, false, {}, {}});
-  if (auto set = SetWriteWords(context, words.expect, words.op_id, writes); !set.ok()) return context.Fail(set.error());
-  if (auto sure = context.Confirm(fmt::format("Delete secret {} on every member?", name->text()), words.yes); !sure.ok()) return context.Fail(sure.error());
+  if (auto set = SetWriteWords(context, words.expect, words.op_id, writes); !set.ok())
+    return context.Fail(set.error());
+  if (auto sure = context.Confirm(fmt::format("Delete secret {} on every member?", name->text()),
+                                  words.yes);
+      !sure.ok())
+    return context.Fail(sure.error());
   return WriteAndPrint(context, "delete", std::move(writes));
 }
 
 }  // namespace
 
 Verb DeleteVerb() {
-  return {"delete", "Delete a secret on every member", {"rm"}, {"kubectl hsm delete app/db --yes"}, true, [](Words& words) -> Runner {
-            auto options = std::make_shared<DeleteWords>();
-            words.Argument("NAME", "the secret", options->name, true);
-            words.Option("expect", "VERSION", "refuse unless this is the version now", options->expect);
-            words.Option("op-id", "UUID", "the same id again does not delete twice", options->op_id);
-            words.Flag("yes", "do not ask", options->yes);
-            return [options](Context& context) { return Run(*options, context); };
-          }};
+  return {
+      "delete",
+      "Delete a secret on every member",
+      {"rm"},
+      {"kubectl hsm delete app/db --yes"},
+      true,
+      [](Words& words) -> Runner {
+        auto options = std::make_shared<DeleteWords>();
+        words.Argument("NAME", "the secret", options->name, true);
+        words.Option("expect", "VERSION", "refuse unless this is the version now", options->expect);
+        words.Option("op-id", "UUID", "the same id again does not delete twice", options->op_id);
+        words.Flag("yes", "do not ask", options->yes);
+        return [options](Context& context) { return Run(*options, context); };
+      }};
 }
 
 }  // namespace hsmops::cli

@@ -1,15 +1,15 @@
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <ostream>
 #include <sstream>
-#include <unistd.h>
-
-#include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include "cli/app.h"
 #include "cli/commands/verbs.h"
@@ -24,7 +24,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-constexpr int kCertificates = 34;   // about 20 KB of PEM
+constexpr int kCertificates = 34;  // about 20 KB of PEM
 constexpr int kManySecrets = 200;
 
 // One self-signed P-256 certificate in PEM.
@@ -38,10 +38,13 @@ std::string Certificate(int serial) {
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86400);
   const std::string name = fmt::format("demo authority number {}", serial);
   X509_NAME* subject = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.data()), static_cast<int>(name.size()), -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name.data()),
+                             static_cast<int>(name.size()), -1, 0);
   X509_set_issuer_name(certificate.get(), subject);
   X509_set_pubkey(certificate.get(), key.get());
-  HSM_CHECK(X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0 && PEM_write_bio_X509(out.get(), certificate.get()) == 1);
+  HSM_CHECK(X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0 &&
+            PEM_write_bio_X509(out.get(), certificate.get()) == 1);
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   return {text, static_cast<std::size_t>(size)};
@@ -50,13 +53,14 @@ std::string Certificate(int serial) {
 // What a step has to show, or the demo fails.
 struct Expected {
   int code = kDone;
-  std::vector<std::string> says;      // on stdout or stderr
-  std::vector<std::string> never;     // on neither
+  std::vector<std::string> says;   // on stdout or stderr
+  std::vector<std::string> never;  // on neither
 };
 
 class Story {
  public:
-  Story(Context& context, std::string folder) : context_(context), folder_(std::move(folder)), local_(folder_ + "/cluster") {}
+  Story(Context& context, std::string folder)
+      : context_(context), folder_(std::move(folder)), local_(folder_ + "/cluster") {}
 
   int Tell() {
     const base::TimePoint begin = context_.clock().Now();
@@ -65,7 +69,8 @@ class Story {
       context_.err() << "demo FAILED: " << told.error().message() << "\n";
       return kFailed;
     }
-    context_.out() << fmt::format("\nDone in {}: {} commands, every one showed what it should.\n", base::FormatDuration(context_.clock().Now() - begin), commands_);
+    context_.out() << fmt::format("\nDone in {}: {} commands, every one showed what it should.\n",
+                                  base::FormatDuration(context_.clock().Now() - begin), commands_);
     return kDone;
   }
 
@@ -78,8 +83,11 @@ class Story {
   }
 
   Result<void> Writing() {
-    Say("Three HSMs, one on each node. SoftHSM tokens stand in for the hardware; any PKCS#11 token will do.");
-    HSM_RETURN_IF_ERROR(Run({"init", "--nodes", "worker-1,worker-2,worker-3", "--standby", "worker-3"}, {kDone, {"2 mirrors in sync"}, {}}));
+    Say("Three HSMs, one on each node. SoftHSM tokens stand in for the hardware; any PKCS#11 token "
+        "will do.");
+    HSM_RETURN_IF_ERROR(
+        Run({"init", "--nodes", "worker-1,worker-2,worker-3", "--standby", "worker-3"},
+            {kDone, {"2 mirrors in sync"}, {}}));
     Say("A password, a 20 KB certificate chain, random bytes, and 200 more in one batch.");
     HSM_RETURN_IF_ERROR(File("password", "correct horse battery staple"));
     std::string chain;
@@ -88,19 +96,28 @@ class Story {
     base::Bytes random(256);
     context_.rng().Fill(random);
     HSM_RETURN_IF_ERROR(File("key.bin", std::string(random.begin(), random.end())));
-    HSM_RETURN_IF_ERROR(Run({"put", "app/db", "--from-file", "password=" + Path("password")}, {kDone, {"version 1.1", "worker-1, worker-2, worker-3"}, {"horse"}}));
-    HSM_RETURN_IF_ERROR(Run({"put", "app/tls", "--from-file", "chain.pem=" + Path("chain.pem")}, {kDone, {"version 1.2"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"put", "app/key", "--from-file", Path("key.bin")}, {kDone, {"version 1.3"}, {}}));
+    HSM_RETURN_IF_ERROR(Run({"put", "app/db", "--from-file", "password=" + Path("password")},
+                            {kDone, {"version 1.1", "worker-1, worker-2, worker-3"}, {"horse"}}));
+    HSM_RETURN_IF_ERROR(Run({"put", "app/tls", "--from-file", "chain.pem=" + Path("chain.pem")},
+                            {kDone, {"version 1.2"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"put", "app/key", "--from-file", Path("key.bin")}, {kDone, {"version 1.3"}, {}}));
     std::string many;
     for (int i = 0; i < kManySecrets; ++i) {
-      many += fmt::format("---\nkind: Secret\nmetadata: {{name: batch-{}}}\nstringData: {{token: \"{}\"}}\n", i, base::Hex(context_.rng().Array<16>()));
+      many += fmt::format(
+          "---\nkind: Secret\nmetadata: {{name: batch-{}}}\nstringData: {{token: \"{}\"}}\n", i,
+          base::Hex(context_.rng().Array<16>()));
     }
     HSM_RETURN_IF_ERROR(File("many.yaml", many));
-    HSM_RETURN_IF_ERROR(Run({"put", "-f", Path("many.yaml"), "-o", "name"}, {kDone, {"local:batch-199"}, {}}, 3));
-    HSM_RETURN_IF_ERROR(Run({"sync", "--full"}, {kDone, {"worker-2 equal to worker-1", "worker-3 equal to worker-1"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"put", "-f", Path("many.yaml"), "-o", "name"}, {kDone, {"local:batch-199"}, {}}, 3));
+    HSM_RETURN_IF_ERROR(
+        Run({"sync", "--full"},
+            {kDone, {"worker-2 equal to worker-1", "worker-3 equal to worker-1"}, {}}));
     HSM_RETURN_IF_ERROR(Run({"list"}, {kDone, {"app/db", "app/tls", "full"}, {"2/3"}}, 6));
     HSM_RETURN_IF_ERROR(Run({"get", "app/db"}, {kDone, {"(hidden)"}, {"horse"}}));
-    HSM_RETURN_IF_ERROR(Run({"get", "app/tls", "--key", "chain.pem", "--raw"}, {kDone, {chain}, {}}, 2));
+    HSM_RETURN_IF_ERROR(
+        Run({"get", "app/tls", "--key", "chain.pem", "--raw"}, {kDone, {chain}, {}}, 2));
     return Run({"health"}, {kDone, {"healthy", "tolerates 2 more losses"}, {}});
   }
 
@@ -108,46 +125,69 @@ class Story {
     Say("The Primary's token vanishes.");
     HSM_RETURN_IF_ERROR(Unplug("worker-1"));
     Say("Reads are still answered, and marked.");
-    HSM_RETURN_IF_ERROR(Run({"get", "app/db", "--reveal"}, {kDone, {"served by mirror", "in the sync set", "horse"}, {}}));
+    HSM_RETURN_IF_ERROR(Run({"get", "app/db", "--reveal"},
+                            {kDone, {"served by mirror", "in the sync set", "horse"}, {}}));
     Say("Writes are refused, with the reason. Nothing is promoted behind anybody's back.");
-    HSM_RETURN_IF_ERROR(Run({"put", "app/db", "--from-file", "password=" + Path("password")}, {kFailed, {"Primary worker-1 cannot take writes"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"health"}, {kConditionNotMet, {"PrimaryUnavailable", "failover --to worker-3"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"check", "--for", "failover"}, {kDone, {"yes: worker-3 could be promoted without losing an acknowledged write"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"failover", "--reason", "token of worker-1 vanished"}, {kDone, {"worker-3 is the Primary of epoch 2", "lost none"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"put", "app/db", "--from-file", "password=" + Path("password")}, {kDone, {"version 2."}, {}}));
+    HSM_RETURN_IF_ERROR(Run({"put", "app/db", "--from-file", "password=" + Path("password")},
+                            {kFailed, {"Primary worker-1 cannot take writes"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"health"}, {kConditionNotMet, {"PrimaryUnavailable", "failover --to worker-3"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"check", "--for", "failover"},
+            {kDone, {"yes: worker-3 could be promoted without losing an acknowledged write"}, {}}));
+    HSM_RETURN_IF_ERROR(Run({"failover", "--reason", "token of worker-1 vanished"},
+                            {kDone, {"worker-3 is the Primary of epoch 2", "lost none"}, {}}));
+    HSM_RETURN_IF_ERROR(Run({"put", "app/db", "--from-file", "password=" + Path("password")},
+                            {kDone, {"version 2."}, {}}));
     Say("The token returns. It is behind, and brought up to date.");
     HSM_RETURN_IF_ERROR(Plug("worker-1"));
     HSM_RETURN_IF_ERROR(Run({"sync"}, {kDone, {"worker-1 equal to worker-3"}, {}}));
-    return Run({"promote", "--to", "worker-1", "--expected-primary", "worker-3"}, {kDone, {"worker-1 is the Primary of epoch 3", "203 secrets proved equal", "lost none"}, {}});
+    return Run({"promote", "--to", "worker-1", "--expected-primary", "worker-3"},
+               {kDone,
+                {"worker-1 is the Primary of epoch 3", "203 secrets proved equal", "lost none"},
+                {}});
   }
 
   Result<void> Diverging() {
-    Say("Now the worst case: both mirrors are away, a write is acknowledged by the Primary alone, and then that token dies too.");
+    Say("Now the worst case: both mirrors are away, a write is acknowledged by the Primary alone, "
+        "and then that token dies too.");
     HSM_RETURN_IF_ERROR(Unplug("worker-2"));
     HSM_RETURN_IF_ERROR(Unplug("worker-3"));
     HSM_RETURN_IF_ERROR(File("only-here", "written while nobody mirrored"));
-    HSM_RETURN_IF_ERROR(Run({"put", "app/alone", "--from-file", "note=" + Path("only-here")}, {kDone, {"out of the sync set", "on worker-1"}, {"worker-1, worker-"}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"put", "app/alone", "--from-file", "note=" + Path("only-here")},
+            {kDone, {"out of the sync set", "on worker-1"}, {"worker-1, worker-"}}));
     HSM_RETURN_IF_ERROR(Unplug("worker-1"));
     HSM_RETURN_IF_ERROR(Plug("worker-2"));
     HSM_RETURN_IF_ERROR(Plug("worker-3"));
     Say("No promotion by itself: it could lose that write.");
-    HSM_RETURN_IF_ERROR(Run({"check", "--for", "failover"}, {kConditionNotMet, {"the sync set is empty"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"check", "--for", "failover"}, {kConditionNotMet, {"the sync set is empty"}, {}}));
     HSM_RETURN_IF_ERROR(Run({"failover"}, {kRefused, {"not in the sync set"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"failover", "--to", "worker-2", "--accept-loss", "--yes", "--reason", "worker-1 burnt"}, {kDone, {"worker-2 is the Primary", "lost unknown"}, {}}));
+    HSM_RETURN_IF_ERROR(Run(
+        {"failover", "--to", "worker-2", "--accept-loss", "--yes", "--reason", "worker-1 burnt"},
+        {kDone, {"worker-2 is the Primary", "lost unknown"}, {}}));
     return {};
   }
 
   Result<void> Returning() {
-    Say("And the old token returns after all, with the version that nobody else has. It is set aside, shown, and kept.");
+    Say("And the old token returns after all, with the version that nobody else has. It is set "
+        "aside, shown, and kept.");
     HSM_RETURN_IF_ERROR(Plug("worker-1"));
-    HSM_RETURN_IF_ERROR(Run({"sync"}, {kDone, {"quarantined 1", "worker-1 equal to worker-2"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"sync"}, {kDone, {"quarantined 1", "worker-1 equal to worker-2"}, {}}));
     HSM_RETURN_IF_ERROR(Run({"divergence", "list"}, {kDone, {"app/alone", "worker-1"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"divergence", "export", "app/alone", "--to", Path("rescued.json")}, {kDone, {"rescued.json"}, {"nobody mirrored"}}));
+    HSM_RETURN_IF_ERROR(Run({"divergence", "export", "app/alone", "--to", Path("rescued.json")},
+                            {kDone, {"rescued.json"}, {"nobody mirrored"}}));
     Say("A person decides: here it is written again, as a new version on all three.");
-    HSM_RETURN_IF_ERROR(Run({"put", "-f", Path("rescued.json")}, {kDone, {"app/alone written", "worker-2, worker-1, worker-3"}, {}}));
-    HSM_RETURN_IF_ERROR(Run({"divergence", "discard", "app/alone", "--yes"}, {kDone, {"discarded"}, {}}));
+    HSM_RETURN_IF_ERROR(Run({"put", "-f", Path("rescued.json")},
+                            {kDone, {"app/alone written", "worker-2, worker-1, worker-3"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"divergence", "discard", "app/alone", "--yes"}, {kDone, {"discarded"}, {}}));
     Say("Back to the preferred Primary, with proof of equality.");
-    HSM_RETURN_IF_ERROR(Run({"promote", "--to", "worker-1", "--reason", "back home"}, {kDone, {"worker-1 is the Primary of epoch 5", "204 secrets proved equal"}, {}}));
+    HSM_RETURN_IF_ERROR(
+        Run({"promote", "--to", "worker-1", "--reason", "back home"},
+            {kDone, {"worker-1 is the Primary of epoch 5", "204 secrets proved equal"}, {}}));
     HSM_RETURN_IF_ERROR(Run({"diff", "worker-1", "worker-3"}, {kDone, {"are equal"}, {}}));
     HSM_RETURN_IF_ERROR(Run({"history"}, {kDone, {"Failover", "Promote", "worker-1 burnt"}, {}}));
     return Run({"health"}, {kDone, {"healthy", "tolerates 2 more losses"}, {}});
@@ -157,9 +197,13 @@ class Story {
 
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
 
-  Result<void> File(const std::string& name, const std::string& content) { return base::WriteFile(Path(name), base::AsBytes(content), 0600); }
+  Result<void> File(const std::string& name, const std::string& content) {
+    return base::WriteFile(Path(name), base::AsBytes(content), 0600);
+  }
 
-  std::string TokenFolder(const std::string& node) const { return fmt::format("{}/tokens/local.{}/tokens", local_, node); }
+  std::string TokenFolder(const std::string& node) const {
+    return fmt::format("{}/tokens/local.{}/tokens", local_, node);
+  }
 
   Result<void> Rename(const std::string& from, const std::string& to) {
     if (std::rename(from.c_str(), to.c_str()) != 0) return base::ErrnoError("moving", from, errno);
@@ -179,9 +223,11 @@ class Story {
   }
 
   // Runs one command as a user would type it, shows it (at most `lines` lines) and checks it.
-  Result<void> Run(const std::vector<std::string>& words, const Expected& expected, std::size_t lines = SIZE_MAX) {
+  Result<void> Run(const std::vector<std::string>& words, const Expected& expected,
+                   std::size_t lines = SIZE_MAX) {
     std::string typed = "kubectl hsm";
-    for (const std::string& word : words) typed += " " + (word.find(' ') == std::string::npos ? word : "'" + word + "'");
+    for (const std::string& word : words)
+      typed += " " + (word.find(' ') == std::string::npos ? word : "'" + word + "'");
     context_.out() << "$ " << typed << "\n";
     std::ostringstream out;
     std::ostringstream err;
@@ -194,12 +240,17 @@ class Story {
     Show(text, lines);
     if (code != kDone) context_.out() << fmt::format("(exit code {})\n", code);
     context_.out() << std::flush;
-    if (code != expected.code) return Error(ErrorCode::kInternal, fmt::format("{}: exit code {} instead of {}", typed, code, expected.code));
+    if (code != expected.code)
+      return Error(ErrorCode::kInternal,
+                   fmt::format("{}: exit code {} instead of {}", typed, code, expected.code));
     for (const std::string& wanted : expected.says) {
-      if (text.find(wanted) == std::string::npos) return Error(ErrorCode::kInternal, fmt::format("{}: does not say \"{}\"", typed, wanted.substr(0, 60)));
+      if (text.find(wanted) == std::string::npos)
+        return Error(ErrorCode::kInternal,
+                     fmt::format("{}: does not say \"{}\"", typed, wanted.substr(0, 60)));
     }
     for (const std::string& never : expected.never) {
-      if (text.find(never) != std::string::npos) return Error(ErrorCode::kInternal, fmt::format("{}: says \"{}\"", typed, never));
+      if (text.find(never) != std::string::npos)
+        return Error(ErrorCode::kInternal, fmt::format("{}: says \"{}\"", typed, never));
     }
     return {};
   }
@@ -226,8 +277,10 @@ class Story {
 
 int RunStory(Context& context) {
   const char* temporary = std::getenv("TMPDIR");
-  std::string folder = fmt::format("{}/kubectl-hsm-demo.XXXXXX", temporary == nullptr ? "/tmp" : temporary);
-  if (mkdtemp(folder.data()) == nullptr) return context.Fail(base::ErrnoError("making", folder, errno));
+  std::string folder =
+      fmt::format("{}/kubectl-hsm-demo.XXXXXX", temporary == nullptr ? "/tmp" : temporary);
+  if (mkdtemp(folder.data()) == nullptr)
+    return context.Fail(base::ErrnoError("making", folder, errno));
   const int code = Story(context, folder).Tell();
   std::error_code ignored;
   if (code == kDone) {
@@ -239,22 +292,32 @@ int RunStory(Context& context) {
 }
 
 int Up(Context& context) {
-  if (context.globals().local.empty()) return context.Fail(Error(ErrorCode::kInvalid, "say where: demo up --local DIR"));
-  const int code = RunApp({"--local", context.globals().local, "init", "--nodes", "worker-1,worker-2,worker-3", "--standby", "worker-3"},
+  if (context.globals().local.empty())
+    return context.Fail(Error(ErrorCode::kInvalid, "say where: demo up --local DIR"));
+  const int code = RunApp({"--local", context.globals().local, "init", "--nodes",
+                           "worker-1,worker-2,worker-3", "--standby", "worker-3"},
                           context.streams(), context.program());
-  if (code == kDone) context.out() << fmt::format("ends with: kubectl hsm demo down --local {}\n", context.globals().local);
+  if (code == kDone)
+    context.out() << fmt::format("ends with: kubectl hsm demo down --local {}\n",
+                                 context.globals().local);
   return code;
 }
 
 int Down(Context& context, bool yes) {
   const std::string& folder = context.globals().local;
-  if (folder.empty()) return context.Fail(Error(ErrorCode::kInvalid, "say where: demo down --local DIR"));
+  if (folder.empty())
+    return context.Fail(Error(ErrorCode::kInvalid, "say where: demo down --local DIR"));
   auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
-  if (auto sure = context.Confirm(fmt::format("Remove {} with its tokens and every secret on them?", folder), yes); !sure.ok()) return context.Fail(sure.error());
+  if (auto sure = context.Confirm(
+          fmt::format("Remove {} with its tokens and every secret on them?", folder), yes);
+      !sure.ok())
+    return context.Fail(sure.error());
   std::error_code error;
   std::filesystem::remove_all(folder, error);
-  if (error) return context.Fail(Error(ErrorCode::kUnavailable, fmt::format("removing {}: {}", folder, error.message())));
+  if (error)
+    return context.Fail(
+        Error(ErrorCode::kUnavailable, fmt::format("removing {}: {}", folder, error.message())));
   context.out() << fmt::format("removed {}\n", folder);
   return kDone;
 }
@@ -262,7 +325,11 @@ int Down(Context& context, bool yes) {
 }  // namespace
 
 Verb DemoVerb() {
-  return {"demo", "The whole story on three SoftHSM tokens: run it, or set it up and take it down", {}, {"kubectl hsm demo", "kubectl hsm demo up --local DIR"}, true,
+  return {"demo",
+          "The whole story on three SoftHSM tokens: run it, or set it up and take it down",
+          {},
+          {"kubectl hsm demo", "kubectl hsm demo up --local DIR"},
+          true,
           [](Words& words) -> Runner {
             auto action = std::make_shared<std::string>("run");
             auto yes = std::make_shared<bool>(false);
@@ -272,7 +339,9 @@ Verb DemoVerb() {
               if (*action == "run") return RunStory(context);
               if (*action == "up") return Up(context);
               if (*action == "down") return Down(context, *yes);
-              return context.Fail(Error(ErrorCode::kInvalid, fmt::format("demo \"{}\" is not one of run, up, down", *action)));
+              return context.Fail(
+                  Error(ErrorCode::kInvalid,
+                        fmt::format("demo \"{}\" is not one of run, up, down", *action)));
             };
           }};
 }

@@ -1,9 +1,9 @@
+#include <fmt/format.h>
+
 #include <bitset>
 #include <memory>
-#include <ostream>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -24,7 +24,10 @@ int Run(const DiffWords& words, Context& context) {
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   for (const std::string* node : {&words.left, &words.right}) {
-    if (!pool.Has(*node)) return context.Fail({base::ErrorCode::kNotFound, fmt::format("node {} is not a member of device {}", base::Printable(*node), pool.device().metadata.name)});
+    if (!pool.Has(*node))
+      return context.Fail({base::ErrorCode::kNotFound,
+                           fmt::format("node {} is not a member of device {}",
+                                       base::Printable(*node), pool.device().metadata.name)});
   }
   const auto all = std::bitset<store::kBuckets>().set();
   const auto left = pool.At(words.left).ReadInventory(all).Within(words.left);
@@ -41,12 +44,14 @@ int Run(const DiffWords& words, Context& context) {
   }
   const int printed = Print(context, ListOf(std::move(items)), [&](bool) {
     if (differences.empty()) {
-      context.out() << fmt::format("{} and {} are equal: {} secrets\n", words.left, words.right, left->items.size());
+      context.out() << fmt::format("{} and {} are equal: {} secrets\n", words.left, words.right,
+                                   left->items.size());
       return;
     }
     Table table({"NAME", words.left, words.right, "DIFFERENCE"});
     for (const manager::Difference& d : differences) {
-      table.Row({d.name.empty() ? "(unreadable)" : d.name, d.left ? d.left->ToString() : "", d.right ? d.right->ToString() : "", d.what});
+      table.Row({d.name.empty() ? "(unreadable)" : d.name, d.left ? d.left->ToString() : "",
+                 d.right ? d.right->ToString() : "", d.what});
     }
     table.Print(context.out(), false, !context.globals().no_headers);
   });
@@ -56,7 +61,12 @@ int Run(const DiffWords& words, Context& context) {
 }  // namespace
 
 Verb DiffVerb() {
-  return {"diff", "Compare what two members hold; exit 3 when it differs", {}, {"kubectl hsm diff worker-1 worker-2"}, false, [](Words& words) -> Runner {
+  return {"diff",
+          "Compare what two members hold; exit 3 when it differs",
+          {},
+          {"kubectl hsm diff worker-1 worker-2"},
+          false,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<DiffWords>();
             words.Argument("NODE", "a member", options->left, true);
             words.Argument("OTHER", "another", options->right, true);

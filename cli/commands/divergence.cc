@@ -1,9 +1,9 @@
+#include <fmt/format.h>
+
 #include <bitset>
 #include <memory>
-#include <ostream>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -44,7 +44,9 @@ std::vector<Aside> FindAside(Context& context, manager::Pool& pool, const Diverg
       continue;
     }
     for (const store::QuarantineItem& item : inventory->quarantine) {
-      const bool wanted = (words.name.empty() || item.name == words.name) && (words.version.empty() || item.version.ToString() == words.version || item.version.Full() == words.version);
+      const bool wanted = (words.name.empty() || item.name == words.name) &&
+                          (words.version.empty() || item.version.ToString() == words.version ||
+                           item.version.Full() == words.version);
       if (wanted) found.push_back({node, item});
     }
   }
@@ -52,8 +54,12 @@ std::vector<Aside> FindAside(Context& context, manager::Pool& pool, const Diverg
 }
 
 nlohmann::json DocumentOf(const Aside& aside) {
-  return {{"name", base::Printable(aside.item.name)}, {"nodeName", aside.node}, {"version", aside.item.version.Full()}, {"deleted", aside.item.tombstone},
-          {"keys", aside.item.keys}, {"writtenAt", base::FormatTime(aside.item.written_at)}};
+  return {{"name", base::Printable(aside.item.name)},
+          {"nodeName", aside.node},
+          {"version", aside.item.version.Full()},
+          {"deleted", aside.item.tombstone},
+          {"keys", aside.item.keys},
+          {"writtenAt", base::FormatTime(aside.item.written_at)}};
 }
 
 int List(Context& context, const std::vector<Aside>& all) {
@@ -64,7 +70,9 @@ int List(Context& context, const std::vector<Aside>& all) {
     for (const Aside& aside : all) {
       std::string keys;
       for (const std::string& key : aside.item.keys) keys += (keys.empty() ? "" : ",") + key;
-      table.Row({aside.item.name, aside.node, aside.item.version.ToString(), aside.item.tombstone ? "deletion" : "value", keys, Age(aside.item.written_at, context.clock().Wall())});
+      table.Row({aside.item.name, aside.node, aside.item.version.ToString(),
+                 aside.item.tombstone ? "deletion" : "value", keys,
+                 Age(aside.item.written_at, context.clock().Wall())});
     }
     if (table.empty()) {
       context.err() << "nothing is in quarantine\n";
@@ -75,57 +83,93 @@ int List(Context& context, const std::vector<Aside>& all) {
 }
 
 Result<Aside> TheOne(const std::vector<Aside>& found, const DivergenceWords& words) {
-  if (words.name.empty()) return Error(ErrorCode::kInvalid, "name the secret; divergence list shows them");
-  if (found.empty()) return Error(ErrorCode::kNotFound, fmt::format("nothing of {} is in quarantine", base::Printable(words.name)));
-  if (found.size() > 1) return Error(ErrorCode::kInvalid, fmt::format("{} versions of {} are in quarantine: add --node and --version", found.size(), base::Printable(words.name)));
+  if (words.name.empty())
+    return Error(ErrorCode::kInvalid, "name the secret; divergence list shows them");
+  if (found.empty())
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("nothing of {} is in quarantine", base::Printable(words.name)));
+  if (found.size() > 1)
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("{} versions of {} are in quarantine: add --node and --version",
+                             found.size(), base::Printable(words.name)));
   return found.front();
 }
 
 Result<std::string> Export(const store::Secret& secret) {
-  nlohmann::json document{{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", "quarantined"}, {"annotations", {{"hsm.j5t.io/name", secret.name.text()}}}}}, {"data", nlohmann::json::object()}};
+  nlohmann::json document{
+      {"apiVersion", "v1"},
+      {"kind", "Secret"},
+      {"metadata",
+       {{"name", "quarantined"}, {"annotations", {{"hsm.j5t.io/name", secret.name.text()}}}}},
+      {"data", nlohmann::json::object()}};
   for (const auto& [key, value] : secret.keys) document["data"][key] = base::Base64(value.view());
   return document.dump(2) + "\n";
 }
 
 int Run(const DivergenceWords& words, Context& context) {
-  if (words.action != "list" && words.action != "show" && words.action != "export" && words.action != "discard") {
-    return context.Fail(Error(ErrorCode::kInvalid, fmt::format("divergence \"{}\" is not one of list, show, export, discard", base::Printable(words.action))));
+  if (words.action != "list" && words.action != "show" && words.action != "export" &&
+      words.action != "discard") {
+    return context.Fail(
+        Error(ErrorCode::kInvalid,
+              fmt::format("divergence \"{}\" is not one of list, show, export, discard",
+                          base::Printable(words.action))));
   }
   auto cluster = context.OpenCluster("divergence");
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
-  if (!words.node.empty() && !pool.Has(words.node)) return context.Fail(Error(ErrorCode::kNotFound, fmt::format("node {} is not a member", base::Printable(words.node))));
+  if (!words.node.empty() && !pool.Has(words.node))
+    return context.Fail(Error(ErrorCode::kNotFound,
+                              fmt::format("node {} is not a member", base::Printable(words.node))));
   const std::vector<Aside> found = FindAside(context, pool, words);
   if (words.action == "list") return List(context, found);
   const auto one = TheOne(found, words);
   if (!one.ok()) return context.Fail(one.error());
   const store::IdVersion which{one->item.id, one->item.version};
-  if (words.action == "show") return Print(context, DocumentOf(*one), [&](bool) { (void)List(context, {*one}); });
+  if (words.action == "show")
+    return Print(context, DocumentOf(*one), [&](bool) { (void)List(context, {*one}); });
   if (words.action == "export") {
-    if (words.out.empty()) return context.Fail(Error(ErrorCode::kInvalid, "export writes the values to a file: add --to FILE"));
+    if (words.out.empty())
+      return context.Fail(
+          Error(ErrorCode::kInvalid, "export writes the values to a file: add --to FILE"));
     const auto secret = pool.At(one->node).ReadQuarantined(which);
     if (!secret.ok()) return context.Fail(secret.error());
     const auto text = Export(*secret);
-    if (auto written = base::WriteFile(words.out, base::AsBytes(*text), 0600); !written.ok()) return context.Fail(written.error());
-    context.out() << fmt::format("{} version {} from {} is in {} (0600); kubectl hsm put -f writes it as a new version\n", one->item.name, one->item.version.ToString(), one->node, base::Printable(words.out));
+    if (auto written = base::WriteFile(words.out, base::AsBytes(*text), 0600); !written.ok())
+      return context.Fail(written.error());
+    context.out() << fmt::format(
+        "{} version {} from {} is in {} (0600); kubectl hsm put -f writes it as a new version\n",
+        one->item.name, one->item.version.ToString(), one->node, base::Printable(words.out));
     return kDone;
   }
-  if (auto sure = context.Confirm(fmt::format("Discard version {} of {} on {} for good?", one->item.version.ToString(), one->item.name, one->node), words.yes); !sure.ok()) return context.Fail(sure.error());
+  if (auto sure =
+          context.Confirm(fmt::format("Discard version {} of {} on {} for good?",
+                                      one->item.version.ToString(), one->item.name, one->node),
+                          words.yes);
+      !sure.ok())
+    return context.Fail(sure.error());
   cluster::HSMOperationSpec spec;
   spec.type = cluster::OperationType::kDiscard;
   spec.secret = one->item.name;
   spec.target_node = one->node;
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
-  if (auto discarded = pool.At(one->node).DiscardQuarantined(which); !discarded.ok()) return FailOperation(context, *log, discarded.error());
-  return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded, fmt::format("discarded version {} of {} on {}", one->item.version.ToString(), one->item.name, one->node), kDone);
+  if (auto discarded = pool.At(one->node).DiscardQuarantined(which); !discarded.ok())
+    return FailOperation(context, *log, discarded.error());
+  return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
+                         fmt::format("discarded version {} of {} on {}",
+                                     one->item.version.ToString(), one->item.name, one->node),
+                         kDone);
 }
 
 }  // namespace
 
 Verb DivergenceVerb() {
-  return {"divergence", "What a returning member had that nobody else has: list, show, export, discard", {},
-          {"kubectl hsm divergence list", "kubectl hsm divergence export app/db --to rescued.json"}, true, [](Words& words) -> Runner {
+  return {"divergence",
+          "What a returning member had that nobody else has: list, show, export, discard",
+          {},
+          {"kubectl hsm divergence list", "kubectl hsm divergence export app/db --to rescued.json"},
+          true,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<DivergenceWords>();
             words.Argument("ACTION", "list, show, export or discard", options->action, true);
             words.Argument("NAME", "the secret", options->name, false);

@@ -1,8 +1,8 @@
-#include <memory>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/mirrored_secret.h"
 #include "cli/commands/verbs.h"
@@ -28,39 +28,62 @@ struct GetWords {
 // A value on a terminal: text as it is, anything else in base64.
 std::string Shown(const base::SecretBytes& value) {
   const std::string text(value.view().begin(), value.view().end());
-  if (base::Printable(text) == text || (base::IsUtf8(text) && text.find('\x1b') == std::string::npos && text.find('\0') == std::string::npos)) return text;
+  if (base::Printable(text) == text ||
+      (base::IsUtf8(text) && text.find('\x1b') == std::string::npos &&
+       text.find('\0') == std::string::npos))
+    return text;
   return "base64:" + base::Base64(value.view());
 }
 
 void Mark(Context& context, const manager::Served& served) {
   if (served.by_primary) return;
-  const std::string age = served.secret->written_at == base::WallTime{} ? "of unknown age" : fmt::format("written {} ago", base::FormatDuration(context.clock().Wall() - served.secret->written_at));
-  context.Warn(fmt::format("served by mirror {} ({}), version {} {}: the Primary does not answer: {}", served.node, served.in_sync_set ? "in the sync set" : "not in the sync set, may be old",
-                           served.secret->version.ToString(), age, base::Printable(served.why_not_primary)));
+  const std::string age =
+      served.secret->written_at == base::WallTime{}
+          ? "of unknown age"
+          : fmt::format("written {} ago",
+                        base::FormatDuration(context.clock().Wall() - served.secret->written_at));
+  context.Warn(fmt::format(
+      "served by mirror {} ({}), version {} {}: the Primary does not answer: {}", served.node,
+      served.in_sync_set ? "in the sync set" : "not in the sync set, may be old",
+      served.secret->version.ToString(), age, base::Printable(served.why_not_primary)));
 }
 
 int Run(const GetWords& words, Context& context) {
   const auto name = store::SecretName::Parse(words.name);
   if (!name.ok()) return context.Fail(name.error());
-  if (words.raw && words.key.empty()) return context.Fail(Error(ErrorCode::kInvalid, "--raw wants --key KEY"));
+  if (words.raw && words.key.empty())
+    return context.Fail(Error(ErrorCode::kInvalid, "--raw wants --key KEY"));
   auto cluster = context.OpenCluster("get");
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const auto served = manager::Read(pool, *name);
   if (!served.ok()) return context.Fail(served.error());
-  if (!served->secret) return context.Fail(Error(ErrorCode::kNotFound, fmt::format("secret {} not found{}", name->text(), served->by_primary ? "" : " on the mirror that answered")));
+  if (!served->secret)
+    return context.Fail(
+        Error(ErrorCode::kNotFound,
+              fmt::format("secret {} not found{}", name->text(),
+                          served->by_primary ? "" : " on the mirror that answered")));
   Mark(context, *served);
   const store::Secret& secret = *served->secret;
   const auto key = secret.keys.find(words.key);
-  if (!words.key.empty() && key == secret.keys.end()) return context.Fail(Error(ErrorCode::kNotFound, fmt::format("secret {} has no key {}", name->text(), base::Printable(words.key))));
+  if (!words.key.empty() && key == secret.keys.end())
+    return context.Fail(
+        Error(ErrorCode::kNotFound,
+              fmt::format("secret {} has no key {}", name->text(), base::Printable(words.key))));
   if (words.raw) {
-    context.out().write(reinterpret_cast<const char*>(key->second.data()), static_cast<std::streamsize>(key->second.size()));
+    context.out().write(reinterpret_cast<const char*>(key->second.data()),
+                        static_cast<std::streamsize>(key->second.size()));
     return kDone;
   }
   return Print(context, MirroredSecretOf(pool, name->text(), *served, words.reveal), [&](bool) {
-    context.out() << fmt::format("{}  version {}  from {}{}\n", name->text(), secret.version.ToString(), served->node, served->by_primary ? "" : " (mirror)");
+    context.out() << fmt::format("{}  version {}  from {}{}\n", name->text(),
+                                 secret.version.ToString(), served->node,
+                                 served->by_primary ? "" : " (mirror)");
     for (const auto& [one, value] : secret.keys) {
-      if (words.key.empty() || words.key == one) context.out() << fmt::format("{}: {}\n", one, words.reveal ? Shown(value) : fmt::format("(hidden), {} bytes", value.size()));
+      if (words.key.empty() || words.key == one)
+        context.out() << fmt::format(
+            "{}: {}\n", one,
+            words.reveal ? Shown(value) : fmt::format("(hidden), {} bytes", value.size()));
     }
   });
 }
@@ -68,7 +91,12 @@ int Run(const GetWords& words, Context& context) {
 }  // namespace
 
 Verb GetVerb() {
-  return {"get", "Show a secret; its values only with --reveal", {}, {"kubectl hsm get app/db", "kubectl hsm get app/db --key password --raw"}, false, [](Words& words) -> Runner {
+  return {"get",
+          "Show a secret; its values only with --reveal",
+          {},
+          {"kubectl hsm get app/db", "kubectl hsm get app/db --key password --raw"},
+          false,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<GetWords>();
             words.Argument("NAME", "the secret", options->name, true);
             words.Flag("reveal", "show the values", options->reveal);

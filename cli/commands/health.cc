@@ -1,8 +1,8 @@
-#include <memory>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -29,19 +29,28 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   const auto& status = device.status;
   std::size_t up = 0;
   for (const auto& member : status.devices) up += member.available ? 1 : 0;
-  const bool critical = !status.findings.empty() && status.findings.front().severity == cluster::Severity::kCritical;
-  const std::string_view word = status.findings.empty() ? "healthy" : critical ? "critical" : "degraded";
-  context.out() << fmt::format("{}: {}; Primary {}, {} of {} members up, tolerates {} more losses\n", device.metadata.name, word, status.primary_node.empty() ? "none" : status.primary_node, up,
-                               status.devices.size(), status.failure_tolerance.value_or(0));
+  const bool critical =
+      !status.findings.empty() && status.findings.front().severity == cluster::Severity::kCritical;
+  const std::string_view word = status.findings.empty() ? "healthy"
+                                : critical              ? "critical"
+                                                        : "degraded";
+  context.out() << fmt::format(
+      "{}: {}; Primary {}, {} of {} members up, tolerates {} more losses\n", device.metadata.name,
+      word, status.primary_node.empty() ? "none" : status.primary_node, up, status.devices.size(),
+      status.failure_tolerance.value_or(0));
   for (const cluster::Finding& finding : status.findings) {
-    context.out() << fmt::format("  {}  {}  {}: {}\n      next: {}\n", Paint(context, finding.severity), base::Printable(finding.subject), finding.reason,
-                                 base::Printable(finding.message), base::Printable(finding.next_step));
+    context.out() << fmt::format("  {}  {}  {}: {}\n      next: {}\n",
+                                 Paint(context, finding.severity), base::Printable(finding.subject),
+                                 finding.reason, base::Printable(finding.message),
+                                 base::Printable(finding.next_step));
   }
 }
 
 int Run(const HealthOptions& options, Context& context) {
   if (options.fail_on != "critical" && options.fail_on != "degraded") {
-    return context.Fail({base::ErrorCode::kInvalid, fmt::format("--fail-on \"{}\" is not one of degraded, critical", base::Printable(options.fail_on))});
+    return context.Fail(
+        {base::ErrorCode::kInvalid, fmt::format("--fail-on \"{}\" is not one of degraded, critical",
+                                                base::Printable(options.fail_on))});
   }
   std::vector<std::string> names = options.devices;
   if (names.empty()) names.emplace_back();
@@ -55,7 +64,8 @@ int Run(const HealthOptions& options, Context& context) {
     cluster::HSMDevice device = pool.device();
     device.status = manager::StatusOf(device, state, context.clock().Wall());
     for (const cluster::Finding& finding : device.status.findings) {
-      if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded") healthy = false;
+      if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")
+        healthy = false;
     }
     devices.push_back(std::move(device));
   }
@@ -74,12 +84,18 @@ int Run(const HealthOptions& options, Context& context) {
 }  // namespace
 
 Verb HealthVerb() {
-  return {"health", "Say what is wrong, worst first, and what to do next; exit 3 when it is critical", {},
-          {"kubectl hsm health && ./deploy.sh", "kubectl hsm health --fail-on degraded -o json"}, false, [](Words& words) -> Runner {
+  return {"health",
+          "Say what is wrong, worst first, and what to do next; exit 3 when it is critical",
+          {},
+          {"kubectl hsm health && ./deploy.sh", "kubectl hsm health --fail-on degraded -o json"},
+          false,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<HealthOptions>();
             words.Arguments("DEVICE", "devices; by default the only one", options->devices);
-            words.Option("fail-on", "SEVERITY", "exit 3 from this severity on: degraded or critical", options->fail_on);
-            words.Flag("live", "probe the devices now (without managers it always does)", options->live);
+            words.Option("fail-on", "SEVERITY",
+                         "exit 3 from this severity on: degraded or critical", options->fail_on);
+            words.Flag("live", "probe the devices now (without managers it always does)",
+                       options->live);
             return [options](Context& context) { return Run(*options, context); };
           }};
 }

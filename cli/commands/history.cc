@@ -1,8 +1,8 @@
-#include <memory>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/printer.h"
@@ -19,11 +19,15 @@ int Run(const std::string& named, Context& context) {
   const auto device = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
   if (!device.ok()) return context.Fail(device.error());
   return Print(context, device->ToJson(), [&](bool wide) {
-    Table table({"TIME", "WHAT", "OUTCOME", "FROM", "TO", "EPOCH", "LOST", "TOOK", "WHY", "OPERATION"}, 9);
+    Table table(
+        {"TIME", "WHAT", "OUTCOME", "FROM", "TO", "EPOCH", "LOST", "TOOK", "WHY", "OPERATION"}, 9);
     for (const cluster::HistoryEntry& entry : device->status.history) {
-      table.Row({entry.time ? base::FormatTime(*entry.time) : "unknown", entry.type, entry.outcome, entry.from, entry.to,
-                 entry.epoch == 0 ? "" : std::to_string(entry.epoch), entry.lost, entry.duration_ms ? base::FormatDuration(std::chrono::milliseconds(*entry.duration_ms)) : "unknown",
-                 entry.cause, entry.operation});
+      table.Row(
+          {entry.time ? base::FormatTime(*entry.time) : "unknown", entry.type, entry.outcome,
+           entry.from, entry.to, entry.epoch == 0 ? "" : std::to_string(entry.epoch), entry.lost,
+           entry.duration_ms ? base::FormatDuration(std::chrono::milliseconds(*entry.duration_ms))
+                             : "unknown",
+           entry.cause, entry.operation});
     }
     if (table.empty()) {
       context.err() << "no promotion yet\n";
@@ -36,7 +40,12 @@ int Run(const std::string& named, Context& context) {
 }  // namespace
 
 Verb HistoryVerb() {
-  return {"history", "What was promoted, when, why, and what it cost; aborted ones too", {}, {"kubectl hsm history"}, false, [](Words& words) -> Runner {
+  return {"history",
+          "What was promoted, when, why, and what it cost; aborted ones too",
+          {},
+          {"kubectl hsm history"},
+          false,
+          [](Words& words) -> Runner {
             auto device = std::make_shared<std::string>();
             words.Argument("DEVICE", "the device; by default the only one", *device, false);
             return [device](Context& context) { return Run(*device, context); };

@@ -1,11 +1,11 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <ostream>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/context.h"
@@ -27,9 +27,9 @@ using base::Result;
 constexpr std::string_view kDefaultDevice = "local";
 
 struct InitWords {
-  std::string nodes;                  // a,b,c
+  std::string nodes;  // a,b,c
   std::vector<std::string> standby;
-  std::vector<std::string> members;   // NODE=pkcs11:…
+  std::vector<std::string> members;  // NODE=pkcs11:…
 };
 
 std::vector<std::string> Split(const std::string& text) {
@@ -42,7 +42,8 @@ std::vector<std::string> Split(const std::string& text) {
   return words;
 }
 
-// Which nodes, and where the tokens are that exist; a node without URI gets a SoftHSM token of its own.
+// Which nodes, and where the tokens are that exist; a node without URI gets a SoftHSM token of its
+// own.
 struct Asked {
   std::vector<std::string> nodes;
   std::map<std::string, std::string> uris;
@@ -53,43 +54,59 @@ Result<Asked> Understand(const InitWords& words) {
   if (!words.nodes.empty()) asked.nodes = Split(words.nodes);
   for (const std::string& member : words.members) {
     const std::size_t equals = member.find('=');
-    if (equals == std::string::npos) return Error(ErrorCode::kInvalid, "--member wants NODE=pkcs11:…");
+    if (equals == std::string::npos)
+      return Error(ErrorCode::kInvalid, "--member wants NODE=pkcs11:…");
     const std::string node = member.substr(0, equals);
-    HSM_TRY(const token::Uri uri, token::Uri::Parse(std::string_view(member).substr(equals + 1)).Within("--member " + base::Printable(node)));
+    HSM_TRY(const token::Uri uri, token::Uri::Parse(std::string_view(member).substr(equals + 1))
+                                      .Within("--member " + base::Printable(node)));
     asked.uris[node] = uri.ToString();
-    if (std::find(asked.nodes.begin(), asked.nodes.end(), node) == asked.nodes.end()) asked.nodes.push_back(node);
+    if (std::find(asked.nodes.begin(), asked.nodes.end(), node) == asked.nodes.end())
+      asked.nodes.push_back(node);
   }
-  if (asked.nodes.empty()) return Error(ErrorCode::kInvalid, "name the nodes: --nodes worker-1,worker-2,worker-3, or --member NODE=pkcs11:… for tokens that exist");
-  for (const std::string& node : asked.nodes) HSM_RETURN_IF_ERROR(cluster::CheckName(node).Within("node"));
+  if (asked.nodes.empty())
+    return Error(ErrorCode::kInvalid,
+                 "name the nodes: --nodes worker-1,worker-2,worker-3, or --member NODE=pkcs11:… "
+                 "for tokens that exist");
+  for (const std::string& node : asked.nodes)
+    HSM_RETURN_IF_ERROR(cluster::CheckName(node).Within("node"));
   return asked;
 }
 
-Result<cluster::HSMDevice> MakeDevice(Context& context, const Asked& asked, const InitWords& words, const std::string& name) {
+Result<cluster::HSMDevice> MakeDevice(Context& context, const Asked& asked, const InitWords& words,
+                                      const std::string& name) {
   cluster::HSMDevice device;
   device.metadata.name = name;
   device.metadata.ns = context.globals().ns;
   device.spec.mirroring.emplace();
   device.spec.mirroring->primary_node = asked.nodes.front();
   for (const std::string& list : words.standby) {
-    for (const std::string& node : Split(list)) device.spec.mirroring->standby_nodes.push_back(node);
+    for (const std::string& node : Split(list))
+      device.spec.mirroring->standby_nodes.push_back(node);
   }
-  for (std::size_t i = 1; i < asked.nodes.size(); ++i) device.spec.mirroring->target_nodes.push_back(asked.nodes[i]);
+  for (std::size_t i = 1; i < asked.nodes.size(); ++i)
+    device.spec.mirroring->target_nodes.push_back(asked.nodes[i]);
   if (asked.nodes.size() == 1) device.spec.mirroring->policy = cluster::MirroringPolicy::kNone;
-  for (const std::string& node : asked.nodes) device.spec.mirroring->endpoints[node] = "pkcs11:token=x?module-path=/x";
+  for (const std::string& node : asked.nodes)
+    device.spec.mirroring->endpoints[node] = "pkcs11:token=x?module-path=/x";
   HSM_RETURN_IF_ERROR(device.Validate());  // before any token is made
   return device;
 }
 
 Result<void> MakeTokens(Context& context, const Asked& asked, cluster::HSMDevice& device) {
-  const std::string folder = std::filesystem::absolute(context.globals().local).lexically_normal().string();
+  const std::string folder =
+      std::filesystem::absolute(context.globals().local).lexically_normal().string();
   for (const std::string& node : asked.nodes) {
     const auto given = asked.uris.find(node);
     if (given != asked.uris.end()) {
       device.spec.mirroring->endpoints[node] = given->second;
       continue;
     }
-    HSM_TRY(device.spec.mirroring->endpoints[node],
-            agent::MakeLocalToken(context.program(), fmt::format("{}/tokens/{}.{}", folder, device.metadata.name, node), node.substr(0, 32), context.clock(), context.rng()).Within(node));
+    HSM_TRY(
+        device.spec.mirroring->endpoints[node],
+        agent::MakeLocalToken(context.program(),
+                              fmt::format("{}/tokens/{}.{}", folder, device.metadata.name, node),
+                              node.substr(0, 32), context.clock(), context.rng())
+            .Within(node));
   }
   return {};
 }
@@ -101,42 +118,56 @@ Result<int> Enrol(Context& context, manager::Pool& pool) {
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(true).Within(node));
     for (const mirror::ProbeStep& step : status.probe) {
       const bool only_blank = step.name == "canary" && status.standing != store::Standing::kUnknown;
-      if (step.outcome == mirror::ProbeStep::Outcome::kFailed && !only_blank) return Error(ErrorCode::kUnavailable, fmt::format("{}: {}: {}", node, step.name, step.message));
+      if (step.outcome == mirror::ProbeStep::Outcome::kFailed && !only_blank)
+        return Error(ErrorCode::kUnavailable,
+                     fmt::format("{}: {}: {}", node, step.name, step.message));
     }
     if (status.standing == store::Standing::kMember) continue;
-    if (status.standing != store::Standing::kBlank) return Error(ErrorCode::kReadOnly, fmt::format("{}: {}", node, status.standing_reason));
+    if (status.standing != store::Standing::kBlank)
+      return Error(ErrorCode::kReadOnly, fmt::format("{}: {}", node, status.standing_reason));
     HSM_RETURN_IF_ERROR(pool.At(node).Initialize(pool.epoch(), false).Within(node));
     ++enrolled;
-    context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial, status.profile);
+    context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
+                                 status.profile);
   }
   return enrolled;
 }
 
 Result<void> Go(const InitWords& words, Context& context) {
-  if (context.globals().local.empty()) return Error(ErrorCode::kInvalid, "say where the cluster folder is to be: --local DIR");
+  if (context.globals().local.empty())
+    return Error(ErrorCode::kInvalid, "say where the cluster folder is to be: --local DIR");
   const std::string& dir = context.globals().local;
-  const std::string name = context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
+  const std::string name =
+      context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
   HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.globals().ns).Within("--namespace"));
   auto existing = cluster::DirectoryResourceStore::Open(dir, context.clock(), context.rng());
-  auto device = existing.ok() ? cluster::Load<cluster::HSMDevice>(**existing, context.globals().ns, name) : Result<cluster::HSMDevice>(existing.error());
+  auto device = existing.ok()
+                    ? cluster::Load<cluster::HSMDevice>(**existing, context.globals().ns, name)
+                    : Result<cluster::HSMDevice>(existing.error());
   if (device.ok() && !(words.nodes.empty() && words.members.empty())) {
-    return Error(ErrorCode::kConflict, fmt::format("device {} is there already; edit its YAML to change its nodes, then run init without --nodes", name));
+    return Error(ErrorCode::kConflict,
+                 fmt::format("device {} is there already; edit its YAML to change its nodes, then "
+                             "run init without --nodes",
+                             name));
   }
   if (!device.ok() && !device.Is(ErrorCode::kNotFound)) return device.error();
   if (!device.ok()) {
     HSM_TRY(const Asked asked, Understand(words));
     HSM_TRY(cluster::HSMDevice fresh, MakeDevice(context, asked, words, name));
-    HSM_RETURN_IF_ERROR(base::MakeFolders(std::filesystem::absolute(dir).lexically_normal().string(), 0750));
+    HSM_RETURN_IF_ERROR(
+        base::MakeFolders(std::filesystem::absolute(dir).lexically_normal().string(), 0750));
     HSM_RETURN_IF_ERROR(cluster::DirectoryResourceStore::Init(dir, context.rng()));
     HSM_RETURN_IF_ERROR(MakeTokens(context, asked, fresh));
     HSM_TRY(const auto resources, context.OpenResources());
     HSM_TRY(const auto created, cluster::CreateNew(*resources, fresh));
-    context.out() << fmt::format("made HSMDevice {}/{} in {}\n", created.metadata.ns, name, base::Printable(dir));
+    context.out() << fmt::format("made HSMDevice {}/{} in {}\n", created.metadata.ns, name,
+                                 base::Printable(dir));
   }
   {
     HSM_TRY(const auto resources, context.OpenResources());
-    HSM_TRY(const auto loaded, cluster::Load<cluster::HSMDevice>(*resources, context.globals().ns, name));
+    HSM_TRY(const auto loaded,
+            cluster::Load<cluster::HSMDevice>(*resources, context.globals().ns, name));
     manager::World world{*resources, context.clock(), context.rng(), context.executor(), nullptr};
     const auto created = manager::CreateArbiterFor(world, loaded);
     if (!created.ok() && !created.Is(ErrorCode::kConflict)) return created;
@@ -144,21 +175,31 @@ Result<void> Go(const InitWords& words, Context& context) {
   HSM_TRY(const auto cluster, context.OpenCluster("init", name));
   HSM_TRY(const int enrolled, Enrol(context, cluster->pool()));
   HSM_TRY(const manager::SyncReport report, manager::Sync(cluster->pool(), {}, nullptr));
-  context.out() << fmt::format("{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file password=FILE\n", enrolled, report.primary,
-                               cluster->pool().arbiter().sync_set.size(), context.CommandPrefix());
+  context.out() << fmt::format(
+      "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
+      "password=FILE\n",
+      enrolled, report.primary, cluster->pool().arbiter().sync_set.size(), context.CommandPrefix());
   return {};
 }
 
 }  // namespace
 
 Verb InitVerb() {
-  return {"init", "Make a cluster folder with SoftHSM tokens, or of tokens that exist", {},
-          {"kubectl hsm init --local DIR --nodes worker-1,worker-2,worker-3 --standby worker-3", "kubectl hsm init --local DIR --member 'worker-1=pkcs11:serial=…?module-path=…&pin-source=file:…'"},
-          true, [](Words& words) -> Runner {
+  return {"init",
+          "Make a cluster folder with SoftHSM tokens, or of tokens that exist",
+          {},
+          {"kubectl hsm init --local DIR --nodes worker-1,worker-2,worker-3 --standby worker-3",
+           "kubectl hsm init --local DIR --member "
+           "'worker-1=pkcs11:serial=…?module-path=…&pin-source=file:…'"},
+          true,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<InitWords>();
-            words.Option("nodes", "A,B,C", "node names, the preferred Primary first", options->nodes);
-            words.List("standby", "NODE", "members that serve no reads and are first in line", options->standby);
-            words.List("member", "NODE=URI", "a token that exists, by its pkcs11: URI (RFC 7512)", options->members);
+            words.Option("nodes", "A,B,C", "node names, the preferred Primary first",
+                         options->nodes);
+            words.List("standby", "NODE", "members that serve no reads and are first in line",
+                       options->standby);
+            words.List("member", "NODE=URI", "a token that exists, by its pkcs11: URI (RFC 7512)",
+                       options->members);
             return [options](Context& context) {
               const auto done = Go(*options, context);
               return done.ok() ? kDone : context.Fail(done.error());

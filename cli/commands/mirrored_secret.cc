@@ -1,7 +1,6 @@
 #include "cli/commands/mirrored_secret.h"
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
@@ -18,7 +17,9 @@ json Skeleton(const manager::Pool& pool, const std::string& name) {
   std::replace(path.begin(), path.end(), '/', ':');
   return {{"apiVersion", "live.hsm.j5t.io/v1alpha1"},
           {"kind", "MirroredSecret"},
-          {"metadata", {{"name", pool.device().metadata.name + ":" + base::Printable(path)}, {"namespace", pool.device().metadata.ns}}},
+          {"metadata",
+           {{"name", pool.device().metadata.name + ":" + base::Printable(path)},
+            {"namespace", pool.device().metadata.ns}}},
           {"spec", {{"name", base::Printable(name)}}}};
 }
 
@@ -27,7 +28,8 @@ json Skeleton(const manager::Pool& pool, const std::string& name) {
 json MirroredSecretOf(const manager::Pool& pool, const manager::SecretCoverage& secret) {
   json document = Skeleton(pool, secret.name);
   document["spec"]["keys"] = json::array();
-  for (const std::string& key : secret.keys) document["spec"]["keys"].push_back(base::Printable(key));
+  for (const std::string& key : secret.keys)
+    document["spec"]["keys"].push_back(base::Printable(key));
   json& status = document["status"];
   status["version"] = secret.legacy ? "" : secret.version.Full();
   status["coverage"] = secret.Summary();
@@ -42,7 +44,8 @@ json MirroredSecretOf(const manager::Pool& pool, const manager::SecretCoverage& 
   return document;
 }
 
-json MirroredSecretOf(const manager::Pool& pool, const std::string& name, const manager::Served& served, bool reveal) {
+json MirroredSecretOf(const manager::Pool& pool, const std::string& name,
+                      const manager::Served& served, bool reveal) {
   json document = Skeleton(pool, name);
   document["spec"]["keys"] = json::array();
   for (const auto& [key, value] : served.secret->keys) {
@@ -52,7 +55,8 @@ json MirroredSecretOf(const manager::Pool& pool, const std::string& name, const 
   json& status = document["status"];
   status["version"] = served.secret->version.Full();
   status["servedFrom"] = {{"nodeName", served.node}, {"primary", served.by_primary}};
-  if (served.secret->written_at != base::WallTime{}) status["writtenAt"] = base::FormatTime(served.secret->written_at);
+  if (served.secret->written_at != base::WallTime{})
+    status["writtenAt"] = base::FormatTime(served.secret->written_at);
   if (!served.by_primary) {
     status["servedFrom"]["inSyncSet"] = served.in_sync_set;
     status["servedFrom"]["reason"] = base::Printable(served.why_not_primary);

@@ -1,9 +1,9 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
-#include <ostream>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -35,13 +35,18 @@ int List(Context& context, cluster::ResourceStore& resources) {
   auto all = cluster::LoadAll<HSMOperation>(resources, context.globals().ns);
   if (!all.ok()) return context.Fail(all.error());
   for (const Error& refused : all->refused) context.Warn(refused.message());
-  std::stable_sort(all->items.begin(), all->items.end(), [](const HSMOperation& a, const HSMOperation& b) { return a.status.started_at < b.status.started_at; });
+  std::stable_sort(all->items.begin(), all->items.end(),
+                   [](const HSMOperation& a, const HSMOperation& b) {
+                     return a.status.started_at < b.status.started_at;
+                   });
   std::vector<nlohmann::json> items;
   for (const HSMOperation& operation : all->items) items.push_back(operation.ToJson());
   return Print(context, ListOf(std::move(items)), [&](bool wide) {
     Table table({"ID", "TYPE", "DEVICE", "PHASE", "STARTED", "RESULT", "MESSAGE"}, 6);
     for (const HSMOperation& o : all->items) {
-      table.Row({o.metadata.name, o.spec.type ? NameOf(*o.spec.type) : "", o.spec.device_ref.name, NameOf(o.status.phase), Age(o.status.started_at, context.clock().Wall()), o.status.result, o.status.message});
+      table.Row({o.metadata.name, o.spec.type ? NameOf(*o.spec.type) : "", o.spec.device_ref.name,
+                 NameOf(o.status.phase), Age(o.status.started_at, context.clock().Wall()),
+                 o.status.result, o.status.message});
     }
     if (table.empty()) {
       context.err() << "no operations\n";
@@ -63,13 +68,17 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
     if (!operation.ok()) return context.Fail(operation.error());
     if (operation->Finished()) {
       const int printed = Print(context, operation->ToJson(), [&](bool) {
-        context.out() << fmt::format("{} {}: {}\n", id, NameOf(operation->status.phase), base::Printable(operation->status.message));
+        context.out() << fmt::format("{} {}: {}\n", id, NameOf(operation->status.phase),
+                                     base::Printable(operation->status.message));
       });
       if (printed != kDone) return printed;
       switch (operation->status.phase) {
-        case cluster::OperationPhase::kSucceeded: return kDone;
-        case cluster::OperationPhase::kPartial: return kPartial;
-        default: return kFailed;
+        case cluster::OperationPhase::kSucceeded:
+          return kDone;
+        case cluster::OperationPhase::kPartial:
+          return kPartial;
+        default:
+          return kFailed;
       }
     }
     if (context.clock().Now() >= deadline) {
@@ -84,9 +93,12 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
 int Cancel(Context& context, cluster::ResourceStore& resources, const std::string& id) {
   auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
   if (!operation.ok()) return context.Fail(operation.error());
-  if (operation->Finished()) return context.Fail(Error(ErrorCode::kReadOnly, fmt::format("{} has finished: {}", id, NameOf(operation->status.phase))));
+  if (operation->Finished())
+    return context.Fail(Error(ErrorCode::kReadOnly, fmt::format("{} has finished: {}", id,
+                                                                NameOf(operation->status.phase))));
   operation->spec.cancel = true;
-  if (auto saved = cluster::Save(resources, *operation); !saved.ok()) return context.Fail(saved.error());
+  if (auto saved = cluster::Save(resources, *operation); !saved.ok())
+    return context.Fail(saved.error());
   context.out() << fmt::format("asked {} to stop where that is still possible\n", id);
   return kDone;
 }
@@ -96,16 +108,25 @@ int Run(const OperationWords& words, Context& context) {
   if (!resources.ok()) return context.Fail(resources.error());
   if (words.action == "list") return List(context, **resources);
   if (words.action != "wait" && words.action != "cancel") {
-    return context.Fail(Error(ErrorCode::kInvalid, fmt::format("operation \"{}\" is not one of list, wait, cancel", base::Printable(words.action))));
+    return context.Fail(
+        Error(ErrorCode::kInvalid, fmt::format("operation \"{}\" is not one of list, wait, cancel",
+                                               base::Printable(words.action))));
   }
-  if (words.id.empty()) return context.Fail(Error(ErrorCode::kInvalid, "name the operation; operation list shows them"));
-  return words.action == "wait" ? Wait(context, **resources, words.id) : Cancel(context, **resources, words.id);
+  if (words.id.empty())
+    return context.Fail(
+        Error(ErrorCode::kInvalid, "name the operation; operation list shows them"));
+  return words.action == "wait" ? Wait(context, **resources, words.id)
+                                : Cancel(context, **resources, words.id);
 }
 
 }  // namespace
 
 Verb OperationVerb() {
-  return {"operation", "What is running and how it ended: list, wait, cancel", {"operations"}, {"kubectl hsm operation list", "kubectl hsm operation wait payments-sync-1a2b3c4d"}, true,
+  return {"operation",
+          "What is running and how it ended: list, wait, cancel",
+          {"operations"},
+          {"kubectl hsm operation list", "kubectl hsm operation wait payments-sync-1a2b3c4d"},
+          true,
           [](Words& words) -> Runner {
             auto options = std::make_shared<OperationWords>();
             words.Argument("ACTION", "list, wait or cancel", options->action, true);

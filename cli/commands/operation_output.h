@@ -13,6 +13,7 @@ namespace hsmops::cli {
 int FailOperation(Context& context, manager::OperationLog& log, const base::Error& error);
 
 // Ends the operation and prints `sentence`, or the object with -o. `code` if printing went well.
-int FinishOperation(Context& context, manager::OperationLog& log, cluster::OperationPhase phase, const std::string& sentence, int code);
+int FinishOperation(Context& context, manager::OperationLog& log, cluster::OperationPhase phase,
+                    const std::string& sentence, int code);
 
 }  // namespace hsmops::cli

@@ -1,10 +1,10 @@
-#include <cstdlib>
-#include <memory>
-#include <ostream>
+#include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <cstdlib>
+#include <memory>
+#include <ostream>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -29,14 +29,17 @@ struct PauseWords {
 
 using Change = std::function<std::string(cluster::HSMDeviceStatus&)>;  // what it did, as a sentence
 
-int ChangeStatus(Context& context, const std::string& verb, const std::string& device, cluster::HSMOperationSpec spec, const Change& change) {
+int ChangeStatus(Context& context, const std::string& verb, const std::string& device,
+                 cluster::HSMOperationSpec spec, const Change& change) {
   auto cluster = context.OpenCluster(verb, device);
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   auto log = manager::OperationLog::Begin(pool, std::move(spec));
   if (!log.ok()) return context.Fail(log.error());
   std::string sentence;
-  if (auto saved = pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) { sentence = change(status); }); !saved.ok()) {
+  if (auto saved =
+          pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) { sentence = change(status); });
+      !saved.ok()) {
     return FailOperation(context, *log, saved.error());
   }
   return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded, sentence, kDone);
@@ -49,8 +52,11 @@ int RunPause(const PauseWords& words, Context& context) {
     if (!parsed.ok()) return context.Fail(parsed.error());
     length = *parsed;
   }
-  if (length <= base::Duration(0) || length > kLongestPause) return context.Fail({base::ErrorCode::kInvalid, "--for must be above 0 and at most 30d"});
-  if (words.reason.empty()) return context.Fail({base::ErrorCode::kInvalid, "say why with --reason TEXT: every other command shows it"});
+  if (length <= base::Duration(0) || length > kLongestPause)
+    return context.Fail({base::ErrorCode::kInvalid, "--for must be above 0 and at most 30d"});
+  if (words.reason.empty())
+    return context.Fail(
+        {base::ErrorCode::kInvalid, "say why with --reason TEXT: every other command shows it"});
   const base::WallTime now = context.clock().Wall();
   const base::WallTime until = now + std::chrono::duration_cast<std::chrono::microseconds>(length);
   cluster::HSMOperationSpec spec;
@@ -59,14 +65,19 @@ int RunPause(const PauseWords& words, Context& context) {
   spec.reason = words.reason;
   return ChangeStatus(context, "pause", words.device, spec, [&](cluster::HSMDeviceStatus& status) {
     status.paused = cluster::PausedStatus{UserName(), words.reason, now, until};
-    return fmt::format("paused until {}: nothing is promoted automatically; resume ends it", base::FormatTime(until));
+    return fmt::format("paused until {}: nothing is promoted automatically; resume ends it",
+                       base::FormatTime(until));
   });
 }
 
 }  // namespace
 
 Verb PauseVerb() {
-  return {"pause", "Maintenance mode: nothing is promoted automatically, until it ends by itself", {}, {"kubectl hsm pause --for 2h --reason 'kernel upgrade'"}, true,
+  return {"pause",
+          "Maintenance mode: nothing is promoted automatically, until it ends by itself",
+          {},
+          {"kubectl hsm pause --for 2h --reason 'kernel upgrade'"},
+          true,
           [](Words& words) -> Runner {
             auto options = std::make_shared<PauseWords>();
             words.Argument("DEVICE", "the device; by default the only one", options->device, false);
@@ -77,33 +88,48 @@ Verb PauseVerb() {
 }
 
 Verb ResumeVerb() {
-  return {"resume", "End maintenance mode", {}, {"kubectl hsm resume"}, true, [](Words& words) -> Runner {
+  return {"resume",
+          "End maintenance mode",
+          {},
+          {"kubectl hsm resume"},
+          true,
+          [](Words& words) -> Runner {
             auto device = std::make_shared<std::string>();
             words.Argument("DEVICE", "the device; by default the only one", *device, false);
             return [device](Context& context) {
               cluster::HSMOperationSpec spec;
               spec.type = cluster::OperationType::kResume;
-              return ChangeStatus(context, "resume", *device, spec, [](cluster::HSMDeviceStatus& status) {
-                const bool was = status.paused.has_value();
-                status.paused.reset();
-                return std::string(was ? "resumed" : "no change: it was not paused");
-              });
+              return ChangeStatus(
+                  context, "resume", *device, spec, [](cluster::HSMDeviceStatus& status) {
+                    const bool was = status.paused.has_value();
+                    status.paused.reset();
+                    return std::string(was ? "resumed" : "no change: it was not paused");
+                  });
             };
           }};
 }
 
 Verb AckVerb() {
-  return {"ack", "Allow the next automatic failover although the last one was recent", {}, {"kubectl hsm ack"}, true, [](Words& words) -> Runner {
+  return {"ack",
+          "Allow the next automatic failover although the last one was recent",
+          {},
+          {"kubectl hsm ack"},
+          true,
+          [](Words& words) -> Runner {
             auto device = std::make_shared<std::string>();
             words.Argument("DEVICE", "the device; by default the only one", *device, false);
             return [device](Context& context) {
               cluster::HSMOperationSpec spec;
               spec.type = cluster::OperationType::kAck;
-              return ChangeStatus(context, "ack", *device, spec, [&](cluster::HSMDeviceStatus& status) {
-                cluster::SetCondition(status.conditions, {"FailoverAcknowledged", cluster::ConditionStatus::kTrue, "Acknowledged", "by " + UserName(), 0, std::nullopt},
-                                      context.clock().Wall());
-                return std::string("acknowledged: minInterval does not hold back the next automatic failover");
-              });
+              return ChangeStatus(
+                  context, "ack", *device, spec, [&](cluster::HSMDeviceStatus& status) {
+                    cluster::SetCondition(status.conditions,
+                                          {"FailoverAcknowledged", cluster::ConditionStatus::kTrue,
+                                           "Acknowledged", "by " + UserName(), 0, std::nullopt},
+                                          context.clock().Wall());
+                    return std::string(
+                        "acknowledged: minInterval does not hold back the next automatic failover");
+                  });
             };
           }};
 }

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <ostream>
-
-#include <fmt/format.h>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -28,24 +28,33 @@ base::Result<void> WaitUntil(Context& context, const std::string& at) {
   if (at.empty()) return {};
   HSM_TRY(const base::WallTime when, base::ParseTime(at).Within("--at"));
   const auto left = when - context.clock().Wall();
-  if (left.count() <= 0) return base::Error(base::ErrorCode::kInvalid, fmt::format("--at {} is in the past", base::Printable(at)));
-  context.err() << fmt::format("waiting {} until {}\n", base::FormatDuration(left), base::FormatTime(when));
+  if (left.count() <= 0)
+    return base::Error(base::ErrorCode::kInvalid,
+                       fmt::format("--at {} is in the past", base::Printable(at)));
+  context.err() << fmt::format("waiting {} until {}\n", base::FormatDuration(left),
+                               base::FormatTime(when));
   context.clock().SleepFor(left);
   return {};
 }
 
 void PrintDryRun(Context& context, const manager::PromotionReport& report) {
-  context.out() << fmt::format("would promote {} in place of {}; nothing was changed\n", report.to, report.from.empty() ? "nobody" : report.from);
+  context.out() << fmt::format("would promote {} in place of {}; nothing was changed\n", report.to,
+                               report.from.empty() ? "nobody" : report.from);
   for (const failover::Candidate& candidate : report.candidates) {
     std::string reasons;
-    for (const std::string& reason : candidate.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
-    context.out() << fmt::format("  {}: {}\n", candidate.node, candidate.eligible() ? "eligible" : base::Printable(reasons));
+    for (const std::string& reason : candidate.reasons)
+      reasons += (reasons.empty() ? "" : "; ") + reason;
+    context.out() << fmt::format("  {}: {}\n", candidate.node,
+                                 candidate.eligible() ? "eligible" : base::Printable(reasons));
   }
 }
 
 int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) {
   const bool planned = purpose == failover::Purpose::kPromote;
-  if (planned && words.to.empty()) return context.Fail({base::ErrorCode::kInvalid, "name the node to promote with --to NODE; kubectl hsm check --for promote lists them"});
+  if (planned && words.to.empty())
+    return context.Fail(
+        {base::ErrorCode::kInvalid,
+         "name the node to promote with --to NODE; kubectl hsm check --for promote lists them"});
   if (auto waited = WaitUntil(context, words.at); !waited.ok()) return context.Fail(waited.error());
   auto cluster = context.OpenCluster(planned ? "promote" : "failover", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
@@ -58,13 +67,17 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   options.dry_run = words.dry_run;
   options.reason = words.reason;
   if (words.dry_run) {
-    const auto report = manager::Promote(pool, options, [](const std::string&, const std::string&) {});
+    const auto report =
+        manager::Promote(pool, options, [](const std::string&, const std::string&) {});
     if (!report.ok()) return context.Fail(report.error());
     PrintDryRun(context, *report);
     return kDone;
   }
   if (words.accept_loss) {
-    if (auto sure = context.Confirm("Acknowledged writes that no reachable member holds will be given up.", words.yes); !sure.ok()) return context.Fail(sure.error());
+    if (auto sure = context.Confirm(
+            "Acknowledged writes that no reachable member holds will be given up.", words.yes);
+        !sure.ok())
+      return context.Fail(sure.error());
   }
   cluster::HSMOperationSpec spec;
   spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
@@ -75,10 +88,11 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
   options.operation = log->name();
-  const auto report = manager::Promote(pool, options, [&](const std::string& name, const std::string& message) {
-    context.err() << fmt::format("{}: {}\n", name, base::Printable(message));
-    log->Step(name, message);
-  });
+  const auto report =
+      manager::Promote(pool, options, [&](const std::string& name, const std::string& message) {
+        context.err() << fmt::format("{}: {}\n", name, base::Printable(message));
+        log->Step(name, message);
+      });
   if (!report.ok()) return FailOperation(context, *log, report.error());
   const auto state = pool.Observe(false);
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {  // for those who read the folder
@@ -87,28 +101,38 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
     status = manager::StatusOf(device, state, context.clock().Wall());
   });
   if (!report->changed) {
-    return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded, fmt::format("no change: {} is the Primary already", report->to), kDone);
+    return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
+                           fmt::format("no change: {} is the Primary already", report->to), kDone);
   }
-  const std::string proof = planned ? fmt::format("{} secrets proved equal, ", report->secrets) : fmt::format("{} secrets, ", report->secrets);
-  return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
-                         fmt::format("{} is the Primary of epoch {}: {}lost {}, writes stopped for {}", report->to, report->epoch.counter, proof, report->lost,
-                                     base::FormatDuration(report->writes_stopped)),
-                         kDone);
+  const std::string proof = planned ? fmt::format("{} secrets proved equal, ", report->secrets)
+                                    : fmt::format("{} secrets, ", report->secrets);
+  return FinishOperation(
+      context, *log, cluster::OperationPhase::kSucceeded,
+      fmt::format("{} is the Primary of epoch {}: {}lost {}, writes stopped for {}", report->to,
+                  report->epoch.counter, proof, report->lost,
+                  base::FormatDuration(report->writes_stopped)),
+      kDone);
 }
 
 Runner Declare(Words& words, failover::Purpose purpose) {
   auto options = std::make_shared<PromoteWords>();
   const bool planned = purpose == failover::Purpose::kPromote;
   words.Argument("DEVICE", "the device; by default the only one", options->device, false);
-  words.Option("to", "NODE", planned ? "the member to promote" : "the member to promote; by default the best candidate", options->to);
-  words.Option("expected-primary", "NODE", "refuse unless this is the Primary now", options->expected_primary);
+  words.Option(
+      "to", "NODE",
+      planned ? "the member to promote" : "the member to promote; by default the best candidate",
+      options->to);
+  words.Option("expected-primary", "NODE", "refuse unless this is the Primary now",
+               options->expected_primary);
   words.Option("reason", "TEXT", "for the history", options->reason);
   words.Flag("dry-run", "say what would be done", options->dry_run);
   words.Flag("yes", "do not ask", options->yes);
   if (planned) {
     words.Option("at", "RFC3339", "wait until then", options->at);
   } else {
-    words.Flag("accept-loss", "give up acknowledged writes that cannot be shown to be on another member", options->accept_loss);
+    words.Flag("accept-loss",
+               "give up acknowledged writes that cannot be shown to be on another member",
+               options->accept_loss);
     words.Option("winner", "NODE", "the same as --to", options->to);
   }
   return [options, purpose](Context& context) { return Run(*options, purpose, context); };
@@ -117,15 +141,19 @@ Runner Declare(Words& words, failover::Purpose purpose) {
 }  // namespace
 
 Verb PromoteVerb() {
-  return {"promote", "Planned switchover, without loss: quiesce, prove equal, raise the epoch, open", {"switchover"},
-          {"kubectl hsm promote --to worker-2", "kubectl hsm promote --to worker-2 --expected-primary worker-1 --reason maintenance"}, true,
+  return {"promote",
+          "Planned switchover, without loss: quiesce, prove equal, raise the epoch, open",
+          {"switchover"},
+          {"kubectl hsm promote --to worker-2",
+           "kubectl hsm promote --to worker-2 --expected-primary worker-1 --reason maintenance"},
+          true,
           [](Words& words) { return Declare(words, failover::Purpose::kPromote); }};
 }
 
 Verb FailoverVerb() {
-  return {"failover", "Unplanned: promote a mirror although the Primary is gone", {},
-          {"kubectl hsm failover", "kubectl hsm failover --to worker-3 --accept-loss"}, true,
-          [](Words& words) { return Declare(words, failover::Purpose::kFailover); }};
+  return {"failover", "Unplanned: promote a mirror although the Primary is gone",
+          {},         {"kubectl hsm failover", "kubectl hsm failover --to worker-3 --accept-loss"},
+          true,       [](Words& words) { return Declare(words, failover::Purpose::kFailover); }};
 }
 
 }  // namespace hsmops::cli

@@ -1,8 +1,8 @@
-#include <memory>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/secret_sources.h"
 #include "cli/commands/verbs.h"
@@ -25,12 +25,17 @@ base::Result<std::vector<store::Write>> Gather(const PutWords& words, Context& c
   using base::Error;
   using base::ErrorCode;
   std::vector<store::Write> writes;
-  const auto add = [&](store::SecretName name, store::Keys keys) { writes.push_back({std::move(name), std::move(keys), false, words.merge, {}, {}}); };
+  const auto add = [&](store::SecretName name, store::Keys keys) {
+    writes.push_back({std::move(name), std::move(keys), false, words.merge, {}, {}});
+  };
   if (words.manifests.empty()) {
     if (words.name.empty()) return Error(ErrorCode::kInvalid, "name the secret, or give -f FILE");
     HSM_TRY(store::SecretName name, store::SecretName::Parse(words.name));
     HSM_TRY(store::Keys keys, ReadSources(words.sources, context));
-    if (keys.empty()) return Error(ErrorCode::kInvalid, "no keys: give --from-literal, --from-file, --from-env-file, --from-json, --stdin-key or -f");
+    if (keys.empty())
+      return Error(ErrorCode::kInvalid,
+                   "no keys: give --from-literal, --from-file, --from-env-file, --from-json, "
+                   "--stdin-key or -f");
     add(std::move(name), std::move(keys));
   } else {
     if (!words.name.empty()) return Error(ErrorCode::kInvalid, "give either a NAME or -f FILE");
@@ -41,13 +46,17 @@ base::Result<std::vector<store::Write>> Gather(const PutWords& words, Context& c
     if (writes.empty()) return Error(ErrorCode::kInvalid, "-f holds no secrets");
   }
   const bool one = writes.size() == 1;
-  if (!one && (!words.expect.empty() || !words.op_id.empty())) return Error(ErrorCode::kInvalid, "--expect and --op-id go with a single secret");
+  if (!one && (!words.expect.empty() || !words.op_id.empty()))
+    return Error(ErrorCode::kInvalid, "--expect and --op-id go with a single secret");
   HSM_RETURN_IF_ERROR(SetWriteWords(context, words.expect, words.op_id, writes));
   return writes;
 }
 
 int Run(const PutWords& words, Context& context) {
-  if (!words.sources.literals.empty()) context.Warn("--from-literal puts the value into the shell's history and the process list; --from-file and --stdin-key do not");
+  if (!words.sources.literals.empty())
+    context.Warn(
+        "--from-literal puts the value into the shell's history and the process list; --from-file "
+        "and --stdin-key do not");
   auto writes = Gather(words, context);
   if (!writes.ok()) return context.Fail(writes.error());
   return WriteAndPrint(context, "put", *std::move(writes));
@@ -56,19 +65,28 @@ int Run(const PutWords& words, Context& context) {
 }  // namespace
 
 Verb PutVerb() {
-  return {"put", "Write a secret; all its keys are replaced unless --merge", {},
-          {"kubectl hsm put app/db --from-file password=./pw", "kubectl hsm put -f secrets.yaml", "kubectl hsm put app/db --stdin-key token --merge < token"}, true,
+  return {"put",
+          "Write a secret; all its keys are replaced unless --merge",
+          {},
+          {"kubectl hsm put app/db --from-file password=./pw", "kubectl hsm put -f secrets.yaml",
+           "kubectl hsm put app/db --stdin-key token --merge < token"},
+          true,
           [](Words& words) -> Runner {
             auto options = std::make_shared<PutWords>();
             words.Argument("NAME", "the secret", options->name, false);
-            words.List("from-literal", "KEY=VALUE", "a value on the command line, seen by others", options->sources.literals);
+            words.List("from-literal", "KEY=VALUE", "a value on the command line, seen by others",
+                       options->sources.literals);
             words.List("from-file", "[KEY=]PATH", "a value from a file", options->sources.files);
             words.Option("from-env-file", "PATH", "KEY=value lines", options->sources.env_file);
             words.Option("from-json", "PATH", "an object of strings", options->sources.json_file);
-            words.Option("stdin-key", "KEY", "this key's value from standard input", options->sources.stdin_key);
-            words.List("f,filename", "FILE", "secrets from YAML or JSON, many at once; - is standard input", options->manifests);
+            words.Option("stdin-key", "KEY", "this key's value from standard input",
+                         options->sources.stdin_key);
+            words.List("f,filename", "FILE",
+                       "secrets from YAML or JSON, many at once; - is standard input",
+                       options->manifests);
             words.Flag("merge", "keys not named keep their values", options->merge);
-            words.Option("expect", "VERSION", "refuse unless this is the version now, or absent", options->expect);
+            words.Option("expect", "VERSION", "refuse unless this is the version now, or absent",
+                         options->expect);
             words.Option("op-id", "UUID", "the same id again does not write twice", options->op_id);
             return [options](Context& context) { return Run(*options, context); };
           }};

@@ -1,6 +1,6 @@
-#include <memory>
-
 #include <fmt/format.h>
+
+#include <memory>
 
 #include "cli/commands/verbs.h"
 #include "cli/commands/writing.h"
@@ -27,25 +27,44 @@ int Run(const RenameWords& words, Context& context) {
   if (!cluster.ok()) return context.Fail(cluster.error());
   auto served = manager::Read((*cluster)->pool(), *name);
   if (!served.ok()) return context.Fail(served.error());
-  if (!served->by_primary) return context.Fail(Error(ErrorCode::kUnavailable, "the Primary does not answer: " + served->why_not_primary));
-  if (!served->secret) return context.Fail(Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name->text())));
+  if (!served->by_primary)
+    return context.Fail(
+        Error(ErrorCode::kUnavailable, "the Primary does not answer: " + served->why_not_primary));
+  if (!served->secret)
+    return context.Fail(
+        Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name->text())));
   store::Keys keys = std::move(served->secret->keys);
   auto moved = keys.extract(words.from);
-  if (moved.empty()) return context.Fail(Error(ErrorCode::kNotFound, fmt::format("secret {} has no key {}", name->text(), base::Printable(words.from))));
-  if (keys.contains(words.to)) return context.Fail(Error(ErrorCode::kConflict, fmt::format("secret {} has a key {} already", name->text(), words.to)));
+  if (moved.empty())
+    return context.Fail(
+        Error(ErrorCode::kNotFound,
+              fmt::format("secret {} has no key {}", name->text(), base::Printable(words.from))));
+  if (keys.contains(words.to))
+    return context.Fail(Error(ErrorCode::kConflict, fmt::format("secret {} has a key {} already",
+                                                                name->text(), words.to)));
   moved.key() = words.to;
   keys.insert(std::move(moved));
   std::vector<store::Write> writes;
   writes.push_back({*name, std::move(keys), false, false, {}, {}});
   // One version: the old key and the new one are never both there, nor neither.
-  if (auto set = SetWriteWords(context, served->secret->version == store::Version{} ? "" : served->secret->version.Full(), "", writes); !set.ok()) return context.Fail(set.error());
+  if (auto set = SetWriteWords(
+          context,
+          served->secret->version == store::Version{} ? "" : served->secret->version.Full(), "",
+          writes);
+      !set.ok())
+    return context.Fail(set.error());
   return WriteAndPrint(context, **cluster, "renamed", std::move(writes));
 }
 
 }  // namespace
 
 Verb RenameKeyVerb() {
-  return {"rename-key", "Rename one key of a secret, in one step", {}, {"kubectl hsm rename-key app/db passwd password"}, true, [](Words& words) -> Runner {
+  return {"rename-key",
+          "Rename one key of a secret, in one step",
+          {},
+          {"kubectl hsm rename-key app/db passwd password"},
+          true,
+          [](Words& words) -> Runner {
             auto options = std::make_shared<RenameWords>();
             words.Argument("NAME", "the secret", options->name, true);
             words.Argument("FROM", "the key", options->from, true);

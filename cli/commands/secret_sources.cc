@@ -1,8 +1,8 @@
 #include "cli/commands/secret_sources.h"
 
-#include <istream>
-
 #include <fmt/format.h>
+
+#include <istream>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
@@ -23,40 +23,49 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{64} << 20;
 
 Result<void> Add(store::Keys& keys, const std::string& key, SecretBytes value) {
   HSM_RETURN_IF_ERROR(store::CheckKeyName(key));
-  if (!keys.emplace(key, std::move(value)).second) return Error(ErrorCode::kInvalid, fmt::format("key {} is given twice", key));
+  if (!keys.emplace(key, std::move(value)).second)
+    return Error(ErrorCode::kInvalid, fmt::format("key {} is given twice", key));
   return {};
 }
 
 Result<SecretBytes> ReadStream(std::istream& in, std::size_t limit) {
   SecretBytes content;
   SecretBytes page(std::size_t{16} << 10);
-  while (in.read(reinterpret_cast<char*>(page.data()), static_cast<std::streamsize>(page.size())) || in.gcount() > 0) {
+  while (in.read(reinterpret_cast<char*>(page.data()), static_cast<std::streamsize>(page.size())) ||
+         in.gcount() > 0) {
     content.Append(page.view().first(static_cast<std::size_t>(in.gcount())));
-    if (content.size() > limit) return Error(ErrorCode::kLimit, fmt::format("standard input is longer than {} bytes", limit));
+    if (content.size() > limit)
+      return Error(ErrorCode::kLimit, fmt::format("standard input is longer than {} bytes", limit));
   }
   return content;
 }
 
-std::string_view TextOf(const SecretBytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view TextOf(const SecretBytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 Result<void> AddLiteral(store::Keys& keys, const std::string& word) {
   const std::size_t equals = word.find('=');
-  if (equals == std::string::npos) return Error(ErrorCode::kInvalid, "--from-literal wants key=value");
-  return Add(keys, word.substr(0, equals), SecretBytes::FromText(std::string_view(word).substr(equals + 1)));
+  if (equals == std::string::npos)
+    return Error(ErrorCode::kInvalid, "--from-literal wants key=value");
+  return Add(keys, word.substr(0, equals),
+             SecretBytes::FromText(std::string_view(word).substr(equals + 1)));
 }
 
 Result<void> AddFile(store::Keys& keys, const std::string& word) {
   const std::size_t equals = word.find('=');
   const std::string path = equals == std::string::npos ? word : word.substr(equals + 1);
-  const std::string key = equals == std::string::npos ? path.substr(path.rfind('/') + 1) : word.substr(0, equals);
+  const std::string key =
+      equals == std::string::npos ? path.substr(path.rfind('/') + 1) : word.substr(0, equals);
   HSM_TRY(SecretBytes content, base::ReadFile(path, store::kMaxSecretBytes).Within("--from-file"));
   return Add(keys, key, std::move(content));
 }
 
-// KEY=value lines as kubectl's --from-env-file: blank lines and # comments are passed over, the value is
-// everything after the first "=".
+// KEY=value lines as kubectl's --from-env-file: blank lines and # comments are passed over, the
+// value is everything after the first "=".
 Result<void> AddEnvFile(store::Keys& keys, const std::string& path) {
-  HSM_TRY(const SecretBytes content, base::ReadFile(path, store::kMaxSecretBytes).Within("--from-env-file"));
+  HSM_TRY(const SecretBytes content,
+          base::ReadFile(path, store::kMaxSecretBytes).Within("--from-env-file"));
   std::string_view text = TextOf(content);
   for (int line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -66,24 +75,35 @@ Result<void> AddEnvFile(store::Keys& keys, const std::string& path) {
     one.remove_prefix(std::min(one.find_first_not_of(" \t"), one.size()));
     if (one.empty() || one.starts_with('#')) continue;
     const std::size_t equals = one.find('=');
-    if (equals == std::string_view::npos) return Error(ErrorCode::kInvalid, fmt::format("--from-env-file {} line {}: no \"=\"", path, line));
-    HSM_RETURN_IF_ERROR(Add(keys, std::string(one.substr(0, equals)), SecretBytes::FromText(one.substr(equals + 1))).Within(fmt::format("{} line {}", path, line)));
+    if (equals == std::string_view::npos)
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("--from-env-file {} line {}: no \"=\"", path, line));
+    HSM_RETURN_IF_ERROR(
+        Add(keys, std::string(one.substr(0, equals)), SecretBytes::FromText(one.substr(equals + 1)))
+            .Within(fmt::format("{} line {}", path, line)));
   }
   return {};
 }
 
 Result<json> ParseJson(std::string_view text, const std::string& what) {
   json document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) return Error(ErrorCode::kInvalid, fmt::format("{} is not JSON", what));
+  if (document.is_discarded())
+    return Error(ErrorCode::kInvalid, fmt::format("{} is not JSON", what));
   return document;
 }
 
 Result<void> AddJsonFile(store::Keys& keys, const std::string& path) {
-  HSM_TRY(const SecretBytes content, base::ReadFile(path, store::kMaxSecretBytes).Within("--from-json"));
+  HSM_TRY(const SecretBytes content,
+          base::ReadFile(path, store::kMaxSecretBytes).Within("--from-json"));
   HSM_TRY(const json document, ParseJson(TextOf(content), "--from-json " + path));
-  if (!document.is_object()) return Error(ErrorCode::kInvalid, fmt::format("--from-json {} is not an object of key: value", path));
+  if (!document.is_object())
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("--from-json {} is not an object of key: value", path));
   for (const auto& [key, value] : document.items()) {
-    if (!value.is_string()) return Error(ErrorCode::kInvalid, fmt::format("--from-json {}: the value of {} is not a string", path, base::Printable(key)));
+    if (!value.is_string())
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("--from-json {}: the value of {} is not a string", path,
+                               base::Printable(key)));
     HSM_RETURN_IF_ERROR(Add(keys, key, SecretBytes::FromText(value.get_ref<const std::string&>())));
   }
   return {};
@@ -91,11 +111,16 @@ Result<void> AddJsonFile(store::Keys& keys, const std::string& path) {
 
 Result<std::string> NameIn(const json& document) {
   const json metadata = document.value("metadata", json::object());
-  const json annotations = metadata.is_object() ? metadata.value("annotations", json::object()) : json::object();
-  if (annotations.is_object() && annotations.contains("hsm.j5t.io/name") && annotations["hsm.j5t.io/name"].is_string()) return annotations["hsm.j5t.io/name"].get<std::string>();
+  const json annotations =
+      metadata.is_object() ? metadata.value("annotations", json::object()) : json::object();
+  if (annotations.is_object() && annotations.contains("hsm.j5t.io/name") &&
+      annotations["hsm.j5t.io/name"].is_string())
+    return annotations["hsm.j5t.io/name"].get<std::string>();
   const json spec = document.value("spec", json::object());
-  if (spec.is_object() && spec.contains("name") && spec["name"].is_string()) return spec["name"].get<std::string>();
-  if (metadata.is_object() && metadata.contains("name") && metadata["name"].is_string()) return metadata["name"].get<std::string>();
+  if (spec.is_object() && spec.contains("name") && spec["name"].is_string())
+    return spec["name"].get<std::string>();
+  if (metadata.is_object() && metadata.contains("name") && metadata["name"].is_string())
+    return metadata["name"].get<std::string>();
   return Error(ErrorCode::kInvalid, "metadata.name is missing");
 }
 
@@ -107,18 +132,25 @@ Result<void> TakeDocument(const json& document, std::vector<NamedKeys>& secrets,
     for (const json& item : document["items"]) HSM_RETURN_IF_ERROR(TakeDocument(item, secrets, 1));
     return {};
   }
-  if (kind != "Secret" && kind != "MirroredSecret") return Error(ErrorCode::kInvalid, "kind is not one of Secret, MirroredSecret, List");
+  if (kind != "Secret" && kind != "MirroredSecret")
+    return Error(ErrorCode::kInvalid, "kind is not one of Secret, MirroredSecret, List");
   HSM_TRY(const std::string text, NameIn(document));
   HSM_TRY(store::SecretName name, store::SecretName::Parse(text));
   store::Keys keys;
   for (const char* field : {"data", "stringData"}) {
     if (!document.contains(field)) continue;
-    if (!document[field].is_object()) return Error(ErrorCode::kInvalid, fmt::format("{}: {} is not an object", text, field));
+    if (!document[field].is_object())
+      return Error(ErrorCode::kInvalid, fmt::format("{}: {} is not an object", text, field));
     for (const auto& [key, value] : document[field].items()) {
-      if (!value.is_string()) return Error(ErrorCode::kInvalid, fmt::format("{}: {}.{} is not a string", text, field, base::Printable(key)));
+      if (!value.is_string())
+        return Error(ErrorCode::kInvalid,
+                     fmt::format("{}: {}.{} is not a string", text, field, base::Printable(key)));
       const std::string& raw = value.get_ref<const std::string&>();
-      auto bytes = std::string_view(field) == "data" ? base::FromBase64(raw) : Result<SecretBytes>(SecretBytes::FromText(raw));
-      if (!bytes.ok()) return bytes.error().Within(fmt::format("{}: data.{}", text, base::Printable(key)));
+      auto bytes = std::string_view(field) == "data"
+                       ? base::FromBase64(raw)
+                       : Result<SecretBytes>(SecretBytes::FromText(raw));
+      if (!bytes.ok())
+        return bytes.error().Within(fmt::format("{}: data.{}", text, base::Printable(key)));
       keys.erase(key);  // stringData overrules data, as in Kubernetes
       HSM_RETURN_IF_ERROR(Add(keys, key, *std::move(bytes)).Within(text));
     }
@@ -143,7 +175,8 @@ Result<store::Keys> ReadSources(const SourceWords& words, Context& context) {
 }
 
 Result<std::vector<NamedKeys>> ReadManifest(const std::string& path, Context& context) {
-  auto content = path == "-" ? ReadStream(context.in(), kMaxManifestBytes) : base::ReadFile(path, kMaxManifestBytes);
+  auto content = path == "-" ? ReadStream(context.in(), kMaxManifestBytes)
+                             : base::ReadFile(path, kMaxManifestBytes);
   if (!content.ok()) return content.error().Within("-f " + path);
   std::vector<NamedKeys> secrets;
   std::string_view text = TextOf(*content);
@@ -156,7 +189,8 @@ Result<std::vector<NamedKeys>> ReadManifest(const std::string& path, Context& co
   std::size_t line = 1;
   const auto flush = [&]() -> Result<void> {
     auto parsed = cluster::ParseYaml(document, first_line);
-    if (!parsed.ok()) return Error(ErrorCode::kInvalid, fmt::format("-f {}: {}", path, parsed.error().message()));
+    if (!parsed.ok())
+      return Error(ErrorCode::kInvalid, fmt::format("-f {}: {}", path, parsed.error().message()));
     document.clear();
     return TakeDocument(*parsed, secrets, 0).Within(fmt::format("-f {} line {}", path, first_line));
   };

@@ -1,10 +1,10 @@
 #include "libhsmops/manager/sync.h"
 
-#include <memory>
-#include <ostream>
-
 #include <fmt/format.h>
+
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -26,29 +26,39 @@ struct SyncWords {
 
 std::string_view StepText(mirror::Step::Kind kind) {
   switch (kind) {
-    case mirror::Step::Kind::kCopy: return "copy to";
-    case mirror::Step::Kind::kRestore: return "restore from";
-    case mirror::Step::Kind::kQuarantine: return "quarantine on";
-    case mirror::Step::Kind::kAlarm: return "ALARM on";
+    case mirror::Step::Kind::kCopy:
+      return "copy to";
+    case mirror::Step::Kind::kRestore:
+      return "restore from";
+    case mirror::Step::Kind::kQuarantine:
+      return "quarantine on";
+    case mirror::Step::Kind::kAlarm:
+      return "ALARM on";
   }
   return "";
 }
 
 void PrintPlan(Context& context, const manager::SyncReport& report) {
   for (const mirror::Step& step : report.plan.steps) {
-    context.out() << fmt::format("{} {}: {} {} ({})\n", StepText(step.kind), step.node.empty() ? "-" : step.node,
-                                 step.name.empty() ? "(unreadable)" : base::Printable(step.name), step.version.ToString(), step.reason);
+    context.out() << fmt::format("{} {}: {} {} ({})\n", StepText(step.kind),
+                                 step.node.empty() ? "-" : step.node,
+                                 step.name.empty() ? "(unreadable)" : base::Printable(step.name),
+                                 step.version.ToString(), step.reason);
   }
-  for (const std::string& node : report.plan.unknown) context.out() << fmt::format("unknown {}: it cannot be asked\n", node);
+  for (const std::string& node : report.plan.unknown)
+    context.out() << fmt::format("unknown {}: it cannot be asked\n", node);
 }
 
 std::string Sentence(const manager::SyncReport& report) {
-  std::string text = fmt::format("copied {}, restored {}, quarantined {}", report.applied.copied, report.applied.restored, report.applied.quarantined);
+  std::string text = fmt::format("copied {}, restored {}, quarantined {}", report.applied.copied,
+                                 report.applied.restored, report.applied.quarantined);
   if (report.collected > 0) text += fmt::format(", {} deleted secrets collected", report.collected);
   for (const manager::MemberSync& member : report.members) {
     if (member.node == report.primary) continue;
     text += fmt::format("; {} {}", member.node,
-                        member.error ? "unknown" : member.equal ? fmt::format("equal to {}", report.primary) : std::string("NOT equal"));
+                        member.error   ? "unknown"
+                        : member.equal ? fmt::format("equal to {}", report.primary)
+                                       : std::string("NOT equal"));
   }
   return text;
 }
@@ -63,25 +73,36 @@ void Record(Context& context, manager::Pool& pool, const manager::SyncReport& re
     status = manager::StatusOf(device, state, now);
     status.mirroring->sync_errors.clear();
     for (const mirror::StepError& failed : report.applied.failed) {
-      if (status.mirroring->sync_errors.size() < 10) status.mirroring->sync_errors.push_back(base::Printable(failed.step.node + ": " + failed.error.message()));
+      if (status.mirroring->sync_errors.size() < 10)
+        status.mirroring->sync_errors.push_back(
+            base::Printable(failed.step.node + ": " + failed.error.message()));
     }
     if (report.AllEqual()) status.mirroring->last_sync_time = now;
   });
   // An Event names what happened in our own words: text from a driver stays in the status.
   if (!report.applied.failed.empty()) {
-    pool.Tell(cluster::EventType::kWarning, "SyncFailed", fmt::format("{} of {} steps failed", report.applied.failed.size(), report.plan.steps.size()));
+    pool.Tell(cluster::EventType::kWarning, "SyncFailed",
+              fmt::format("{} of {} steps failed", report.applied.failed.size(),
+                          report.plan.steps.size()));
   }
   if (!report.applied.alarms.empty()) {
-    pool.Tell(cluster::EventType::kWarning, "ChecksumMismatch", fmt::format("{} secrets need a person: one version with two contents, or damage nobody can repair", report.applied.alarms.size()));
+    pool.Tell(
+        cluster::EventType::kWarning, "ChecksumMismatch",
+        fmt::format(
+            "{} secrets need a person: one version with two contents, or damage nobody can repair",
+            report.applied.alarms.size()));
   }
   if (report.applied.quarantined > 0) {
-    pool.Tell(cluster::EventType::kWarning, "Divergence", fmt::format("{} versions that the current epoch does not have were set aside", report.applied.quarantined));
+    pool.Tell(cluster::EventType::kWarning, "Divergence",
+              fmt::format("{} versions that the current epoch does not have were set aside",
+                          report.applied.quarantined));
   }
 }
 
 int Run(const SyncWords& words, Context& context) {
   if (!words.secret.empty()) {
-    if (auto name = store::SecretName::Parse(words.secret); !name.ok()) return context.Fail(name.error());
+    if (auto name = store::SecretName::Parse(words.secret); !name.ok())
+      return context.Fail(name.error());
   }
   auto cluster = context.OpenCluster("sync", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
@@ -96,7 +117,8 @@ int Run(const SyncWords& words, Context& context) {
     auto report = manager::Sync(pool, options, nullptr);
     if (!report.ok()) return context.Fail(report.error());
     PrintPlan(context, *report);
-    context.out() << fmt::format("would do {} steps; nothing was changed\n", report->plan.steps.size());
+    context.out() << fmt::format("would do {} steps; nothing was changed\n",
+                                 report->plan.steps.size());
     return kDone;
   }
   auto log = manager::OperationLog::Begin(pool, spec);
@@ -112,31 +134,45 @@ int Run(const SyncWords& words, Context& context) {
   }
   if (!report.ok()) return FailOperation(context, *log, report.error());
   Record(context, pool, *report);
-  bool complete = report->AllEqual() && report->applied.failed.empty() && report->applied.alarms.empty();
+  bool complete =
+      report->AllEqual() && report->applied.failed.empty() && report->applied.alarms.empty();
   for (const manager::MemberSync& member : report->members) {
-    if (member.error) context.err() << fmt::format("{}: {}\n", member.node, base::Printable(member.error->message()));
-    if (member.damaged > 0) context.err() << fmt::format("{}: {} secrets were found damaged\n", member.node, member.damaged);
+    if (member.error)
+      context.err() << fmt::format("{}: {}\n", member.node,
+                                   base::Printable(member.error->message()));
+    if (member.damaged > 0)
+      context.err() << fmt::format("{}: {} secrets were found damaged\n", member.node,
+                                   member.damaged);
     complete = complete && !member.error;
   }
   for (const mirror::StepError& failed : report->applied.failed) {
-    context.err() << fmt::format("{} {}: {}\n", failed.step.node, base::Printable(failed.step.name), base::Printable(failed.error.message()));
+    context.err() << fmt::format("{} {}: {}\n", failed.step.node, base::Printable(failed.step.name),
+                                 base::Printable(failed.error.message()));
   }
   for (const mirror::Step& alarm : report->applied.alarms) {
-    context.err() << fmt::format("alarm: {} {} {}: {}\n", alarm.node, base::Printable(alarm.name), alarm.version.ToString(), alarm.reason);
+    context.err() << fmt::format("alarm: {} {} {}: {}\n", alarm.node, base::Printable(alarm.name),
+                                 alarm.version.ToString(), alarm.reason);
   }
-  return FinishOperation(context, *log, complete ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial, Sentence(*report),
-                         complete ? kDone : kPartial);
+  return FinishOperation(
+      context, *log,
+      complete ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial,
+      Sentence(*report), complete ? kDone : kPartial);
 }
 
 }  // namespace
 
 Verb SyncVerb() {
-  return {"sync", "Make the mirrors equal to the Primary now, and prove it", {}, {"kubectl hsm sync", "kubectl hsm sync --full", "kubectl hsm sync --dry-run"}, true,
+  return {"sync",
+          "Make the mirrors equal to the Primary now, and prove it",
+          {},
+          {"kubectl hsm sync", "kubectl hsm sync --full", "kubectl hsm sync --dry-run"},
+          true,
           [](Words& words) -> Runner {
             auto options = std::make_shared<SyncWords>();
             words.Argument("DEVICE", "the device; by default the only one", options->device, false);
             words.Option("secret", "NAME", "only this secret", options->secret);
-            words.Flag("full", "re-read and re-hash every value on every member first", options->full);
+            words.Flag("full", "re-read and re-hash every value on every member first",
+                       options->full);
             words.Flag("dry-run", "say what would be done", options->dry_run);
             return [options](Context& context) { return Run(*options, context); };
           }};

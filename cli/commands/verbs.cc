@@ -3,9 +3,11 @@
 namespace hsmops::cli {
 
 std::vector<Verb> AllVerbs() {
-  return {HealthVerb(),  ListVerb(),      StatusVerb(),    CheckVerb(),      SyncVerb(),   PromoteVerb(), FailoverVerb(), HistoryVerb(),
-          PauseVerb(),   ResumeVerb(),    AckVerb(),       PutVerb(),        GetVerb(),    DeleteVerb(),  RenameKeyVerb(), DiffVerb(),
-          DivergenceVerb(), ReinitVerb(), AdoptVerb(),     OperationVerb(),  InitVerb(),   DemoVerb(),    CompletionVerb(), VersionVerb()};
+  return {HealthVerb(),  ListVerb(),       StatusVerb(),     CheckVerb(),  SyncVerb(),
+          PromoteVerb(), FailoverVerb(),   HistoryVerb(),    PauseVerb(),  ResumeVerb(),
+          AckVerb(),     PutVerb(),        GetVerb(),        DeleteVerb(), RenameKeyVerb(),
+          DiffVerb(),    DivergenceVerb(), ReinitVerb(),     AdoptVerb(),  OperationVerb(),
+          InitVerb(),    DemoVerb(),       CompletionVerb(), VersionVerb()};
 }
 
 }  // namespace hsmops::cli

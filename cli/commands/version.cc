@@ -1,6 +1,5 @@
-#include <ostream>
-
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -14,10 +13,19 @@
 namespace hsmops::cli {
 
 Verb VersionVerb() {
-  return {"version", "Print the version", {}, {"kubectl hsm version -o json"}, false, [](Words&) -> Runner {
+  return {"version",
+          "Print the version",
+          {},
+          {"kubectl hsm version -o json"},
+          false,
+          [](Words&) -> Runner {
             return [](Context& context) {
-              const nlohmann::json document{{"kind", "Version"}, {"clientVersion", HSMOPS_VERSION}, {"recordFormat", store::kFormat}, {"apiVersion", "hsm.j5t.io/v1alpha1"}};
-              return Print(context, document, [&](bool) { context.out() << "kubectl-hsm " HSMOPS_VERSION "\n"; });
+              const nlohmann::json document{{"kind", "Version"},
+                                            {"clientVersion", HSMOPS_VERSION},
+                                            {"recordFormat", store::kFormat},
+                                            {"apiVersion", "hsm.j5t.io/v1alpha1"}};
+              return Print(context, document,
+                           [&](bool) { context.out() << "kubectl-hsm " HSMOPS_VERSION "\n"; });
             };
           }};
 }

@@ -1,9 +1,9 @@
 #include "cli/commands/writing.h"
 
-#include <ostream>
-
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "cli/commands/mirrored_secret.h"
 #include "cli/exit_code.h"
@@ -18,7 +18,8 @@ using base::ErrorCode;
 using base::Result;
 using nlohmann::json;
 
-// Superseded versions are destroyed after the answer, and only for so long; the rest is for the next command.
+// Superseded versions are destroyed after the answer, and only for so long; the rest is for the
+// next command.
 constexpr base::Duration kCollectBudget = std::chrono::milliseconds(200);
 
 struct Written {
@@ -34,7 +35,8 @@ std::string Join(const std::vector<std::string>& words) {
   return text;
 }
 
-json DocumentOf(const manager::Pool& pool, const Written& written, const Result<mirror::Acknowledged>& result) {
+json DocumentOf(const manager::Pool& pool, const Written& written,
+                const Result<mirror::Acknowledged>& result) {
   manager::SecretCoverage secret;
   secret.name = written.name;
   secret.keys = written.keys;
@@ -44,7 +46,9 @@ json DocumentOf(const manager::Pool& pool, const Written& written, const Result<
   document["status"]["devices"] = json::array();
   document["status"]["opId"] = written.op_id;
   if (result.ok()) {
-    for (const std::string& node : result->nodes) document["status"]["devices"].push_back({{"nodeName", node}, {"state", "InSync"}, {"version", result->version.Full()}});
+    for (const std::string& node : result->nodes)
+      document["status"]["devices"].push_back(
+          {{"nodeName", node}, {"state", "InSync"}, {"version", result->version.Full()}});
     document["status"]["deleted"] = written.removed;
   } else {
     document["status"]["reason"] = base::Name(result.error().code());
@@ -71,9 +75,11 @@ int CodeOf(const std::vector<Result<mirror::Acknowledged>>& results) {
 
 }  // namespace
 
-Result<void> SetWriteWords(Context& context, const std::string& expect, const std::string& op_id, std::vector<store::Write>& writes) {
+Result<void> SetWriteWords(Context& context, const std::string& expect, const std::string& op_id,
+                           std::vector<store::Write>& writes) {
   if (!expect.empty()) {
-    HSM_TRY(const store::Expectation expectation, store::Expectation::Parse(expect).Within("--expect"));
+    HSM_TRY(const store::Expectation expectation,
+            store::Expectation::Parse(expect).Within("--expect"));
     writes.front().expect = expectation;
   }
   for (store::Write& write : writes) write.op_id = context.rng().Array<16>();
@@ -89,7 +95,8 @@ int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::
   return WriteAndPrint(context, **cluster, verb, std::move(writes));
 }
 
-int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb, std::vector<store::Write> writes) {
+int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb,
+                  std::vector<store::Write> writes) {
   manager::Pool& pool = cluster.pool();
   auto writer = manager::Writer::Open(pool);
   if (!writer.ok()) return context.Fail(writer.error());
@@ -106,25 +113,34 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
     results = writer->Write(std::move(writes), bar.Callback());
   }
   std::vector<json> documents;
-  for (std::size_t i = 0; i < results.size(); ++i) documents.push_back(DocumentOf(pool, asked[i], results[i]));
+  for (std::size_t i = 0; i < results.size(); ++i)
+    documents.push_back(DocumentOf(pool, asked[i], results[i]));
   const json document = documents.size() == 1 ? documents[0] : ListOf(std::move(documents));
   const int printed = Print(context, document, [&](bool) {
     for (std::size_t i = 0; i < results.size(); ++i) {
       if (!results[i].ok()) continue;
-      context.out() << fmt::format("{} {} version {} on {}{}\n", asked[i].name, asked[i].removed ? "deleted," : verb == "put" ? "written," : verb + ",",
-                                   results[i]->version.ToString(), Join(results[i]->nodes), results[i]->repeated ? " (already done: same operation id)" : "");
+      context.out() << fmt::format(
+          "{} {} version {} on {}{}\n", asked[i].name,
+          asked[i].removed ? "deleted,"
+          : verb == "put"  ? "written,"
+                           : verb + ",",
+          results[i]->version.ToString(), Join(results[i]->nodes),
+          results[i]->repeated ? " (already done: same operation id)" : "");
     }
   });
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].ok()) continue;
     if (results[i].Is(ErrorCode::kInDoubt)) {
-      context.err() << fmt::format("in doubt: {}: {}\n  the same command with --op-id {} settles it\n", asked[i].name, base::Printable(results[i].error().message()), asked[i].op_id);
+      context.err() << fmt::format(
+          "in doubt: {}: {}\n  the same command with --op-id {} settles it\n", asked[i].name,
+          base::Printable(results[i].error().message()), asked[i].op_id);
     } else {
       (void)context.Fail(results[i].error().Within(asked[i].name));
     }
   }
   context.out() << std::flush;
-  for (const std::string& node : pool.nodes()) (void)pool.At(node).Collect(kCollectBudget);  // garbage may wait
+  for (const std::string& node : pool.nodes())
+    (void)pool.At(node).Collect(kCollectBudget);  // garbage may wait
   return printed != kDone ? printed : CodeOf(results);
 }
 

@@ -9,12 +9,16 @@
 
 namespace hsmops::cli {
 
-// Sets the expected version of the first write and the operation id of all: `op_id` for a single one, else new ones.
-base::Result<void> SetWriteWords(Context& context, const std::string& expect, const std::string& op_id, std::vector<store::Write>& writes);
+// Sets the expected version of the first write and the operation id of all: `op_id` for a single
+// one, else new ones.
+base::Result<void> SetWriteWords(Context& context, const std::string& expect,
+                                 const std::string& op_id, std::vector<store::Write>& writes);
 
-// Opens the cluster, writes, collects what is superseded for a moment, and prints one line a secret or, with
-// -o, its MirroredSecret. kDone, kPartial, kAccepted when a write is in doubt, or the code of the only error.
+// Opens the cluster, writes, collects what is superseded for a moment, and prints one line a secret
+// or, with -o, its MirroredSecret. kDone, kPartial, kAccepted when a write is in doubt, or the code
+// of the only error.
 int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::Write> writes);
-int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb, std::vector<store::Write> writes);
+int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb,
+                  std::vector<store::Write> writes);
 
 }  // namespace hsmops::cli

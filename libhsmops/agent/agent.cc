@@ -1,8 +1,8 @@
 #include "libhsmops/agent/agent.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "libhsmops/health/probe.h"
 
@@ -23,9 +23,14 @@ constexpr base::Duration kLongestCollect = std::chrono::seconds(300);
 
 }  // namespace
 
-Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& token, store::Ledger& ledger,
-             base::Clock& clock, base::Rng& rng)
-    : pool_(pool), member_(member), token_(token), ledger_(ledger), clock_(clock), rng_(rng),
+Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
+             store::Ledger& ledger, base::Clock& clock, base::Rng& rng)
+    : pool_(pool),
+      member_(member),
+      token_(token),
+      ledger_(ledger),
+      clock_(clock),
+      rng_(rng),
       store_(token, ledger, clock, rng) {}
 
 Result<void> Agent::EnsureOpen() {
@@ -41,15 +46,19 @@ Result<void> Agent::EnsureOpen() {
 Result<void> Agent::Gate() const {
   const LedgerState& state = ledger_.state();
   if (!state.primary) return Error(ErrorCode::kReadOnly, "this member is not the Primary");
-  if (!granted_ || granted_->epoch != state.epoch) return Error(ErrorCode::kReadOnly, "this member has no grant to write");
-  if (clock_.Now() >= granted_->deadline) return Error(ErrorCode::kReadOnly, "the grant to write has run out");
+  if (!granted_ || granted_->epoch != state.epoch)
+    return Error(ErrorCode::kReadOnly, "this member has no grant to write");
+  if (clock_.Now() >= granted_->deadline)
+    return Error(ErrorCode::kReadOnly, "the grant to write has run out");
   return {};
 }
 
 Result<void> Agent::CheckEpoch(const Epoch& epoch) const {
   const Epoch& highest = ledger_.state().epoch;
-  if (epoch.counter < highest.counter || (epoch.counter == highest.counter && epoch.nonce != highest.nonce && highest.counter != 0)) {
-    return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} is over, this member has seen {}", epoch.ToString(), highest.ToString()));
+  if (epoch.counter < highest.counter ||
+      (epoch.counter == highest.counter && epoch.nonce != highest.nonce && highest.counter != 0)) {
+    return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} is over, this member has seen {}",
+                                                     epoch.ToString(), highest.ToString()));
   }
   return {};
 }
@@ -89,7 +98,8 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
     status.probe = health::Climb(token_, store_, pool_, member_, clock_);
     open_ = open_ || store_.standing() != store::Standing::kUnknown;
   } else if (auto opened = EnsureOpen(); !opened.ok()) {
-    status.probe.push_back({"session", mirror::ProbeStep::Outcome::kFailed, opened.error().message(), 0});
+    status.probe.push_back(
+        {"session", mirror::ProbeStep::Outcome::kFailed, opened.error().message(), 0});
   }
   if (const auto token = token_.ReadStatus(); token.ok()) {
     status.identity = token->identity;
@@ -103,7 +113,8 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
   if (open_ && !token_.view_lost()) {
     CountInto(status);
     const std::uint64_t used = store_.index().objects();
-    status.free_objects = token_.profile().max_objects - std::min<std::uint64_t>(used, token_.profile().max_objects);
+    status.free_objects =
+        token_.profile().max_objects - std::min<std::uint64_t>(used, token_.profile().max_objects);
   }
   const LedgerState& state = ledger_.state();
   status.epoch = state.epoch;
@@ -114,7 +125,9 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
   status.frozen = state.frozen;
   status.nonce = rng_.U64();
   if (nonces_.size() >= kMaxNonces) {
-    nonces_.erase(std::min_element(nonces_.begin(), nonces_.end(), [](const auto& a, const auto& b) { return a.second < b.second; }));
+    nonces_.erase(
+        std::min_element(nonces_.begin(), nonces_.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; }));
   }
   nonces_[status.nonce] = clock_.Now();
   return status;
@@ -125,16 +138,21 @@ Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   HSM_RETURN_IF_ERROR(EnsureOpen());
   HSM_RETURN_IF_ERROR(CheckEpoch(grant.epoch));
   const auto nonce = nonces_.find(grant.nonce);
-  if (nonce == nonces_.end()) return Error(ErrorCode::kInvalid, "the grant's nonce is not of this run");
-  if (grant.duration <= base::Duration(0) || grant.duration > kLongestGrant) return Error(ErrorCode::kInvalid, "the grant's duration is out of range");
+  if (nonce == nonces_.end())
+    return Error(ErrorCode::kInvalid, "the grant's nonce is not of this run");
+  if (grant.duration <= base::Duration(0) || grant.duration > kLongestGrant)
+    return Error(ErrorCode::kInvalid, "the grant's duration is out of range");
   LedgerState state = ledger_.state();
   if (grant.epoch == state.epoch && grant.generation < state.generation) {
-    return Error(ErrorCode::kStaleEpoch, fmt::format("generation {} is older than {}", grant.generation, state.generation));
+    return Error(ErrorCode::kStaleEpoch,
+                 fmt::format("generation {} is older than {}", grant.generation, state.generation));
   }
   const bool first = !state.primary || grant.epoch != state.epoch;
   if (first && grant.digest) {
     HSM_TRY(const store::InventoryDigest own, store_.Digest());
-    if (own.root != *grant.digest) return Error(ErrorCode::kCorrupt, "the content here is not what was confirmed at the promotion");
+    if (own.root != *grant.digest)
+      return Error(ErrorCode::kCorrupt,
+                   "the content here is not what was confirmed at the promotion");
   }
   state.epoch = grant.epoch;
   state.generation = grant.generation;
@@ -213,7 +231,8 @@ Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_pr
     const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
     if (newest != nullptr && newest->version > ledger_.Promised(id).value_or(store::Version{})) {
       return Error(ErrorCode::kUnavailable,
-                   fmt::format("version {} is written and not acknowledged; sync settles it", newest->version.ToString()));
+                   fmt::format("version {} is written and not acknowledged; sync settles it",
+                               newest->version.ToString()));
     }
   }
   return mirror::ReadResult{std::move(secret)};
@@ -233,17 +252,21 @@ Result<store::Keys> Agent::ReadLegacy(const std::string& name) {
   return store_.ReadLegacy(name);
 }
 
-Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write> writes, std::uint64_t max_object_bytes) {
+Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write> writes,
+                                                        std::uint64_t max_object_bytes) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   HSM_RETURN_IF_ERROR(Gate());
-  return store_.Stage(std::move(writes), granted_->epoch, max_object_bytes, [this] { return Gate(); });
+  return store_.Stage(std::move(writes), granted_->epoch, max_object_bytes,
+                      [this] { return Gate(); });
 }
 
-Result<std::vector<Result<store::Applied>>> Agent::Apply(const Epoch& sender, std::vector<store::Record> records) {
+Result<std::vector<Result<store::Applied>>> Agent::Apply(const Epoch& sender,
+                                                         std::vector<store::Record> records) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(Obey(sender));
-  if (ledger_.state().frozen == sender) return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
+  if (ledger_.state().frozen == sender)
+    return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
   return store_.Apply(std::move(records), [] { return Result<void>(); });
 }
 
@@ -263,7 +286,10 @@ Result<void> Agent::Quarantine(const Epoch& sender, const std::vector<store::IdV
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   for (const store::IdVersion& v : versions) {
-    if (v.version.epoch >= sender) return Error(ErrorCode::kInvalid, fmt::format("version {} is of the current epoch and is not set aside", v.version.ToString()));
+    if (v.version.epoch >= sender)
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("version {} is of the current epoch and is not set aside",
+                               v.version.ToString()));
   }
   return store_.Quarantine(versions);
 }
@@ -283,11 +309,13 @@ Result<void> Agent::DiscardQuarantined(const store::IdVersion& version) {
 Result<store::CollectReport> Agent::Collect(base::Duration budget) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  const base::TimePoint deadline = clock_.Now() + std::clamp<base::Duration>(budget, {}, kLongestCollect);
+  const base::TimePoint deadline =
+      clock_.Now() + std::clamp<base::Duration>(budget, {}, kLongestCollect);
   return store_.Collect([&] { return clock_.Now() < deadline; });
 }
 
-Result<std::uint64_t> Agent::CollectTombstones(const Epoch& sender, const std::vector<store::IdVersion>& tombstones) {
+Result<std::uint64_t> Agent::CollectTombstones(const Epoch& sender,
+                                               const std::vector<store::IdVersion>& tombstones) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   return store_.CollectTombstones(tombstones);

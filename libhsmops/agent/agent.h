@@ -1,8 +1,8 @@
 // Agent: serves one token's store, and keeps the gate that says whether it may write now.
 //
-// The production handler behind every transport: a child process's pipe, HTTPS, the simulator. Calls
-// are served one at a time. What has to outlive the process is in the ledger and the EPOCH object; a
-// grant never does (protocol.md, 3).
+// The production handler behind every transport: a child process's pipe, HTTPS, the simulator.
+// Calls are served one at a time. What has to outlive the process is in the ledger and the EPOCH
+// object; a grant never does (protocol.md, 3).
 #pragma once
 
 #include <map>
@@ -20,8 +20,8 @@ namespace hsmops::agent {
 class Agent : public mirror::Member {
  public:
   // All must outlive it.
-  Agent(const store::Uid& pool, const store::Uid& member, token::Token& token, store::Ledger& ledger,
-        base::Clock& clock, base::Rng& rng);
+  Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
+        store::Ledger& ledger, base::Clock& clock, base::Rng& rng);
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
@@ -29,22 +29,25 @@ class Agent : public mirror::Member {
   base::Result<void> Quiesce() override;
   base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
   base::Result<store::InventoryDigest> Digest() override;
-  base::Result<store::Inventory> ReadInventory(const std::bitset<store::kBuckets>& buckets) override;
+  base::Result<store::Inventory> ReadInventory(
+      const std::bitset<store::kBuckets>& buckets) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
-  base::Result<std::vector<base::Result<store::Record>>> ReadRecords(const std::vector<store::Id>& ids) override;
+  base::Result<std::vector<base::Result<store::Record>>> ReadRecords(
+      const std::vector<store::Id>& ids) override;
   base::Result<store::Keys> ReadLegacy(const std::string& name) override;
-  base::Result<std::vector<base::Result<store::Staged>>> Stage(std::vector<store::Write> writes,
-                                                               std::uint64_t max_object_bytes) override;
-  base::Result<std::vector<base::Result<store::Applied>>> Apply(const store::Epoch& sender,
-                                                                std::vector<store::Record> records) override;
+  base::Result<std::vector<base::Result<store::Staged>>> Stage(
+      std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
+  base::Result<std::vector<base::Result<store::Applied>>> Apply(
+      const store::Epoch& sender, std::vector<store::Record> records) override;
   base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
   base::Result<store::VerifyReport> Verify() override;
-  base::Result<void> Quarantine(const store::Epoch& sender, const std::vector<store::IdVersion>& versions) override;
+  base::Result<void> Quarantine(const store::Epoch& sender,
+                                const std::vector<store::IdVersion>& versions) override;
   base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) override;
   base::Result<void> DiscardQuarantined(const store::IdVersion& version) override;
   base::Result<store::CollectReport> Collect(base::Duration budget) override;
-  base::Result<std::uint64_t> CollectTombstones(const store::Epoch& sender,
-                                                const std::vector<store::IdVersion>& tombstones) override;
+  base::Result<std::uint64_t> CollectTombstones(
+      const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) override;
   base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) override;
 
  private:

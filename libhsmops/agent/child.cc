@@ -1,11 +1,11 @@
 #include "libhsmops/agent/child.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
-#include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "libhsmops/agent/agent.h"
 #include "libhsmops/agent/frame.h"
@@ -57,13 +57,17 @@ Result<void> Build(Served& served, const ChildConfig& config, int socket) {
   options.lock_wait = config.lock_wait;
   options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
   options.on_hung = [socket](const std::string& function) {
-    const Error hung(ErrorCode::kUnavailable, fmt::format("Hung: {} did not return; the token's process was ended", function));
+    const Error hung(
+        ErrorCode::kUnavailable,
+        fmt::format("Hung: {} did not return; the token's process was ended", function));
     (void)SendFrame(socket, ErrorAnswer(hung).view());  // the parent sees the closed pipe otherwise
     _exit(kHungExit);
   };
   HSM_TRY(served.ledger, store::Ledger::Open(config.state_folder + "/ledger"));
-  HSM_TRY(served.token, token::Pkcs11Token::Open(std::move(uri), std::move(options), served.clock, served.rng));
-  served.agent.emplace(config.pool, config.member, *served.token, *served.ledger, served.clock, served.rng);
+  HSM_TRY(served.token,
+          token::Pkcs11Token::Open(std::move(uri), std::move(options), served.clock, served.rng));
+  served.agent.emplace(config.pool, config.member, *served.token, *served.ledger, served.clock,
+                       served.rng);
   return {};
 }
 
@@ -81,7 +85,8 @@ int RunChild(int socket) {
   for (;;) {
     const auto request = ReceiveFrame(socket, kMaxFrameBytes);
     if (!request.ok()) return EXIT_SUCCESS;  // the parent closed the pipe or is gone
-    const SecretBytes answer = built.ok() ? Serve(*served.agent, request->view()) : ErrorAnswer(built.error());
+    const SecretBytes answer =
+        built.ok() ? Serve(*served.agent, request->view()) : ErrorAnswer(built.error());
     if (!SendFrame(socket, answer.view()).ok()) return EXIT_SUCCESS;
   }
 }
@@ -90,33 +95,41 @@ namespace {
 
 class ChildChannel : public Channel {
  public:
-  ChildChannel(std::string program, ChildConfig config, base::Duration answer_limit, base::Clock& clock)
-      : program_(std::move(program)), config_(std::move(config)), answer_limit_(answer_limit), clock_(clock) {}
+  ChildChannel(std::string program, ChildConfig config, base::Duration answer_limit,
+               base::Clock& clock)
+      : program_(std::move(program)),
+        config_(std::move(config)),
+        answer_limit_(answer_limit),
+        clock_(clock) {}
   ~ChildChannel() override { process_.End(kEndWait, clock_); }
 
   Result<SecretBytes> Call(SecretBytes request) override {
     const std::lock_guard lock(mutex_);
     HSM_RETURN_IF_ERROR(EnsureRunning());
     if (auto sent = SendFrame(process_.socket(), request.view()); !sent.ok()) {
-      const Error error(ErrorCode::kInDoubt, "the token's process ended: " + sent.error().message());
+      const Error error(ErrorCode::kInDoubt,
+                        "the token's process ended: " + sent.error().message());
       process_.End({}, clock_);
       return error;
     }
-    auto answer = ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
+    auto answer =
+        ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
     if (answer.ok()) {
       backoff_ = kFirstBackoff;
       return answer;
     }
     const bool late = answer.Is(ErrorCode::kLimit);
     const std::string how = process_.End({}, clock_);
-    return Error(ErrorCode::kInDoubt, late ? "Hung: the token's process gave no answer and was ended"
-                                           : fmt::format("the token's process ended ({})", how));
+    return Error(ErrorCode::kInDoubt, late
+                                          ? "Hung: the token's process gave no answer and was ended"
+                                          : fmt::format("the token's process ended ({})", how));
   }
 
  private:
   Result<void> EnsureRunning() {
     if (process_.running()) return {};
-    if (const base::TimePoint now = clock_.Now(); now < not_before_) clock_.SleepFor(not_before_ - now);
+    if (const base::TimePoint now = clock_.Now(); now < not_before_)
+      clock_.SleepFor(not_before_ - now);
     not_before_ = clock_.Now() + backoff_;
     backoff_ = std::min<base::Duration>(backoff_ * 2, kLongestBackoff);
     HSM_TRY(process_, Subprocess::Start(program_, kChildVerb));
@@ -141,8 +154,8 @@ class ChildChannel : public Channel {
 
 }  // namespace
 
-std::unique_ptr<Channel> MakeChildChannel(std::string program, ChildConfig config, base::Duration answer_limit,
-                                          base::Clock& clock) {
+std::unique_ptr<Channel> MakeChildChannel(std::string program, ChildConfig config,
+                                          base::Duration answer_limit, base::Clock& clock) {
   return std::make_unique<ChildChannel>(std::move(program), std::move(config), answer_limit, clock);
 }
 

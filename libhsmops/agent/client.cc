@@ -10,9 +10,26 @@ using base::ErrorCode;
 using base::Result;
 
 enum class Verb : std::uint8_t {
-  kStatus, kOpenGate, kFence, kQuiesce, kFreeze, kDigest, kReadInventory, kRead, kReadRecords, kReadLegacy,
-  kStage, kApply, kAcknowledge, kVerify, kQuarantine, kReadQuarantined, kDiscardQuarantined, kCollect,
-  kCollectTombstones, kInitialize,
+  kStatus,
+  kOpenGate,
+  kFence,
+  kQuiesce,
+  kFreeze,
+  kDigest,
+  kReadInventory,
+  kRead,
+  kReadRecords,
+  kReadLegacy,
+  kStage,
+  kApply,
+  kAcknowledge,
+  kVerify,
+  kQuarantine,
+  kReadQuarantined,
+  kDiscardQuarantined,
+  kCollect,
+  kCollectTombstones,
+  kInitialize,
 };
 constexpr Verb LastOf(Verb) { return Verb::kInitialize; }
 
@@ -48,33 +65,56 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
     verb = static_cast<Verb>(raw);
   }
   switch (verb) {
-    case Verb::kStatus: return Take<bool>(in, [&](bool live) { return member.Status(live); });
-    case Verb::kOpenGate: return Take<mirror::Grant>(in, [&](const mirror::Grant& g) { return member.OpenGate(g); });
-    case Verb::kFence: return Take<store::Epoch>(in, [&](const store::Epoch& e) { return member.Fence(e); });
-    case Verb::kQuiesce: return Take<>(in, [&] { return member.Quiesce(); });
-    case Verb::kFreeze: return Take<store::Epoch>(in, [&](const store::Epoch& e) { return member.Freeze(e); });
-    case Verb::kDigest: return Take<>(in, [&] { return member.Digest(); });
+    case Verb::kStatus:
+      return Take<bool>(in, [&](bool live) { return member.Status(live); });
+    case Verb::kOpenGate:
+      return Take<mirror::Grant>(in, [&](const mirror::Grant& g) { return member.OpenGate(g); });
+    case Verb::kFence:
+      return Take<store::Epoch>(in, [&](const store::Epoch& e) { return member.Fence(e); });
+    case Verb::kQuiesce:
+      return Take<>(in, [&] { return member.Quiesce(); });
+    case Verb::kFreeze:
+      return Take<store::Epoch>(in, [&](const store::Epoch& e) { return member.Freeze(e); });
+    case Verb::kDigest:
+      return Take<>(in, [&] { return member.Digest(); });
     case Verb::kReadInventory:
-      return Take<std::bitset<store::kBuckets>>(in, [&](const auto& buckets) { return member.ReadInventory(buckets); });
+      return Take<std::bitset<store::kBuckets>>(
+          in, [&](const auto& buckets) { return member.ReadInventory(buckets); });
     case Verb::kRead:
-      return Take<store::SecretName, bool>(in, [&](const auto& name, bool primary) { return member.Read(name, primary); });
-    case Verb::kReadRecords: return Take<vector<store::Id>>(in, [&](const auto& ids) { return member.ReadRecords(ids); });
-    case Verb::kReadLegacy: return Take<std::string>(in, [&](const auto& name) { return member.ReadLegacy(name); });
+      return Take<store::SecretName, bool>(
+          in, [&](const auto& name, bool primary) { return member.Read(name, primary); });
+    case Verb::kReadRecords:
+      return Take<vector<store::Id>>(in, [&](const auto& ids) { return member.ReadRecords(ids); });
+    case Verb::kReadLegacy:
+      return Take<std::string>(in, [&](const auto& name) { return member.ReadLegacy(name); });
     case Verb::kStage:
-      return Take<vector<store::Write>, std::uint64_t>(in, [&](auto writes, std::uint64_t max) { return member.Stage(std::move(writes), max); });
+      return Take<vector<store::Write>, std::uint64_t>(
+          in, [&](auto writes, std::uint64_t max) { return member.Stage(std::move(writes), max); });
     case Verb::kApply:
-      return Take<store::Epoch, vector<store::Record>>(in, [&](const auto& e, auto records) { return member.Apply(e, std::move(records)); });
-    case Verb::kAcknowledge: return Take<vector<store::IdVersion>>(in, [&](const auto& v) { return member.Acknowledge(v); });
-    case Verb::kVerify: return Take<>(in, [&] { return member.Verify(); });
+      return Take<store::Epoch, vector<store::Record>>(
+          in, [&](const auto& e, auto records) { return member.Apply(e, std::move(records)); });
+    case Verb::kAcknowledge:
+      return Take<vector<store::IdVersion>>(in,
+                                            [&](const auto& v) { return member.Acknowledge(v); });
+    case Verb::kVerify:
+      return Take<>(in, [&] { return member.Verify(); });
     case Verb::kQuarantine:
-      return Take<store::Epoch, vector<store::IdVersion>>(in, [&](const auto& e, const auto& v) { return member.Quarantine(e, v); });
-    case Verb::kReadQuarantined: return Take<store::IdVersion>(in, [&](const auto& v) { return member.ReadQuarantined(v); });
-    case Verb::kDiscardQuarantined: return Take<store::IdVersion>(in, [&](const auto& v) { return member.DiscardQuarantined(v); });
-    case Verb::kCollect: return Take<base::Duration>(in, [&](base::Duration budget) { return member.Collect(budget); });
+      return Take<store::Epoch, vector<store::IdVersion>>(
+          in, [&](const auto& e, const auto& v) { return member.Quarantine(e, v); });
+    case Verb::kReadQuarantined:
+      return Take<store::IdVersion>(in, [&](const auto& v) { return member.ReadQuarantined(v); });
+    case Verb::kDiscardQuarantined:
+      return Take<store::IdVersion>(in,
+                                    [&](const auto& v) { return member.DiscardQuarantined(v); });
+    case Verb::kCollect:
+      return Take<base::Duration>(in,
+                                  [&](base::Duration budget) { return member.Collect(budget); });
     case Verb::kCollectTombstones:
-      return Take<store::Epoch, vector<store::IdVersion>>(in, [&](const auto& e, const auto& v) { return member.CollectTombstones(e, v); });
+      return Take<store::Epoch, vector<store::IdVersion>>(
+          in, [&](const auto& e, const auto& v) { return member.CollectTombstones(e, v); });
     case Verb::kInitialize:
-      return Take<store::Epoch, bool>(in, [&](const auto& e, bool wipe) { return member.Initialize(e, wipe); });
+      return Take<store::Epoch, bool>(
+          in, [&](const auto& e, bool wipe) { return member.Initialize(e, wipe); });
   }
   return Answer(Result<bool>(Error(ErrorCode::kInvalid, "unknown request")));
 }
@@ -96,12 +136,22 @@ Result<T> Client::Ask(VerbType verb, const Args&... args) {
   return result;
 }
 
-Result<mirror::MemberStatus> Client::Status(bool live) { return Ask<mirror::MemberStatus>(Verb::kStatus, live); }
-Result<void> Client::OpenGate(const mirror::Grant& grant) { return Ask<void>(Verb::kOpenGate, grant); }
-Result<mirror::FenceAnswer> Client::Fence(const store::Epoch& epoch) { return Ask<mirror::FenceAnswer>(Verb::kFence, epoch); }
+Result<mirror::MemberStatus> Client::Status(bool live) {
+  return Ask<mirror::MemberStatus>(Verb::kStatus, live);
+}
+Result<void> Client::OpenGate(const mirror::Grant& grant) {
+  return Ask<void>(Verb::kOpenGate, grant);
+}
+Result<mirror::FenceAnswer> Client::Fence(const store::Epoch& epoch) {
+  return Ask<mirror::FenceAnswer>(Verb::kFence, epoch);
+}
 Result<void> Client::Quiesce() { return Ask<void>(Verb::kQuiesce); }
-Result<base::Digest> Client::Freeze(const store::Epoch& epoch) { return Ask<base::Digest>(Verb::kFreeze, epoch); }
-Result<store::InventoryDigest> Client::Digest() { return Ask<store::InventoryDigest>(Verb::kDigest); }
+Result<base::Digest> Client::Freeze(const store::Epoch& epoch) {
+  return Ask<base::Digest>(Verb::kFreeze, epoch);
+}
+Result<store::InventoryDigest> Client::Digest() {
+  return Ask<store::InventoryDigest>(Verb::kDigest);
+}
 Result<store::Inventory> Client::ReadInventory(const std::bitset<store::kBuckets>& buckets) {
   return Ask<store::Inventory>(Verb::kReadInventory, buckets);
 }
@@ -111,24 +161,40 @@ Result<mirror::ReadResult> Client::Read(const store::SecretName& name, bool as_p
 Result<std::vector<Result<store::Record>>> Client::ReadRecords(const std::vector<store::Id>& ids) {
   return Ask<std::vector<Result<store::Record>>>(Verb::kReadRecords, ids);
 }
-Result<store::Keys> Client::ReadLegacy(const std::string& name) { return Ask<store::Keys>(Verb::kReadLegacy, name); }
-Result<std::vector<Result<store::Staged>>> Client::Stage(std::vector<store::Write> writes, std::uint64_t max_object_bytes) {
+Result<store::Keys> Client::ReadLegacy(const std::string& name) {
+  return Ask<store::Keys>(Verb::kReadLegacy, name);
+}
+Result<std::vector<Result<store::Staged>>> Client::Stage(std::vector<store::Write> writes,
+                                                         std::uint64_t max_object_bytes) {
   return Ask<std::vector<Result<store::Staged>>>(Verb::kStage, writes, max_object_bytes);
 }
-Result<std::vector<Result<store::Applied>>> Client::Apply(const store::Epoch& sender, std::vector<store::Record> records) {
+Result<std::vector<Result<store::Applied>>> Client::Apply(const store::Epoch& sender,
+                                                          std::vector<store::Record> records) {
   return Ask<std::vector<Result<store::Applied>>>(Verb::kApply, sender, records);
 }
-Result<void> Client::Acknowledge(const std::vector<store::IdVersion>& versions) { return Ask<void>(Verb::kAcknowledge, versions); }
+Result<void> Client::Acknowledge(const std::vector<store::IdVersion>& versions) {
+  return Ask<void>(Verb::kAcknowledge, versions);
+}
 Result<store::VerifyReport> Client::Verify() { return Ask<store::VerifyReport>(Verb::kVerify); }
-Result<void> Client::Quarantine(const store::Epoch& sender, const std::vector<store::IdVersion>& versions) {
+Result<void> Client::Quarantine(const store::Epoch& sender,
+                                const std::vector<store::IdVersion>& versions) {
   return Ask<void>(Verb::kQuarantine, sender, versions);
 }
-Result<store::Secret> Client::ReadQuarantined(const store::IdVersion& version) { return Ask<store::Secret>(Verb::kReadQuarantined, version); }
-Result<void> Client::DiscardQuarantined(const store::IdVersion& version) { return Ask<void>(Verb::kDiscardQuarantined, version); }
-Result<store::CollectReport> Client::Collect(base::Duration budget) { return Ask<store::CollectReport>(Verb::kCollect, budget); }
-Result<std::uint64_t> Client::CollectTombstones(const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) {
+Result<store::Secret> Client::ReadQuarantined(const store::IdVersion& version) {
+  return Ask<store::Secret>(Verb::kReadQuarantined, version);
+}
+Result<void> Client::DiscardQuarantined(const store::IdVersion& version) {
+  return Ask<void>(Verb::kDiscardQuarantined, version);
+}
+Result<store::CollectReport> Client::Collect(base::Duration budget) {
+  return Ask<store::CollectReport>(Verb::kCollect, budget);
+}
+Result<std::uint64_t> Client::CollectTombstones(const store::Epoch& sender,
+                                                const std::vector<store::IdVersion>& tombstones) {
   return Ask<std::uint64_t>(Verb::kCollectTombstones, sender, tombstones);
 }
-Result<void> Client::Initialize(const store::Epoch& epoch, bool wipe) { return Ask<void>(Verb::kInitialize, epoch, wipe); }
+Result<void> Client::Initialize(const store::Epoch& epoch, bool wipe) {
+  return Ask<void>(Verb::kInitialize, epoch, wipe);
+}
 
 }  // namespace hsmops::agent

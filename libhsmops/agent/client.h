@@ -29,22 +29,25 @@ class Client : public mirror::Member {
   base::Result<void> Quiesce() override;
   base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
   base::Result<store::InventoryDigest> Digest() override;
-  base::Result<store::Inventory> ReadInventory(const std::bitset<store::kBuckets>& buckets) override;
+  base::Result<store::Inventory> ReadInventory(
+      const std::bitset<store::kBuckets>& buckets) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
-  base::Result<std::vector<base::Result<store::Record>>> ReadRecords(const std::vector<store::Id>& ids) override;
+  base::Result<std::vector<base::Result<store::Record>>> ReadRecords(
+      const std::vector<store::Id>& ids) override;
   base::Result<store::Keys> ReadLegacy(const std::string& name) override;
-  base::Result<std::vector<base::Result<store::Staged>>> Stage(std::vector<store::Write> writes,
-                                                               std::uint64_t max_object_bytes) override;
-  base::Result<std::vector<base::Result<store::Applied>>> Apply(const store::Epoch& sender,
-                                                                std::vector<store::Record> records) override;
+  base::Result<std::vector<base::Result<store::Staged>>> Stage(
+      std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
+  base::Result<std::vector<base::Result<store::Applied>>> Apply(
+      const store::Epoch& sender, std::vector<store::Record> records) override;
   base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
   base::Result<store::VerifyReport> Verify() override;
-  base::Result<void> Quarantine(const store::Epoch& sender, const std::vector<store::IdVersion>& versions) override;
+  base::Result<void> Quarantine(const store::Epoch& sender,
+                                const std::vector<store::IdVersion>& versions) override;
   base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) override;
   base::Result<void> DiscardQuarantined(const store::IdVersion& version) override;
   base::Result<store::CollectReport> Collect(base::Duration budget) override;
-  base::Result<std::uint64_t> CollectTombstones(const store::Epoch& sender,
-                                                const std::vector<store::IdVersion>& tombstones) override;
+  base::Result<std::uint64_t> CollectTombstones(
+      const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) override;
   base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) override;
 
  private:

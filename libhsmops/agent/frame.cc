@@ -1,11 +1,12 @@
 #include "libhsmops/agent/frame.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <optional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
 
 #include "libhsmops/base/file.h"
 
@@ -21,10 +22,13 @@ struct Patience {
   base::TimePoint deadline;
 };
 
-Result<void> ReceiveAll(int socket, std::uint8_t* out, std::size_t size, const std::optional<Patience>& patience) {
+Result<void> ReceiveAll(int socket, std::uint8_t* out, std::size_t size,
+                        const std::optional<Patience>& patience) {
   while (size > 0) {
     if (patience) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience->deadline - patience->clock.Now()).count();
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(patience->deadline - patience->clock.Now())
+              .count();
       if (left <= 0) return Error(ErrorCode::kLimit, "no answer in time");
       pollfd waiting{socket, POLLIN, 0};
       const int ready = poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60'000)));
@@ -33,7 +37,8 @@ Result<void> ReceiveAll(int socket, std::uint8_t* out, std::size_t size, const s
     }
     const ssize_t n = recv(socket, out, size, 0);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error(ErrorCode::kUnavailable, base::ErrnoError("reading", "socket", errno).message());
+    if (n < 0)
+      return Error(ErrorCode::kUnavailable, base::ErrnoError("reading", "socket", errno).message());
     if (n == 0) return Error(ErrorCode::kUnavailable, "the other end closed the socket");
     out += n;
     size -= static_cast<std::size_t>(n);
@@ -41,10 +46,12 @@ Result<void> ReceiveAll(int socket, std::uint8_t* out, std::size_t size, const s
   return {};
 }
 
-Result<base::SecretBytes> Receive(int socket, std::size_t limit, const std::optional<Patience>& patience) {
+Result<base::SecretBytes> Receive(int socket, std::size_t limit,
+                                  const std::optional<Patience>& patience) {
   std::uint8_t header[4];
   HSM_RETURN_IF_ERROR(ReceiveAll(socket, header, sizeof header, patience));
-  const std::size_t size = std::size_t{header[0]} << 24 | std::size_t{header[1]} << 16 | std::size_t{header[2]} << 8 | header[3];
+  const std::size_t size = std::size_t{header[0]} << 24 | std::size_t{header[1]} << 16 |
+                           std::size_t{header[2]} << 8 | header[3];
   if (size > limit) return Error(ErrorCode::kLimit, "a message longer than the limit");
   base::SecretBytes message(size);
   HSM_RETURN_IF_ERROR(ReceiveAll(socket, message.data(), size, patience));
@@ -54,9 +61,12 @@ Result<base::SecretBytes> Receive(int socket, std::size_t limit, const std::opti
 }  // namespace
 
 Result<void> SendFrame(int socket, base::ByteView message) {
-  if (message.size() > kMaxFrameBytes) return Error(ErrorCode::kLimit, "a message longer than 256 MiB");
-  const std::uint8_t header[4] = {static_cast<std::uint8_t>(message.size() >> 24), static_cast<std::uint8_t>(message.size() >> 16),
-                                  static_cast<std::uint8_t>(message.size() >> 8), static_cast<std::uint8_t>(message.size())};
+  if (message.size() > kMaxFrameBytes)
+    return Error(ErrorCode::kLimit, "a message longer than 256 MiB");
+  const std::uint8_t header[4] = {static_cast<std::uint8_t>(message.size() >> 24),
+                                  static_cast<std::uint8_t>(message.size() >> 16),
+                                  static_cast<std::uint8_t>(message.size() >> 8),
+                                  static_cast<std::uint8_t>(message.size())};
   iovec pieces[2] = {{const_cast<std::uint8_t*>(header), sizeof header},
                      {const_cast<std::uint8_t*>(message.data()), message.size()}};
   msghdr out{};
@@ -65,7 +75,8 @@ Result<void> SendFrame(int socket, base::ByteView message) {
   while (pieces[0].iov_len + pieces[1].iov_len > 0) {
     ssize_t n = sendmsg(socket, &out, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error(ErrorCode::kUnavailable, base::ErrnoError("writing", "socket", errno).message());
+    if (n < 0)
+      return Error(ErrorCode::kUnavailable, base::ErrnoError("writing", "socket", errno).message());
     for (iovec& piece : pieces) {
       const std::size_t taken = std::min(static_cast<std::size_t>(n), piece.iov_len);
       piece.iov_base = static_cast<std::uint8_t*>(piece.iov_base) + taken;
@@ -76,9 +87,12 @@ Result<void> SendFrame(int socket, base::ByteView message) {
   return {};
 }
 
-Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit) { return Receive(socket, limit, std::nullopt); }
+Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit) {
+  return Receive(socket, limit, std::nullopt);
+}
 
-Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit, base::Clock& clock, base::TimePoint deadline) {
+Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit, base::Clock& clock,
+                                       base::TimePoint deadline) {
   return Receive(socket, limit, Patience{clock, deadline});
 }
 

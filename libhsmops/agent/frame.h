@@ -15,6 +15,7 @@ base::Result<void> SendFrame(int socket, base::ByteView message);
 // Waits for ever. kUnavailable: closed or broken; kLimit: longer than `limit`.
 base::Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit);
 // The same until `deadline`; kLimit when it passes.
-base::Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit, base::Clock& clock, base::TimePoint deadline);
+base::Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit, base::Clock& clock,
+                                             base::TimePoint deadline);
 
 }  // namespace hsmops::agent

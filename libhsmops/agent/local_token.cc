@@ -1,10 +1,10 @@
 #include "libhsmops/agent/local_token.h"
 
-#include <array>
-#include <cstdlib>
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <array>
+#include <cstdlib>
 
 #include "libhsmops/agent/frame.h"
 #include "libhsmops/agent/message.h"
@@ -30,14 +30,18 @@ using base::Result;
 
 constexpr base::Duration kLimit = std::chrono::seconds(20);
 // Where Debian, Fedora, Alpine and Arch put it.
-constexpr std::array kModulePaths = {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
-                                     "/usr/lib/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so"};
+constexpr std::array kModulePaths = {
+    "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib64/softhsm/libsofthsm2.so", "/usr/lib/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so"};
 
 Result<std::string> FindModule() {
   for (const char* path : kModulePaths) {
     if (access(path, R_OK) == 0) return std::string(path);
   }
-  return Error(ErrorCode::kNotFound, "SoftHSM is not installed (on Debian: apt-get install softhsm2); init --member NODE=pkcs11:… takes other tokens");
+  return Error(ErrorCode::kNotFound,
+               "SoftHSM is not installed (on Debian: apt-get install softhsm2); init --member "
+               "NODE=pkcs11:… takes other tokens");
 }
 
 // 16 digits: opencryptoki and others take decimal PINs only, and SoftHSM takes any.
@@ -61,21 +65,27 @@ int RunInitToken(int socket) {
   return SendFrame(socket, std::move(out).Take().view()).ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-Result<std::string> MakeLocalToken(const std::string& program, const std::string& folder, const std::string& label,
-                                   base::Clock& clock, base::Rng& rng) {
-  token::NewSoftToken wanted{"", folder + "/softhsm2.conf", label, folder + "/so-pin", folder + "/pin"};
+Result<std::string> MakeLocalToken(const std::string& program, const std::string& folder,
+                                   const std::string& label, base::Clock& clock, base::Rng& rng) {
+  token::NewSoftToken wanted{"", folder + "/softhsm2.conf", label, folder + "/so-pin",
+                             folder + "/pin"};
   HSM_TRY(wanted.module_path, FindModule());
-  if (access(wanted.conf_path.c_str(), F_OK) == 0) return Error(ErrorCode::kConflict, fmt::format("{} holds a token already", folder));
+  if (access(wanted.conf_path.c_str(), F_OK) == 0)
+    return Error(ErrorCode::kConflict, fmt::format("{} holds a token already", folder));
   HSM_RETURN_IF_ERROR(base::MakeFolders(folder + "/tokens", 0700));
   HSM_RETURN_IF_ERROR(base::WriteFile(wanted.so_pin_path, RandomPin(rng).view(), 0600));
   HSM_RETURN_IF_ERROR(base::WriteFile(wanted.pin_path, RandomPin(rng).view(), 0600));
-  const std::string conf = fmt::format("directories.tokendir = {}/tokens\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n", folder);
+  const std::string conf = fmt::format(
+      "directories.tokendir = {}/tokens\nobjectstore.backend = file\nlog.level = "
+      "ERROR\nslots.removable = false\n",
+      folder);
   HSM_RETURN_IF_ERROR(base::WriteFile(wanted.conf_path, base::AsBytes(conf), 0600));
   HSM_TRY(Subprocess process, Subprocess::Start(program, kInitTokenVerb));
   Out out;
   out(wanted);
   HSM_RETURN_IF_ERROR(SendFrame(process.socket(), std::move(out).Take().view()));
-  HSM_TRY(const base::SecretBytes answer, ReceiveFrame(process.socket(), kMaxFrameBytes, clock, clock.Now() + kLimit));
+  HSM_TRY(const base::SecretBytes answer,
+          ReceiveFrame(process.socket(), kMaxFrameBytes, clock, clock.Now() + kLimit));
   process.End(kLimit, clock);
   In in(answer.view());
   HSM_TRY(const std::string serial, in.Make<Result<std::string>>().Within("making token " + label));

@@ -21,9 +21,13 @@ namespace hsmops::agent {
 // The last value of each enum that travels.
 constexpr store::Standing LastOf(store::Standing) { return store::Standing::kForeign; }
 constexpr token::PinState LastOf(token::PinState) { return token::PinState::kNotSet; }
-constexpr mirror::ProbeStep::Outcome LastOf(mirror::ProbeStep::Outcome) { return mirror::ProbeStep::Outcome::kSkipped; }
+constexpr mirror::ProbeStep::Outcome LastOf(mirror::ProbeStep::Outcome) {
+  return mirror::ProbeStep::Outcome::kSkipped;
+}
 constexpr store::Applied LastOf(store::Applied) { return store::Applied::kSuperseded; }
-constexpr store::InventoryItem::State LastOf(store::InventoryItem::State) { return store::InventoryItem::State::kDamaged; }
+constexpr store::InventoryItem::State LastOf(store::InventoryItem::State) {
+  return store::InventoryItem::State::kDamaged;
+}
 
 class Out {
  public:
@@ -42,7 +46,9 @@ class Out {
   void One(const std::string& v) { writer_.String(v); }
   void One(const base::SecretBytes& v) { writer_.String(v.view()); }
   template <typename Rep, typename Period>
-  void One(std::chrono::duration<Rep, Period> v) { writer_.U64(static_cast<std::uint64_t>(v.count())); }
+  void One(std::chrono::duration<Rep, Period> v) {
+    writer_.U64(static_cast<std::uint64_t>(v.count()));
+  }
   void One(base::WallTime v) { One(v.time_since_epoch()); }
   void One(const store::SecretName& v) { writer_.String(v.text()); }
   void One(const base::Error& v) {
@@ -50,13 +56,21 @@ class Out {
     writer_.String(v.message());
   }
   template <std::size_t N>
-  void One(const std::array<std::uint8_t, N>& v) { writer_.Raw(v); }
+  void One(const std::array<std::uint8_t, N>& v) {
+    writer_.Raw(v);
+  }
   template <std::size_t N>
-  void One(const std::array<base::Digest, N>& v) { for (const auto& one : v) One(one); }
-  void One(const std::bitset<store::kBuckets>& v) { for (std::size_t i = 0; i < v.size(); ++i) One(v.test(i)); }
+  void One(const std::array<base::Digest, N>& v) {
+    for (const auto& one : v) One(one);
+  }
+  void One(const std::bitset<store::kBuckets>& v) {
+    for (std::size_t i = 0; i < v.size(); ++i) One(v.test(i));
+  }
   template <typename E>
     requires std::is_enum_v<E>
-  void One(E v) { writer_.U8(static_cast<std::uint8_t>(v)); }
+  void One(E v) {
+    writer_.U8(static_cast<std::uint8_t>(v));
+  }
   template <typename T>
   void One(const std::optional<T>& v) {
     One(v.has_value());
@@ -102,7 +116,8 @@ class In {
   base::Reader& reader() { return reader_; }
 
  private:
-  static constexpr std::uint8_t kLastErrorCode = static_cast<std::uint8_t>(base::ErrorCode::kInternal);
+  static constexpr std::uint8_t kLastErrorCode =
+      static_cast<std::uint8_t>(base::ErrorCode::kInternal);
 
   void One(bool& v) { v = reader_.Bool(); }
   void One(std::uint8_t& v) { v = reader_.U8(); }
@@ -111,13 +126,23 @@ class In {
   void One(std::string& v) { v = reader_.Text(); }
   void One(base::SecretBytes& v) { v = base::SecretBytes(reader_.String()); }
   template <typename Rep, typename Period>
-  void One(std::chrono::duration<Rep, Period>& v) { v = std::chrono::duration<Rep, Period>(static_cast<Rep>(reader_.U64())); }
-  void One(base::WallTime& v) { v = base::WallTime(std::chrono::microseconds(static_cast<std::int64_t>(reader_.U64()))); }
+  void One(std::chrono::duration<Rep, Period>& v) {
+    v = std::chrono::duration<Rep, Period>(static_cast<Rep>(reader_.U64()));
+  }
+  void One(base::WallTime& v) {
+    v = base::WallTime(std::chrono::microseconds(static_cast<std::int64_t>(reader_.U64())));
+  }
   template <std::size_t N>
-  void One(std::array<std::uint8_t, N>& v) { v = reader_.Array<N>(); }
+  void One(std::array<std::uint8_t, N>& v) {
+    v = reader_.Array<N>();
+  }
   template <std::size_t N>
-  void One(std::array<base::Digest, N>& v) { for (auto& one : v) One(one); }
-  void One(std::bitset<store::kBuckets>& v) { for (std::size_t i = 0; i < v.size(); ++i) v.set(i, reader_.Bool()); }
+  void One(std::array<base::Digest, N>& v) {
+    for (auto& one : v) One(one);
+  }
+  void One(std::bitset<store::kBuckets>& v) {
+    for (std::size_t i = 0; i < v.size(); ++i) v.set(i, reader_.Bool());
+  }
   // An enum's last value is what LastOf says; anything above fails.
   template <typename E>
     requires std::is_enum_v<E>
@@ -148,12 +173,15 @@ class In {
   }
   template <typename T>
     requires requires(In& a, T& v) { Fields(a, v); }
-  void One(T& v) { Fields(*this, v); }
+  void One(T& v) {
+    Fields(*this, v);
+  }
 
   base::Error MakeError() {
     const std::uint8_t code = reader_.U8();
     if (code > kLastErrorCode) reader_.Fail();
-    return {reader_.ok() ? static_cast<base::ErrorCode>(code) : base::ErrorCode::kInternal, reader_.Text()};
+    return {reader_.ok() ? static_cast<base::ErrorCode>(code) : base::ErrorCode::kInternal,
+            reader_.Text()};
   }
   store::SecretName MakeName() {
     auto name = store::SecretName::Parse(reader_.Text());
@@ -173,39 +201,98 @@ class In {
 
 // The fields of each type, found by argument-dependent look-up.
 namespace hsmops::store {
-template <typename A> void Fields(A& a, Epoch& v) { a(v.counter, v.nonce); }
-template <typename A> void Fields(A& a, Version& v) { a(v.epoch, v.lsn); }
-template <typename A> void Fields(A& a, IdVersion& v) { a(v.id, v.version); }
-template <typename A> void Fields(A& a, Expectation& v) { a(v.absent, v.counter, v.lsn, v.nonce); }
-template <typename A> void Fields(A& a, Record& v) { a(v.head, v.parts); }
-template <typename A> void Fields(A& a, Staged& v) { a(v.id, v.version, v.digest, v.record, v.repeated); }
-template <typename A> void Fields(A& a, Write& v) { a(v.keys, v.remove, v.merge, v.op_id, v.expect); }  // after the name
-template <typename A> void Fields(A& a, Secret& v) { a(v.version, v.written_at, v.digest, v.keys); }    // after the name
-template <typename A> void Fields(A& a, InventoryDigest& v) { a(v.root, v.buckets); }
-template <typename A> void Fields(A& a, InventoryItem& v) {
+template <typename A>
+void Fields(A& a, Epoch& v) {
+  a(v.counter, v.nonce);
+}
+template <typename A>
+void Fields(A& a, Version& v) {
+  a(v.epoch, v.lsn);
+}
+template <typename A>
+void Fields(A& a, IdVersion& v) {
+  a(v.id, v.version);
+}
+template <typename A>
+void Fields(A& a, Expectation& v) {
+  a(v.absent, v.counter, v.lsn, v.nonce);
+}
+template <typename A>
+void Fields(A& a, Record& v) {
+  a(v.head, v.parts);
+}
+template <typename A>
+void Fields(A& a, Staged& v) {
+  a(v.id, v.version, v.digest, v.record, v.repeated);
+}
+template <typename A>
+void Fields(A& a, Write& v) {
+  a(v.keys, v.remove, v.merge, v.op_id, v.expect);
+}  // after the name
+template <typename A>
+void Fields(A& a, Secret& v) {
+  a(v.version, v.written_at, v.digest, v.keys);
+}  // after the name
+template <typename A>
+void Fields(A& a, InventoryDigest& v) {
+  a(v.root, v.buckets);
+}
+template <typename A>
+void Fields(A& a, InventoryItem& v) {
   a(v.id, v.state, v.version, v.digest, v.name, v.keys, v.written_at, v.bytes);
 }
-template <typename A> void Fields(A& a, LegacyItem& v) { a(v.name, v.keys, v.reason); }
-template <typename A> void Fields(A& a, QuarantineItem& v) { a(v.id, v.name, v.version, v.tombstone, v.keys, v.written_at); }
-template <typename A> void Fields(A& a, Inventory& v) { a(v.digest, v.items, v.quarantine, v.legacy, v.foreign_objects); }
-template <typename A> void Fields(A& a, VerifyReport& v) { a(v.secrets, v.bytes, v.damaged); }
-template <typename A> void Fields(A& a, CollectReport& v) { a(v.destroyed, v.more); }
+template <typename A>
+void Fields(A& a, LegacyItem& v) {
+  a(v.name, v.keys, v.reason);
+}
+template <typename A>
+void Fields(A& a, QuarantineItem& v) {
+  a(v.id, v.name, v.version, v.tombstone, v.keys, v.written_at);
+}
+template <typename A>
+void Fields(A& a, Inventory& v) {
+  a(v.digest, v.items, v.quarantine, v.legacy, v.foreign_objects);
+}
+template <typename A>
+void Fields(A& a, VerifyReport& v) {
+  a(v.secrets, v.bytes, v.damaged);
+}
+template <typename A>
+void Fields(A& a, CollectReport& v) {
+  a(v.destroyed, v.more);
+}
 }  // namespace hsmops::store
 
 namespace hsmops::token {
-template <typename A> void Fields(A& a, Identity& v) { a(v.label, v.manufacturer, v.model, v.serial); }
+template <typename A>
+void Fields(A& a, Identity& v) {
+  a(v.label, v.manufacturer, v.model, v.serial);
+}
 }  // namespace hsmops::token
 
 namespace hsmops::mirror {
-template <typename A> void Fields(A& a, ProbeStep& v) { a(v.name, v.outcome, v.message, v.microseconds); }
-template <typename A> void Fields(A& a, MemberStatus& v) {
-  a(v.standing, v.standing_reason, v.pool, v.member, v.identity, v.profile, v.max_object_bytes, v.pin, v.free_bytes,
-    v.free_objects, v.epoch, v.generation, v.primary, v.gate_open, v.lsn, v.frozen, v.digest, v.secrets, v.damaged,
-    v.quarantined, v.legacy, v.probe, v.nonce);
+template <typename A>
+void Fields(A& a, ProbeStep& v) {
+  a(v.name, v.outcome, v.message, v.microseconds);
 }
-template <typename A> void Fields(A& a, Grant& v) { a(v.nonce, v.epoch, v.generation, v.duration, v.digest); }
-template <typename A> void Fields(A& a, FenceAnswer& v) { a(v.before, v.primary, v.lsn, v.digest); }
-template <typename A> void Fields(A& a, ReadResult& v) { a(v.secret); }
+template <typename A>
+void Fields(A& a, MemberStatus& v) {
+  a(v.standing, v.standing_reason, v.pool, v.member, v.identity, v.profile, v.max_object_bytes,
+    v.pin, v.free_bytes, v.free_objects, v.epoch, v.generation, v.primary, v.gate_open, v.lsn,
+    v.frozen, v.digest, v.secrets, v.damaged, v.quarantined, v.legacy, v.probe, v.nonce);
+}
+template <typename A>
+void Fields(A& a, Grant& v) {
+  a(v.nonce, v.epoch, v.generation, v.duration, v.digest);
+}
+template <typename A>
+void Fields(A& a, FenceAnswer& v) {
+  a(v.before, v.primary, v.lsn, v.digest);
+}
+template <typename A>
+void Fields(A& a, ReadResult& v) {
+  a(v.secret);
+}
 }  // namespace hsmops::mirror
 
 namespace hsmops::agent {

@@ -1,13 +1,13 @@
 #include "libhsmops/agent/subprocess.h"
 
-#include <cerrno>
-#include <csignal>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <cerrno>
+#include <csignal>
 
 extern char** environ;
 
@@ -15,7 +15,8 @@ namespace hsmops::agent {
 
 base::Result<Subprocess> Subprocess::Start(const std::string& program, const std::string& verb) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return base::ErrnoError("making", "a socketpair", errno);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return base::ErrnoError("making", "a socketpair", errno);
   Subprocess process;
   process.socket_ = base::Fd(ends[0]);
   const base::Fd theirs(ends[1]);
@@ -29,7 +30,8 @@ base::Result<Subprocess> Subprocess::Start(const std::string& program, const std
   std::string name = "kubectl-hsm";
   std::string word = verb;
   char* argv[] = {name.data(), word.data(), nullptr};
-  const int error = posix_spawn(&process.pid_, program.c_str(), &actions, &attributes, argv, environ);
+  const int error =
+      posix_spawn(&process.pid_, program.c_str(), &actions, &attributes, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error == 0) return process;

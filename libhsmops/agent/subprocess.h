@@ -1,8 +1,9 @@
 // Subprocess: another run of this binary, with a socket to it.
 #pragma once
 
-#include <string>
 #include <sys/types.h>
+
+#include <string>
 
 #include "libhsmops/base/clock.h"
 #include "libhsmops/base/file.h"
@@ -11,8 +12,8 @@ namespace hsmops::agent {
 
 class Subprocess {
  public:
-  // `program verb`, its standard input a socket to us, in a process group of its own: a terminal's Ctrl-C
-  // does not cut it short; it ends when the socket closes.
+  // `program verb`, its standard input a socket to us, in a process group of its own: a terminal's
+  // Ctrl-C does not cut it short; it ends when the socket closes.
   static base::Result<Subprocess> Start(const std::string& program, const std::string& verb);
   Subprocess() = default;
   Subprocess(Subprocess&& other) noexcept
@@ -23,7 +24,8 @@ class Subprocess {
   bool running() const { return pid_ > 0; }
   int socket() const { return socket_.get(); }
   pid_t pid() const { return pid_; }
-  // Closes the socket, waits so long for it to end by itself, then kills it. "exit code 0", "signal 9".
+  // Closes the socket, waits so long for it to end by itself, then kills it. "exit code 0", "signal
+  // 9".
   std::string End(base::Duration wait, base::Clock& clock);
 
  private:

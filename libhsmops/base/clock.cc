@@ -1,11 +1,11 @@
 #include "libhsmops/base/clock.h"
 
+#include <fmt/format.h>
+
 #include <cctype>
 #include <cmath>
 #include <ctime>
 #include <limits>
-
-#include <fmt/format.h>
 
 namespace hsmops::base {
 namespace {
@@ -24,9 +24,12 @@ struct Unit {
   std::string_view name;
   Duration length;
 };
-constexpr Unit kUnits[] = {{"ms", std::chrono::milliseconds(1)}, {"us", microseconds(1)},
-                           {"ns", Duration(1)},                  {"d", std::chrono::hours(24)},
-                           {"h", std::chrono::hours(1)},         {"m", std::chrono::minutes(1)},
+constexpr Unit kUnits[] = {{"ms", std::chrono::milliseconds(1)},
+                           {"us", microseconds(1)},
+                           {"ns", Duration(1)},
+                           {"d", std::chrono::hours(24)},
+                           {"h", std::chrono::hours(1)},
+                           {"m", std::chrono::minutes(1)},
                            {"s", seconds(1)}};
 
 }  // namespace
@@ -43,7 +46,8 @@ WallTime SystemClock::Wall() const {
 
 void SystemClock::SleepFor(Duration duration) {
   if (duration.count() <= 0) return;
-  timespec left{static_cast<time_t>(duration.count() / 1'000'000'000), duration.count() % 1'000'000'000};
+  timespec left{static_cast<time_t>(duration.count() / 1'000'000'000),
+                duration.count() % 1'000'000'000};
   while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
   }
 }
@@ -70,8 +74,7 @@ std::string FormatTime(WallTime time) {
 }
 
 Result<WallTime> ParseTime(std::string_view text) {
-  const Error wrong(ErrorCode::kInvalid,
-                    "not an RFC 3339 time such as 2026-01-02T15:04:05Z");
+  const Error wrong(ErrorCode::kInvalid, "not an RFC 3339 time such as 2026-01-02T15:04:05Z");
   std::size_t at = 0;
   const auto number = [&](int digits) -> int {
     int value = 0;
@@ -82,7 +85,8 @@ Result<WallTime> ParseTime(std::string_view text) {
     return value;
   };
   const auto literal = [&](char lower) {
-    if (at >= text.size() || std::tolower(static_cast<unsigned char>(text[at])) != lower) return false;
+    if (at >= text.size() || std::tolower(static_cast<unsigned char>(text[at])) != lower)
+      return false;
     ++at;
     return true;
   };
@@ -91,8 +95,9 @@ Result<WallTime> ParseTime(std::string_view text) {
   const int month = number(2);
   if (month < 1 || month > 12 || !literal('-')) return wrong;
   const int day = number(2);
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day < 0 ? 0 : day))};
+  const std::chrono::year_month_day date{
+      std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+      std::chrono::day(static_cast<unsigned>(day < 0 ? 0 : day))};
   if (!date.ok() || !literal('t')) return wrong;
   const int hour = number(2);
   if (hour < 0 || hour > 23 || !literal(':')) return wrong;
@@ -105,7 +110,8 @@ Result<WallTime> ParseTime(std::string_view text) {
     ++at;
     int scale = 100'000;
     const std::size_t first = at;
-    for (; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])) != 0; ++at, scale /= 10) {
+    for (; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])) != 0;
+         ++at, scale /= 10) {
       fraction += microseconds((text[at] - '0') * scale);
     }
     if (at == first) return wrong;
@@ -122,7 +128,8 @@ Result<WallTime> ParseTime(std::string_view text) {
   }
   if (at != text.size()) return wrong;
   const seconds of_day = std::chrono::hours(hour) + std::chrono::minutes(minute) + seconds(second);
-  return FromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day), of_day - offset, fraction);
+  return FromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day), of_day - offset,
+                   fraction);
 }
 
 std::string FormatDuration(Duration duration) {
@@ -131,7 +138,8 @@ std::string FormatDuration(Duration duration) {
   if (ms < 1000) return fmt::format("{}ms", ms);
   const auto total = ms / 1000;
   if (total < 120) return fmt::format("{}s", total);
-  const auto two = [](long long big, const char* big_unit, long long small, const char* small_unit) {
+  const auto two = [](long long big, const char* big_unit, long long small,
+                      const char* small_unit) {
     return small == 0 ? fmt::format("{}{}", big, big_unit)
                       : fmt::format("{}{}{}{}", big, big_unit, small, small_unit);
   };

@@ -1,15 +1,16 @@
 #include "libhsmops/base/digest.h"
 
-#include <memory>
-
 #include <openssl/evp.h>
+
+#include <memory>
 
 #include "libhsmops/base/check.h"
 
 namespace hsmops::base {
 
 Digest Sha256(std::initializer_list<ByteView> pieces) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> ctx(EVP_MD_CTX_new(),
+                                                                    EVP_MD_CTX_free);
   HSM_CHECK(ctx != nullptr && EVP_DigestInit_ex(ctx.get(), EVP_sha256(), nullptr) == 1);
   for (const ByteView piece : pieces) {
     HSM_CHECK(EVP_DigestUpdate(ctx.get(), piece.data(), piece.size()) == 1);

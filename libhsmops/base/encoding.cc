@@ -62,7 +62,8 @@ Result<Bytes> FromHex(std::string_view text) {
 
 Result<SecretBytes> FromBase64(std::string_view text) {
   static constexpr auto kTable = Reverse(kBase64Digits);
-  if (text.size() % 4 != 0) return Error(ErrorCode::kInvalid, "base64 text is not padded to a multiple of 4");
+  if (text.size() % 4 != 0)
+    return Error(ErrorCode::kInvalid, "base64 text is not padded to a multiple of 4");
   std::size_t digits = text.size();
   while (digits > 0 && text.size() - digits < 2 && text[digits - 1] == '=') --digits;
   SecretBytes bytes;

@@ -9,10 +9,11 @@
 
 namespace hsmops::base {
 
-std::string Hex(ByteView bytes);           // lower case
-std::string Base32(ByteView bytes);        // lower case, no padding: fit for labels and file names
-std::string Base64(ByteView bytes);        // with padding, as a Kubernetes Secret has it
-Result<Bytes> FromHex(std::string_view text);          // kInvalid: odd length or a foreign character
-Result<SecretBytes> FromBase64(std::string_view text);  // kInvalid: not canonical base64 with padding
+std::string Hex(ByteView bytes);     // lower case
+std::string Base32(ByteView bytes);  // lower case, no padding: fit for labels and file names
+std::string Base64(ByteView bytes);  // with padding, as a Kubernetes Secret has it
+Result<Bytes> FromHex(std::string_view text);  // kInvalid: odd length or a foreign character
+Result<SecretBytes> FromBase64(
+    std::string_view text);  // kInvalid: not canonical base64 with padding
 
 }  // namespace hsmops::base

@@ -11,7 +11,8 @@ class Executor {
  public:
   using Task = std::function<void()>;
   virtual ~Executor() = default;
-  // Returns when every task has. Tasks share nothing that is not their own to guard, and do not throw.
+  // Returns when every task has. Tasks share nothing that is not their own to guard, and do not
+  // throw.
   virtual void RunAll(std::vector<Task> tasks) = 0;
 };
 

@@ -1,14 +1,14 @@
 #include "libhsmops/base/file.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
 
 namespace hsmops::base {
 namespace {
@@ -89,7 +89,7 @@ Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode) {
 Result<void> MakeFolders(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) == 0) return {};
   if (errno == EEXIST) {
-    struct stat st {};
+    struct stat st{};
     if (stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
     return Error(ErrorCode::kInvalid, fmt::format("{} exists and is not a folder", path));
   }
@@ -121,7 +121,8 @@ Result<FileLock> FileLock::Take(const std::string& path, std::string_view self, 
       const ssize_t n = pread(fd.get(), holder, sizeof holder - 1, 0);
       return Error(ErrorCode::kUnavailable,
                    fmt::format("{} is held by {}", path,
-                               n > 0 ? std::string_view(holder, static_cast<std::size_t>(n)) : "another process"));
+                               n > 0 ? std::string_view(holder, static_cast<std::size_t>(n))
+                                     : "another process"));
     }
     clock.SleepFor(kLockPoll);
   }

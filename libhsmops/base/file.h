@@ -1,9 +1,10 @@
 // Files that a crash does not tear, and locks that a crash gives back.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
-#include <sys/types.h>
 
 #include "libhsmops/base/bytes.h"
 #include "libhsmops/base/clock.h"

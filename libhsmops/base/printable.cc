@@ -1,8 +1,8 @@
 #include "libhsmops/base/printable.h"
 
-#include <cstdint>
-
 #include <fmt/format.h>
+
+#include <cstdint>
 
 namespace hsmops::base {
 namespace {

@@ -3,10 +3,9 @@
 // A thin class over tl::expected, because an alias would lose [[nodiscard]].
 #pragma once
 
+#include <tl/expected.hpp>
 #include <type_traits>
 #include <utility>
-
-#include <tl/expected.hpp>
 
 #include "libhsmops/base/check.h"
 #include "libhsmops/base/error.h"
@@ -88,14 +87,15 @@ class [[nodiscard]] Result {
 #define HSM_CONCAT(a, b) HSM_CONCAT_INNER(a, b)
 
 // HSM_TRY(auto x, Expression()); declares x as the value, or returns the error.
-#define HSM_TRY(declaration, ...) HSM_TRY_NAMED(HSM_CONCAT(hsm_try_, __LINE__), declaration, __VA_ARGS__)
+#define HSM_TRY(declaration, ...) \
+  HSM_TRY_NAMED(HSM_CONCAT(hsm_try_, __LINE__), declaration, __VA_ARGS__)
 #define HSM_TRY_NAMED(name, declaration, ...) \
   auto name = (__VA_ARGS__);                  \
   if (!name.ok()) return name.error();        \
   declaration = *std::move(name)
 
 // HSM_RETURN_IF_ERROR(Expression()); returns the error of a Result whose value is not wanted.
-#define HSM_RETURN_IF_ERROR(...)                                   \
-  do {                                                             \
+#define HSM_RETURN_IF_ERROR(...)                                                      \
+  do {                                                                                \
     if (auto hsm_status = (__VA_ARGS__); !hsm_status.ok()) return hsm_status.error(); \
   } while (false)

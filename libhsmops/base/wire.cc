@@ -56,7 +56,8 @@ std::uint32_t Reader::Count(std::size_t least) {
 
 Result<void> Reader::Finish(std::string_view what) const {
   if (!ok_) return Error(ErrorCode::kCorrupt, std::string(what) + " is cut short or malformed");
-  if (!left_.empty()) return Error(ErrorCode::kCorrupt, std::string(what) + " has bytes after its end");
+  if (!left_.empty())
+    return Error(ErrorCode::kCorrupt, std::string(what) + " has bytes after its end");
   return {};
 }
 

@@ -59,7 +59,10 @@ class Reader {
   std::uint32_t Count(std::size_t least);
 
   bool ok() const { return ok_; }
-  void Fail() { ok_ = false; left_ = {}; }
+  void Fail() {
+    ok_ = false;
+    left_ = {};
+  }
   std::size_t left() const { return left_.size(); }
   // kCorrupt unless everything was read and nothing was missing.
   Result<void> Finish(std::string_view what) const;

@@ -7,7 +7,8 @@ namespace hsmops::failover {
 std::string MemberView::WhyUnhealthy() const {
   if (!status.ok()) return "unreachable: " + status.error().message();
   for (const mirror::ProbeStep& step : status->probe) {
-    if (step.outcome == mirror::ProbeStep::Outcome::kFailed) return fmt::format("{}: {}", step.name, step.message);
+    if (step.outcome == mirror::ProbeStep::Outcome::kFailed)
+      return fmt::format("{}: {}", step.name, step.message);
   }
   if (status->standing == store::Standing::kUnknown) return "its store could not be opened";
   if (status->standing != store::Standing::kMember) return status->standing_reason;

@@ -18,7 +18,8 @@ struct MemberView {
   int priority = 0;
   bool holder = false;       // R names it
   bool in_sync_set = false;  // R's S holds it
-  base::Result<mirror::MemberStatus> status = base::Error(base::ErrorCode::kUnavailable, "not asked");
+  base::Result<mirror::MemberStatus> status =
+      base::Error(base::ErrorCode::kUnavailable, "not asked");
   base::Duration latency{0};
 
   bool reachable() const { return status.ok(); }
@@ -32,8 +33,8 @@ struct ClusterState {
   std::optional<std::string> holder;  // node; unset while a promotion runs
   store::Epoch epoch;
   bool promoting = false;
-  std::string target;                 // of the promotion
-  unsigned needed = 0;                // k
+  std::string target;   // of the promotion
+  unsigned needed = 0;  // k
   std::vector<MemberView> members;
   std::optional<base::WallTime> paused_until;    // unset: not paused
   std::optional<base::WallTime> last_promotion;  // unset: never

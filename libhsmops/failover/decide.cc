@@ -1,9 +1,9 @@
 #include "libhsmops/failover/decide.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
-
-#include <fmt/format.h>
 
 namespace hsmops::failover {
 namespace {
@@ -17,12 +17,15 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
     return candidate;
   }
   if (member.status->epoch > state.epoch) {
-    no(fmt::format("has seen epoch {}, the record says {}", member.status->epoch.ToString(), state.epoch.ToString()));
+    no(fmt::format("has seen epoch {}, the record says {}", member.status->epoch.ToString(),
+                   state.epoch.ToString()));
   }
-  if (member.status->damaged > 0) no(fmt::format("{} damaged secrets; sync repairs them", member.status->damaged));
+  if (member.status->damaged > 0)
+    no(fmt::format("{} damaged secrets; sync repairs them", member.status->damaged));
   const bool free_bytes_low = member.status->free_objects == 0;
   if (free_bytes_low) no("no room for more objects");
-  if (purpose == Purpose::kFailover && !member.in_sync_set && !member.holder) no("not in the sync set: may lack acknowledged writes");
+  if (purpose == Purpose::kFailover && !member.in_sync_set && !member.holder)
+    no("not in the sync set: may lack acknowledged writes");
   return candidate;
 }
 
@@ -30,14 +33,16 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
 
 std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose) {
   std::vector<Candidate> candidates;
-  for (const MemberView& member : state.members) candidates.push_back(Judge(state, member, purpose));
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-    const auto rank = [&](const Candidate& c) {
-      const MemberView& m = *state.Find(c.node);
-      return std::tuple(!c.eligible(), !m.standby, -m.priority, !m.in_sync_set, m.node);
-    };
-    return rank(a) < rank(b);
-  });
+  for (const MemberView& member : state.members)
+    candidates.push_back(Judge(state, member, purpose));
+  std::stable_sort(
+      candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+        const auto rank = [&](const Candidate& c) {
+          const MemberView& m = *state.Find(c.node);
+          return std::tuple(!c.eligible(), !m.standby, -m.priority, !m.in_sync_set, m.node);
+        };
+        return rank(a) < rank(b);
+      });
   return candidates;
 }
 
@@ -46,7 +51,8 @@ unsigned QuorumOfSyncSet(unsigned sync_set, unsigned k) {
   return sync_set - std::min(k, sync_set) + 1;
 }
 
-Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy, base::WallTime now) {
+Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy,
+                base::WallTime now) {
   Decision decision;
   const auto nothing = [&](std::string reason) {
     decision.reason = std::move(reason);
@@ -54,12 +60,15 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
   };
   if (state.promoting) return nothing(fmt::format("a promotion to {} is under way", state.target));
   if (!state.holder) return nothing("there is no Primary on record; promote one");
-  if (!primary_unhealthy) return nothing(fmt::format("Primary {} is not known to be unhealthy", *state.holder));
+  if (!primary_unhealthy)
+    return nothing(fmt::format("Primary {} is not known to be unhealthy", *state.holder));
   if (policy.mode == Mode::kOff) return nothing("automatic failover is off");
-  if (state.paused_until && now < *state.paused_until) return nothing("paused until " + base::FormatTime(*state.paused_until));
+  if (state.paused_until && now < *state.paused_until)
+    return nothing("paused until " + base::FormatTime(*state.paused_until));
   if (state.last_promotion && now - *state.last_promotion < policy.min_interval) {
     return nothing(fmt::format("the last promotion was {} ago, less than {}; ack allows another",
-                               base::FormatDuration(now - *state.last_promotion), base::FormatDuration(policy.min_interval)));
+                               base::FormatDuration(now - *state.last_promotion),
+                               base::FormatDuration(policy.min_interval)));
   }
   unsigned in_sync_set = 0;
   unsigned answering = 0;
@@ -69,13 +78,19 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
     if (member.Healthy()) ++answering;
   }
   const unsigned quorum = QuorumOfSyncSet(in_sync_set, state.needed);
-  if (quorum == 0) return nothing("the sync set is empty: acknowledged writes may be only on the lost Primary");
-  if (answering < quorum) return nothing(fmt::format("{} of {} members of the sync set answer, {} must", answering, in_sync_set, quorum));
+  if (quorum == 0)
+    return nothing("the sync set is empty: acknowledged writes may be only on the lost Primary");
+  if (answering < quorum)
+    return nothing(fmt::format("{} of {} members of the sync set answer, {} must", answering,
+                               in_sync_set, quorum));
   const std::vector<Candidate> candidates = Candidates(state, Purpose::kFailover);
-  if (candidates.empty() || !candidates.front().eligible()) return nothing("no member can be promoted");
-  decision.action = policy.mode == Mode::kObserve ? Decision::Action::kWouldFailOver : Decision::Action::kFailOver;
+  if (candidates.empty() || !candidates.front().eligible())
+    return nothing("no member can be promoted");
+  decision.action = policy.mode == Mode::kObserve ? Decision::Action::kWouldFailOver
+                                                  : Decision::Action::kFailOver;
   decision.target = candidates.front().node;
-  decision.reason = fmt::format("Primary {} is unhealthy and {} holds everything acknowledged", *state.holder, decision.target);
+  decision.reason = fmt::format("Primary {} is unhealthy and {} holds everything acknowledged",
+                                *state.holder, decision.target);
   return decision;
 }
 

@@ -1,7 +1,8 @@
 // Decide: whether to promote somebody, whom, and why; pure.
 //
-// Reads nothing and changes nothing. Never acts on Unknown: a member that could not be asked is never a
-// candidate, and a Primary that could not be asked is "unhealthy" only when the tracker says so.
+// Reads nothing and changes nothing. Never acts on Unknown: a member that could not be asked is
+// never a candidate, and a Primary that could not be asked is "unhealthy" only when the tracker
+// says so.
 #pragma once
 
 #include <string>
@@ -30,8 +31,8 @@ struct Candidate {
   bool eligible() const { return reasons.empty(); }
 };
 
-// All members, the best first: eligible ones before others, standbys first, then the higher priority,
-// then those in the sync set, then by node name.
+// All members, the best first: eligible ones before others, standbys first, then the higher
+// priority, then those in the sync set, then by node name.
 std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose);
 
 struct Decision {
@@ -42,11 +43,12 @@ struct Decision {
 };
 
 // `primary_unhealthy`: the tracker's verdict after its threshold, not one failed look.
-Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy, base::WallTime now);
+Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy,
+                base::WallTime now);
 
-// How many members of S must have answered with their inventory before a target may be chosen without
-// the old Primary: |S| - min(k, |S|) + 1; 0 when that can never do (S empty or k = 0): only the old
-// Primary will.
+// How many members of S must have answered with their inventory before a target may be chosen
+// without the old Primary: |S| - min(k, |S|) + 1; 0 when that can never do (S empty or k = 0): only
+// the old Primary will.
 unsigned QuorumOfSyncSet(unsigned sync_set, unsigned k);
 
 }  // namespace hsmops::failover

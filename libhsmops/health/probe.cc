@@ -1,9 +1,9 @@
 #include "libhsmops/health/probe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
-
-#include <fmt/format.h>
 
 namespace hsmops::health {
 namespace {
@@ -17,11 +17,16 @@ constexpr std::size_t kRandomBytes = 16;
 
 Result<void> CheckPin(const token::Status& status) {
   switch (status.pin) {
-    case token::PinState::kLocked: return Error(ErrorCode::kAuthFailed, "the user PIN is locked");
-    case token::PinState::kRejected: return Error(ErrorCode::kAuthFailed, "the PIN was rejected");
-    case token::PinState::kNotSet: return Error(ErrorCode::kAuthFailed, "the token has no user PIN");
-    case token::PinState::kFinalTry: return Error(ErrorCode::kAuthFailed, "one PIN attempt is left");
-    default: return {};
+    case token::PinState::kLocked:
+      return Error(ErrorCode::kAuthFailed, "the user PIN is locked");
+    case token::PinState::kRejected:
+      return Error(ErrorCode::kAuthFailed, "the PIN was rejected");
+    case token::PinState::kNotSet:
+      return Error(ErrorCode::kAuthFailed, "the token has no user PIN");
+    case token::PinState::kFinalTry:
+      return Error(ErrorCode::kAuthFailed, "one PIN attempt is left");
+    default:
+      return {};
   }
 }
 
@@ -34,11 +39,13 @@ Result<void> CheckRandom(token::Token& token) {
 }
 
 Result<void> CheckCanary(token::Token& token, store::SecretStore& store) {
-  if (store.standing() != store::Standing::kMember) return Error(ErrorCode::kUnavailable, store.standing_reason());
+  if (store.standing() != store::Standing::kMember)
+    return Error(ErrorCode::kUnavailable, store.standing_reason());
   const auto& objects = store.index().epoch_objects();
   HSM_TRY(const token::StoredObject object, token.Read(objects.back()));
   HSM_TRY(const store::EpochRecord record, store::EpochRecord::Decode(object.value.view()));
-  if (record.sequence != store.index().epoch()->sequence) return Error(ErrorCode::kCorrupt, "the EPOCH object reads differently now");
+  if (record.sequence != store.index().epoch()->sequence)
+    return Error(ErrorCode::kCorrupt, "the EPOCH object reads differently now");
   return {};
 }
 
@@ -46,11 +53,13 @@ Result<void> CheckRoom(token::Token& token, store::SecretStore& store) {
   HSM_TRY(const token::Status status, token.ReadStatus());
   const token::Profile& profile = token.profile();
   if (status.free_bytes && *status.free_bytes < profile.min_free_bytes) {
-    return Error(ErrorCode::kLimit, fmt::format("{} bytes free, {} are kept free", *status.free_bytes, profile.min_free_bytes));
+    return Error(ErrorCode::kLimit, fmt::format("{} bytes free, {} are kept free",
+                                                *status.free_bytes, profile.min_free_bytes));
   }
   const std::uint64_t used = store.index().objects();
   if (used + profile.max_objects / 20 > profile.max_objects) {
-    return Error(ErrorCode::kLimit, fmt::format("{} of {} objects used", used, profile.max_objects));
+    return Error(ErrorCode::kLimit,
+                 fmt::format("{} of {} objects used", used, profile.max_objects));
   }
   return {};
 }
@@ -67,7 +76,8 @@ std::vector<ProbeStep> Climb(token::Token& token, store::SecretStore& store, con
     if (!failed) {
       const base::TimePoint begin = clock.Now();
       const Result<void> outcome = check();
-      step.microseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(clock.Now() - begin).count());
+      step.microseconds = static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::microseconds>(clock.Now() - begin).count());
       step.outcome = outcome.ok() ? ProbeStep::Outcome::kPassed : ProbeStep::Outcome::kFailed;
       if (!outcome.ok()) step.message = outcome.error().message();
       failed = !outcome.ok();

@@ -10,9 +10,9 @@
 namespace hsmops::health {
 
 enum class Verdict : std::uint8_t {
-  kUnknown,    // never looked
+  kUnknown,  // never looked
   kHealthy,
-  kSuspect,    // failed less often in a row than the threshold
+  kSuspect,  // failed less often in a row than the threshold
   kUnhealthy,
 };
 

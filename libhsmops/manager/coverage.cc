@@ -1,9 +1,9 @@
 #include "libhsmops/manager/coverage.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
-
-#include <fmt/format.h>
 
 namespace hsmops::manager {
 
@@ -15,13 +15,20 @@ using State = InventoryItem::State;
 
 std::string_view Name(Holding holding) {
   switch (holding) {
-    case Holding::kEqual: return "InSync";
-    case Holding::kOlder: return "Older";
-    case Holding::kNewer: return "Newer";
-    case Holding::kDiffers: return "Differs";
-    case Holding::kMissing: return "Missing";
-    case Holding::kDamaged: return "Damaged";
-    case Holding::kUnknown: return "Unknown";
+    case Holding::kEqual:
+      return "InSync";
+    case Holding::kOlder:
+      return "Older";
+    case Holding::kNewer:
+      return "Newer";
+    case Holding::kDiffers:
+      return "Differs";
+    case Holding::kMissing:
+      return "Missing";
+    case Holding::kDamaged:
+      return "Damaged";
+    case Holding::kUnknown:
+      return "Unknown";
   }
   return "Unknown";
 }
@@ -31,7 +38,8 @@ std::string SecretCoverage::Summary() const {
   std::size_t equal = 0;
   std::size_t unknown = 0;
   for (const HeldBy& device : devices) {
-    if (device.holding == Holding::kDiffers || device.holding == Holding::kDamaged) return "inconsistent";
+    if (device.holding == Holding::kDiffers || device.holding == Holding::kDamaged)
+      return "inconsistent";
     if (device.holding == Holding::kEqual) ++equal;
     if (device.holding == Holding::kUnknown) ++unknown;
   }
@@ -45,13 +53,15 @@ namespace {
 using Inventories = std::map<std::string, Result<store::Inventory>>;
 
 const InventoryItem* Find(const store::Inventory& inventory, const store::Id& id) {
-  const auto at = std::lower_bound(inventory.items.begin(), inventory.items.end(), id,
-                                   [](const InventoryItem& item, const store::Id& wanted) { return item.id < wanted; });
+  const auto at = std::lower_bound(
+      inventory.items.begin(), inventory.items.end(), id,
+      [](const InventoryItem& item, const store::Id& wanted) { return item.id < wanted; });
   return at == inventory.items.end() || at->id != id ? nullptr : &*at;
 }
 
 // The item that the others are compared with: the Primary's, else the greatest whole one.
-const InventoryItem* Reference(const Inventories& inventories, const std::string& primary, const store::Id& id) {
+const InventoryItem* Reference(const Inventories& inventories, const std::string& primary,
+                               const store::Id& id) {
   const auto own = inventories.find(primary);
   if (own != inventories.end() && own->second.ok()) {
     const InventoryItem* item = Find(*own->second, id);
@@ -62,14 +72,16 @@ const InventoryItem* Reference(const Inventories& inventories, const std::string
     if (!inventory.ok()) continue;
     const InventoryItem* item = Find(*inventory, id);
     if (item == nullptr) continue;
-    const bool better = best == nullptr || (item->state != State::kDamaged && best->state == State::kDamaged) ||
+    const bool better = best == nullptr ||
+                        (item->state != State::kDamaged && best->state == State::kDamaged) ||
                         (item->version > best->version && item->state != State::kDamaged);
     if (better) best = item;
   }
   return best;
 }
 
-HeldBy Judge(const std::string& node, const Result<store::Inventory>& inventory, const InventoryItem& reference) {
+HeldBy Judge(const std::string& node, const Result<store::Inventory>& inventory,
+             const InventoryItem& reference) {
   HeldBy held{node, Holding::kUnknown, {}};
   if (!inventory.ok()) return held;
   const InventoryItem* item = Find(*inventory, reference.id);
@@ -94,7 +106,8 @@ CoverageReport Cover(Pool& pool) {
   CoverageReport report;
   report.primary = pool.holder();
   Inventories inventories;
-  for (const std::string& node : pool.nodes()) inventories.emplace(node, Error(ErrorCode::kUnavailable, "not asked"));
+  for (const std::string& node : pool.nodes())
+    inventories.emplace(node, Error(ErrorCode::kUnavailable, "not asked"));
   std::vector<base::Executor::Task> tasks;
   for (auto& [node, inventory] : inventories) {
     tasks.push_back([&pool, &node = node, &inventory = inventory] {
@@ -143,8 +156,9 @@ CoverageReport Cover(Pool& pool) {
       report.secrets.push_back(std::move(secret));
     }
   }
-  std::stable_sort(report.secrets.begin(), report.secrets.end(),
-                   [](const SecretCoverage& a, const SecretCoverage& b) { return a.name < b.name; });
+  std::stable_sort(
+      report.secrets.begin(), report.secrets.end(),
+      [](const SecretCoverage& a, const SecretCoverage& b) { return a.name < b.name; });
   return report;
 }
 
@@ -153,7 +167,9 @@ std::vector<Difference> Differences(const std::string& left_node, const store::I
   std::set<store::Id> ids;
   for (const InventoryItem& item : left.items) ids.insert(item.id);
   for (const InventoryItem& item : right.items) ids.insert(item.id);
-  const auto live = [](const InventoryItem* item) { return item != nullptr && item->state != State::kTombstone; };
+  const auto live = [](const InventoryItem* item) {
+    return item != nullptr && item->state != State::kTombstone;
+  };
   std::vector<Difference> differences;
   for (const store::Id& id : ids) {
     const InventoryItem* l = Find(left, id);
@@ -180,7 +196,8 @@ std::vector<Difference> Differences(const std::string& left_node, const store::I
     }
     differences.push_back(std::move(d));
   }
-  std::stable_sort(differences.begin(), differences.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::stable_sort(differences.begin(), differences.end(),
+                   [](const auto& a, const auto& b) { return a.name < b.name; });
   return differences;
 }
 

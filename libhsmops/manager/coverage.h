@@ -11,7 +11,7 @@
 namespace hsmops::manager {
 
 enum class Holding : std::uint8_t {
-  kEqual,    // the reference version, with its digest
+  kEqual,  // the reference version, with its digest
   kOlder,
   kNewer,    // beyond the Primary: to be set aside or restored by sync
   kDiffers,  // the same version with another content
@@ -34,19 +34,19 @@ struct SecretCoverage {
   store::Version version;
   std::optional<base::WallTime> written_at;
   std::uint64_t bytes = 0;
-  bool legacy = false;      // in the older operator's layout, on the Primary alone
-  std::string reason;       // legacy: why adopt cannot take it
+  bool legacy = false;  // in the older operator's layout, on the Primary alone
+  std::string reason;   // legacy: why adopt cannot take it
   std::vector<HeldBy> devices;
 
-  // "full", "2/3", "inconsistent" (two contents or damage), "unknown" (somebody could not be asked and
-  // the rest is full), "legacy".
+  // "full", "2/3", "inconsistent" (two contents or damage), "unknown" (somebody could not be asked
+  // and the rest is full), "legacy".
   std::string Summary() const;
 };
 
 struct CoverageReport {
   std::string primary;
-  bool primary_known = false;          // else the reference is the greatest version that anybody has
-  std::vector<SecretCoverage> secrets;  // by name
+  bool primary_known = false;  // else the reference is the greatest version that anybody has
+  std::vector<SecretCoverage> secrets;         // by name
   std::map<std::string, base::Error> unknown;  // members that could not be asked
   std::map<std::string, std::vector<store::QuarantineItem>> quarantine;  // by node
 };

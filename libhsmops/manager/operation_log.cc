@@ -1,9 +1,9 @@
 #include "libhsmops/manager/operation_log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
@@ -25,12 +25,16 @@ std::string TypeName(const cluster::HSMOperationSpec& spec) {
 }
 
 Result<void> EndAbandoned(Pool& pool) {
-  HSM_TRY(const auto all, cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
+  HSM_TRY(const auto all,
+          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
   for (HSMOperation operation : all.items) {
-    if (operation.spec.device_ref.name != pool.device().metadata.name || operation.status.phase != OperationPhase::kRunning) continue;
+    if (operation.spec.device_ref.name != pool.device().metadata.name ||
+        operation.status.phase != OperationPhase::kRunning)
+      continue;
     operation.status.phase = OperationPhase::kFailed;
     operation.status.completed_at = pool.world().clock.Wall();
-    operation.status.message = "its process ended before it did; the device's status and history say what holds";
+    operation.status.message =
+        "its process ended before it did; the device's status and history say what holds";
     HSM_TRY(const auto saved, cluster::SaveStatus(pool.world().resources, operation));
     (void)saved;
   }
@@ -43,9 +47,11 @@ Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec s
   HSM_RETURN_IF_ERROR(EndAbandoned(pool).Within("operations"));
   HSMOperation operation;
   std::string type = TypeName(spec);
-  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   operation.metadata.ns = pool.device().metadata.ns;
-  operation.metadata.name = fmt::format("{}-{}-{}", pool.device().metadata.name, type, base::Hex(pool.world().rng.Array<4>()));
+  operation.metadata.name = fmt::format("{}-{}-{}", pool.device().metadata.name, type,
+                                        base::Hex(pool.world().rng.Array<4>()));
   operation.spec = std::move(spec);
   operation.spec.device_ref = {pool.device().metadata.name, ""};
   HSM_TRY(HSMOperation created, cluster::CreateNew(pool.world().resources, operation));
@@ -65,17 +71,21 @@ void OperationLog::EndStep(cluster::StepState state) {
 void OperationLog::Step(const std::string& name, const std::string& message) {
   EndStep(cluster::StepState::kSucceeded);
   if (operation_.status.steps.size() < cluster::kMaxSteps) {
-    operation_.status.steps.push_back({name, cluster::StepState::kRunning, pool_->world().clock.Wall(), std::nullopt, message});
+    operation_.status.steps.push_back(
+        {name, cluster::StepState::kRunning, pool_->world().clock.Wall(), std::nullopt, message});
   }
   Save();
 }
 
 void OperationLog::Progress(std::uint64_t done, std::uint64_t total) {
-  operation_.status.progress = cluster::OperationProgress{static_cast<std::int64_t>(done), static_cast<std::int64_t>(total)};
+  operation_.status.progress =
+      cluster::OperationProgress{static_cast<std::int64_t>(done), static_cast<std::int64_t>(total)};
 }
 
-const HSMOperation& OperationLog::Finish(OperationPhase phase, const std::string& result, const std::string& message) {
-  EndStep(phase == OperationPhase::kFailed ? cluster::StepState::kFailed : cluster::StepState::kSucceeded);
+const HSMOperation& OperationLog::Finish(OperationPhase phase, const std::string& result,
+                                         const std::string& message) {
+  EndStep(phase == OperationPhase::kFailed ? cluster::StepState::kFailed
+                                           : cluster::StepState::kSucceeded);
   operation_.status.phase = phase;
   operation_.status.completed_at = pool_->world().clock.Wall();
   operation_.status.result = result;

@@ -9,21 +9,24 @@ namespace hsmops::manager {
 
 class OperationLog {
  public:
-  // Makes the HSMOperation, already Running. Operations of this device that say Running and whose process
-  // is gone (the caller holds the device, so nobody else runs one) are ended as Failed first.
+  // Makes the HSMOperation, already Running. Operations of this device that say Running and whose
+  // process is gone (the caller holds the device, so nobody else runs one) are ended as Failed
+  // first.
   static base::Result<OperationLog> Begin(Pool& pool, cluster::HSMOperationSpec spec);
 
   // Ends the step before and begins this one.
   void Step(const std::string& name, const std::string& message);
   void Progress(std::uint64_t done, std::uint64_t total);  // written with the next Step or Finish
   // The last word. What cannot be written is told by the next Begin.
-  const cluster::HSMOperation& Finish(cluster::OperationPhase phase, const std::string& result, const std::string& message);
+  const cluster::HSMOperation& Finish(cluster::OperationPhase phase, const std::string& result,
+                                      const std::string& message);
 
   const std::string& name() const { return operation_.metadata.name; }
   const cluster::HSMOperation& operation() const { return operation_; }
 
  private:
-  OperationLog(Pool& pool, cluster::HSMOperation operation) : pool_(&pool), operation_(std::move(operation)) {}
+  OperationLog(Pool& pool, cluster::HSMOperation operation)
+      : pool_(&pool), operation_(std::move(operation)) {}
   void Save();
   void EndStep(cluster::StepState state);
 

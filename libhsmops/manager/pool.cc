@@ -1,8 +1,8 @@
 #include "libhsmops/manager/pool.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
@@ -38,37 +38,47 @@ cluster::Epoch ToArbiter(const store::Epoch& epoch) { return {epoch.counter, epo
 
 Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device) {
   const std::vector<std::string> nodes = device.MemberNodes();
-  if (nodes.empty()) return Error(ErrorCode::kInvalid, "the device names no nodes: set spec.mirroring.endpoints");
+  if (nodes.empty())
+    return Error(ErrorCode::kInvalid, "the device names no nodes: set spec.mirroring.endpoints");
   const store::Uid pool = world.rng.Array<16>();
   cluster::Arbiter r;
   r.pool_uid = store::UidText(pool);
   r.holder = HolderOf(pool, nodes.front());
   r.epoch = {1, world.rng.U64()};
   r.k = device.MinSyncMirrors(nodes.size());
-  r.grant_duration = device.spec.mirroring ? device.spec.mirroring->failover.grant_duration : cluster::FailoverSpec{}.grant_duration;
+  r.grant_duration = device.spec.mirroring ? device.spec.mirroring->failover.grant_duration
+                                           : cluster::FailoverSpec{}.grant_duration;
   r.old_grant_duration = r.grant_duration;
   r.generation = 1;
   r.renew_time = world.clock.Wall();
-  HSM_TRY(const auto created, cluster::CreateArbiter(world.resources, device.metadata.ns, device.metadata.name, r));
+  HSM_TRY(const auto created,
+          cluster::CreateArbiter(world.resources, device.metadata.ns, device.metadata.name, r));
   (void)created;  // read again by who opens the pool
   return {};
 }
 
-Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns, const std::string& device_name) {
-  HSM_TRY(cluster::HSMDevice device, cluster::Load<cluster::HSMDevice>(world.resources, ns, device_name));
+Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
+                                         const std::string& device_name) {
+  HSM_TRY(cluster::HSMDevice device,
+          cluster::Load<cluster::HSMDevice>(world.resources, ns, device_name));
   auto arbiter = cluster::ReadArbiter(world.resources, ns, device_name);
   if (arbiter.Is(ErrorCode::kNotFound)) {
-    return Error(ErrorCode::kNotFound, fmt::format("device {} has no members yet: run kubectl hsm init --device {}", device_name, device_name));
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("device {} has no members yet: run kubectl hsm init --device {}",
+                             device_name, device_name));
   }
   if (!arbiter.ok()) return arbiter.error();
   HSM_TRY(const store::Uid uid, store::ParseUid(arbiter->value.pool_uid));
   std::unique_ptr<Pool> pool(new Pool(world, std::move(device), *std::move(arbiter), uid));
   pool->nodes_ = pool->device_.MemberNodes();
   for (const std::string& node : pool->nodes_) {
-    const auto& endpoints = pool->device_.spec.mirroring ? pool->device_.spec.mirroring->endpoints : std::map<std::string, std::string>{};
+    const auto& endpoints = pool->device_.spec.mirroring ? pool->device_.spec.mirroring->endpoints
+                                                         : std::map<std::string, std::string>{};
     const auto endpoint = endpoints.find(node);
     if (endpoint == endpoints.end()) {
-      return Error(ErrorCode::kInvalid, fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}", device_name, node));
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}",
+                               device_name, node));
     }
     pool->members_[node] = world.make_member(node, endpoint->second, uid, MemberUid(uid, node));
   }
@@ -83,7 +93,8 @@ std::string Pool::NodeOf(const std::string& member_uid) const {
 }
 
 Result<void> Pool::ReloadArbiter() {
-  HSM_TRY(arbiter_, cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  HSM_TRY(arbiter_,
+          cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
   return {};
 }
 
@@ -93,7 +104,9 @@ Result<void> Pool::Swap(cluster::Arbiter next) {
   return {};
 }
 
-std::string Pool::holder() const { return arbiter_.value.holder ? arbiter_.value.holder->node_name : std::string(); }
+std::string Pool::holder() const {
+  return arbiter_.value.holder ? arbiter_.value.holder->node_name : std::string();
+}
 store::Epoch Pool::epoch() const { return FromArbiter(arbiter_.value.epoch); }
 
 failover::ClusterState Pool::Observe(bool live) {
@@ -104,7 +117,8 @@ failover::ClusterState Pool::Observe(bool live) {
   state.promoting = r.phase == cluster::ArbiterPhase::kPromoting;
   state.target = r.target.empty() ? "" : NodeOf(r.target);
   state.needed = static_cast<unsigned>(r.k);
-  if (device_.status.paused && device_.status.paused->until && *device_.status.paused->until > world_.clock.Wall()) {
+  if (device_.status.paused && device_.status.paused->until &&
+      *device_.status.paused->until > world_.clock.Wall()) {
     state.paused_until = device_.status.paused->until;
   }
   for (const auto& entry : device_.status.history) {
@@ -140,7 +154,8 @@ failover::ClusterState Pool::Observe(bool live) {
 Result<void> Pool::UpdateStatus(const std::function<void(cluster::HSMDeviceStatus&)>& change) {
   Result<void> outcome;
   for (int tries = 0; tries < kStatusTries; ++tries) {
-    auto now = cluster::Load<cluster::HSMDevice>(world_.resources, device_.metadata.ns, device_.metadata.name);
+    auto now = cluster::Load<cluster::HSMDevice>(world_.resources, device_.metadata.ns,
+                                                 device_.metadata.name);
     if (!now.ok()) return now.error();
     const cluster::HSMDeviceStatus before = now->status;
     change(now->status);
@@ -162,16 +177,19 @@ Result<void> Pool::UpdateStatus(const std::function<void(cluster::HSMDeviceStatu
 void Pool::Tell(cluster::EventType type, const std::string& reason, const std::string& note) {
   cluster::Event event;
   event.metadata.ns = device_.metadata.ns;
-  event.metadata.name = fmt::format("{}.{}", device_.metadata.name, base::Hex(world_.rng.Array<6>()));
+  event.metadata.name =
+      fmt::format("{}.{}", device_.metadata.name, base::Hex(world_.rng.Array<6>()));
   event.event_time = world_.clock.Wall();
   event.reporting_controller = "hsm.j5t.io/kubectl-hsm";
   event.reporting_instance = "kubectl-hsm";
   event.action = reason;
   event.reason = reason;
   event.type = type;
-  event.regarding = {"hsm.j5t.io/v1alpha1", "HSMDevice", device_.metadata.ns, device_.metadata.name, device_.metadata.uid};
+  event.regarding = {"hsm.j5t.io/v1alpha1", "HSMDevice", device_.metadata.ns, device_.metadata.name,
+                     device_.metadata.uid};
   event.note = note.substr(0, cluster::kMaxEventNoteBytes);
-  (void)cluster::CreateNew(world_.resources, event);  // told as well as it can be; the history has it too
+  (void)cluster::CreateNew(world_.resources,
+                           event);  // told as well as it can be; the history has it too
 }
 
 }  // namespace hsmops::manager

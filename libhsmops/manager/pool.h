@@ -1,8 +1,8 @@
 // Pool: one HSMDevice's members and its arbiter, as one manager works with them.
 //
-// Whoever opens a pool for acting holds the right to (the local default: the cluster folder's device
-// lock; later the managers' Lease). Not thread-safe; calls to members go out in parallel through the
-// executor.
+// Whoever opens a pool for acting holds the right to (the local default: the cluster folder's
+// device lock; later the managers' Lease). Not thread-safe; calls to members go out in parallel
+// through the executor.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,8 @@
 namespace hsmops::manager {
 
 using MemberFactory = std::function<std::unique_ptr<mirror::Member>(
-    const std::string& node, const std::string& endpoint, const store::Uid& pool, const store::Uid& member)>;
+    const std::string& node, const std::string& endpoint, const store::Uid& pool,
+    const store::Uid& member)>;
 
 // What a pool needs of the world; all must outlive it.
 struct World {
@@ -38,8 +39,10 @@ store::Uid MemberUid(const store::Uid& pool, std::string_view node);
 
 class Pool {
  public:
-  // kNotFound: no such device, or no arbiter yet (init makes one). kInvalid: a node without endpoint.
-  static base::Result<std::unique_ptr<Pool>> Open(World& world, const std::string& ns, const std::string& device);
+  // kNotFound: no such device, or no arbiter yet (init makes one). kInvalid: a node without
+  // endpoint.
+  static base::Result<std::unique_ptr<Pool>> Open(World& world, const std::string& ns,
+                                                  const std::string& device);
 
   World& world() { return world_; }
   cluster::HSMDevice& device() { return device_; }
@@ -49,11 +52,14 @@ class Pool {
   mirror::Member& At(const std::string& node) { return *members_.at(node); }
   bool Has(const std::string& node) const { return members_.contains(node); }
   std::string NodeOf(const std::string& member_uid) const;  // "" when it is no member
-  std::string UidTextOf(const std::string& node) const { return store::UidText(MemberUid(uid_, node)); }
+  std::string UidTextOf(const std::string& node) const {
+    return store::UidText(MemberUid(uid_, node));
+  }
 
   const cluster::Arbiter& arbiter() const { return arbiter_.value; }
   base::Result<void> ReloadArbiter();
-  // Compare-and-swap of R; sets renewTime. kConflict: somebody else was faster, re-read and decide again.
+  // Compare-and-swap of R; sets renewTime. kConflict: somebody else was faster, re-read and decide
+  // again.
   base::Result<void> Swap(cluster::Arbiter next);
 
   // The node that R names; "" for none.
@@ -63,14 +69,15 @@ class Pool {
   // Asks every member in parallel. `live` as Member::Status.
   failover::ClusterState Observe(bool live);
 
-  // Changes the device's status by compare-and-swap, again after a conflict. What cannot be written is
-  // an error of the caller's choice: the arbiter is what counts.
+  // Changes the device's status by compare-and-swap, again after a conflict. What cannot be written
+  // is an error of the caller's choice: the arbiter is what counts.
   base::Result<void> UpdateStatus(const std::function<void(cluster::HSMDeviceStatus&)>& change);
   // An Event on the device. A failure to write one never stops what it tells of.
   void Tell(cluster::EventType type, const std::string& reason, const std::string& note);
 
  private:
-  Pool(World& world, cluster::HSMDevice device, cluster::Versioned<cluster::Arbiter> arbiter, const store::Uid& uid)
+  Pool(World& world, cluster::HSMDevice device, cluster::Versioned<cluster::Arbiter> arbiter,
+       const store::Uid& uid)
       : world_(world), device_(std::move(device)), arbiter_(std::move(arbiter)), uid_(uid) {}
 
   World& world_;
@@ -85,8 +92,8 @@ cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);
 store::Epoch FromArbiter(const cluster::Epoch& epoch);
 cluster::Epoch ToArbiter(const store::Epoch& epoch);
 
-// Makes the first arbiter of a device: a new pool, epoch 1, the preferred Primary as holder, an empty
-// sync set. kConflict: there is one.
+// Makes the first arbiter of a device: a new pool, epoch 1, the preferred Primary as holder, an
+// empty sync set. kConflict: there is one.
 base::Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device);
 
 }  // namespace hsmops::manager

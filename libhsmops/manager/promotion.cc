@@ -1,10 +1,10 @@
 #include "libhsmops/manager/promotion.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/manager/sync.h"
@@ -20,8 +20,8 @@ using failover::Purpose;
 
 namespace {
 
-constexpr double kRho = 0.05;                              // how far clock rates may differ
-constexpr std::chrono::milliseconds kWaitMargin{1500};     // above D(1+rho)/(1-rho)
+constexpr double kRho = 0.05;                           // how far clock rates may differ
+constexpr std::chrono::milliseconds kWaitMargin{1500};  // above D(1+rho)/(1-rho)
 constexpr int kMergePasses = 4;
 constexpr std::size_t kKeptCuts = 64;
 
@@ -34,7 +34,8 @@ struct Fenced {
 
 class Run {
  public:
-  Run(Pool& pool, const PromotionOptions& options, const StepNote& note) : pool_(pool), options_(options), note_(note) {}
+  Run(Pool& pool, const PromotionOptions& options, const StepNote& note)
+      : pool_(pool), options_(options), note_(note) {}
 
   Result<PromotionReport> Go() {
     HSM_TRY(const bool needed, Choose());
@@ -53,7 +54,8 @@ class Run {
     return report_;
   }
 
-  // Called when Go failed: before P2 the old Primary goes on, after it the record says what is open.
+  // Called when Go failed: before P2 the old Primary goes on, after it the record says what is
+  // open.
   void Abort(const Error& error) {
     if (quiesced_ && !fenced_) note_("rollback", fmt::format("{} stays the Primary", report_.from));
     if (report_.to.empty() || options_.dry_run) return;
@@ -63,19 +65,27 @@ class Run {
   }
 
  private:
-  std::string PurposeText() const { return options_.purpose == Purpose::kPromote ? "Promote" : "Failover"; }
+  std::string PurposeText() const {
+    return options_.purpose == Purpose::kPromote ? "Promote" : "Failover";
+  }
 
   // P0 and the preconditions. False: the target is the Primary already.
   Result<bool> Choose() {
     const cluster::Arbiter& r = pool_.arbiter();
     resumes_ = r.phase == cluster::ArbiterPhase::kPromoting;
     state_ = pool_.Observe(true);
-    report_.from = resumes_ ? (r.previous && r.previous->holder ? r.previous->holder->node_name : "") : pool_.holder();
+    report_.from = resumes_
+                       ? (r.previous && r.previous->holder ? r.previous->holder->node_name : "")
+                       : pool_.holder();
     if (!options_.expected_primary.empty() && options_.expected_primary != report_.from) {
-      return Error(ErrorCode::kConflict, fmt::format("the Primary is {}, not {}", report_.from.empty() ? "nobody" : report_.from, options_.expected_primary));
+      return Error(ErrorCode::kConflict, fmt::format("the Primary is {}, not {}",
+                                                     report_.from.empty() ? "nobody" : report_.from,
+                                                     options_.expected_primary));
     }
     if (!options_.target.empty() && !pool_.Has(options_.target)) {
-      return Error(ErrorCode::kNotFound, fmt::format("node {} is not a member of device {}", options_.target, pool_.device().metadata.name));
+      return Error(ErrorCode::kNotFound,
+                   fmt::format("node {} is not a member of device {}", options_.target,
+                               pool_.device().metadata.name));
     }
     // "Already the Primary" needs its gate to be one that could open.
     const failover::MemberView* holder = state_.Holder();
@@ -84,27 +94,38 @@ class Run {
         report_.to = options_.target;
         return false;
       }
-      return Error(ErrorCode::kReadOnly, fmt::format("{} is the Primary and is not healthy: {}; name another node", options_.target,
-                                                     holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
+      return Error(
+          ErrorCode::kReadOnly,
+          fmt::format("{} is the Primary and is not healthy: {}; name another node",
+                      options_.target, holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
     }
-    if (options_.purpose == Purpose::kPromote && !resumes_ && (holder == nullptr || !holder->Healthy())) {
-      return Error(ErrorCode::kReadOnly, fmt::format("Primary {} cannot be asked to step down: {}; use kubectl hsm failover", report_.from,
-                                                     holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
+    if (options_.purpose == Purpose::kPromote && !resumes_ &&
+        (holder == nullptr || !holder->Healthy())) {
+      return Error(
+          ErrorCode::kReadOnly,
+          fmt::format("Primary {} cannot be asked to step down: {}; use kubectl hsm failover",
+                      report_.from, holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
     }
-    if (options_.purpose == Purpose::kFailover && !resumes_ && !options_.accept_loss && holder != nullptr && holder->Healthy()) {
-      return Error(ErrorCode::kReadOnly, fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first", report_.from));
+    if (options_.purpose == Purpose::kFailover && !resumes_ && !options_.accept_loss &&
+        holder != nullptr && holder->Healthy()) {
+      return Error(
+          ErrorCode::kReadOnly,
+          fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first",
+                      report_.from));
     }
     // What a person has agreed to lose does not keep a member from being chosen.
     const Purpose judge = options_.accept_loss || resumes_ ? Purpose::kPromote : options_.purpose;
     report_.candidates = failover::Candidates(state_, judge);
-    const auto chosen = std::find_if(report_.candidates.begin(), report_.candidates.end(), [&](const Candidate& c) {
-      return options_.target.empty() ? c.eligible() : c.node == options_.target;
-    });
+    const auto chosen =
+        std::find_if(report_.candidates.begin(), report_.candidates.end(), [&](const Candidate& c) {
+          return options_.target.empty() ? c.eligible() : c.node == options_.target;
+        });
     if (chosen == report_.candidates.end() || !chosen->eligible()) {
       std::string reasons;
       for (const Candidate& c : report_.candidates) {
         if (!options_.target.empty() && c.node != options_.target) continue;
-        for (const std::string& why : c.reasons) reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", c.node, why);
+        for (const std::string& why : c.reasons)
+          reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", c.node, why);
       }
       return Error(ErrorCode::kReadOnly, fmt::format("no member can be promoted: {}", reasons));
     }
@@ -121,10 +142,12 @@ class Run {
     only.only = {report_.to};
     HSM_TRY(const SyncReport sync, Sync(pool_, only, nullptr));
     if (!sync.AllEqual()) {
-      const std::string why = !sync.applied.failed.empty()  ? sync.applied.failed.front().error.message()
+      const std::string why = !sync.applied.failed.empty()
+                                  ? sync.applied.failed.front().error.message()
                               : sync.members.front().error ? sync.members.front().error->message()
                                                            : "the contents still differ";
-      return Error(ErrorCode::kUnavailable, fmt::format("{} is not equal to {}: {}", report_.to, report_.from, why));
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("{} is not equal to {}: {}", report_.to, report_.from, why));
     }
     note_("equal", fmt::format("{} and {} have the same digest", report_.from, report_.to));
     return {};
@@ -138,13 +161,20 @@ class Run {
       if (member.reachable()) floor = std::max(floor, member.status->epoch.counter);
     }
     report_.epoch = {floor + 1, pool_.world().rng.U64()};
-    HSM_RETURN_IF_ERROR(pool_.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-      status.phase = cluster::DevicePhase::kFailingOver;
-      status.promotion = cluster::PromotionStatus{{report_.epoch.counter, fmt::format("{:016x}", report_.epoch.nonce)},
-                                                  report_.to, options_.operation, pool_.world().clock.Wall()};
-    }).Within("P1"));
+    HSM_RETURN_IF_ERROR(
+        pool_
+            .UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+              status.phase = cluster::DevicePhase::kFailingOver;
+              status.promotion = cluster::PromotionStatus{
+                  {report_.epoch.counter, fmt::format("{:016x}", report_.epoch.nonce)},
+                  report_.to,
+                  options_.operation,
+                  pool_.world().clock.Wall()};
+            })
+            .Within("P1"));
     cluster::Arbiter next = r;
-    if (!next.previous) next.previous = cluster::PreviousTerm{r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
+    if (!next.previous)
+      next.previous = cluster::PreviousTerm{r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
     next.holder.reset();
     next.phase = cluster::ArbiterPhase::kPromoting;
     next.epoch = ToArbiter(report_.epoch);
@@ -155,8 +185,13 @@ class Run {
     HSM_RETURN_IF_ERROR(pool_.Swap(std::move(next)).Within("P2"));
     fenced_ = true;
     fence_answered_ = pool_.world().clock.Now();
-    note_("fence-point", fmt::format("epoch {} is on record; nobody of an earlier one can be acknowledged once fenced", report_.epoch.counter));
-    (void)pool_.UpdateStatus([&](cluster::HSMDeviceStatus& status) { status.epoch_floor = std::max(status.epoch_floor, report_.epoch.counter); });
+    note_("fence-point",
+          fmt::format(
+              "epoch {} is on record; nobody of an earlier one can be acknowledged once fenced",
+              report_.epoch.counter));
+    (void)pool_.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+      status.epoch_floor = std::max(status.epoch_floor, report_.epoch.counter);
+    });
     return {};
   }
 
@@ -177,7 +212,9 @@ class Run {
     pool_.world().executor.RunAll(std::move(tasks));
     std::string answered;
     for (const auto& [node, fenced] : fences_) {
-      if (fenced.answer) answered += fmt::format("{}{}{}", answered.empty() ? "" : ", ", node, fenced.HasInventory() ? "" : " (no inventory)");
+      if (fenced.answer)
+        answered += fmt::format("{}{}{}", answered.empty() ? "" : ", ", node,
+                                fenced.HasInventory() ? "" : " (no inventory)");
     }
     note_("fence", "answered: " + (answered.empty() ? std::string("nobody") : answered));
   }
@@ -187,9 +224,13 @@ class Run {
     const auto old = fences_.find(report_.from);
     if (old == fences_.end() || old->second.answer) return {};
     auto longest = pool_.arbiter().previous->grant_duration;
-    longest = std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
-    const auto wait = std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) + kWaitMargin;
-    note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out", report_.from, old->second.why_not, base::FormatDuration(wait)));
+    longest =
+        std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
+    const auto wait =
+        std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
+        kWaitMargin;
+    note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out",
+                              report_.from, old->second.why_not, base::FormatDuration(wait)));
     pool_.world().clock.SleepFor(fence_answered_ + wait - pool_.world().clock.Now());
     return {};
   }
@@ -197,7 +238,9 @@ class Run {
   // P5
   Result<void> CheckQuorum() {
     if (!fences_.at(report_.to).HasInventory()) {
-      return Error(ErrorCode::kUnavailable, fmt::format("the target {} does not answer with its content any more", report_.to));
+      return Error(
+          ErrorCode::kUnavailable,
+          fmt::format("the target {} does not answer with its content any more", report_.to));
     }
     const cluster::PreviousTerm& before = *pool_.arbiter().previous;
     report_.lost = "none";
@@ -209,15 +252,22 @@ class Run {
       if (member != fences_.end() && member->second.HasInventory()) ++answering;
     }
     const unsigned in_set = static_cast<unsigned>(before.sync_set.size());
-    const unsigned quorum = failover::QuorumOfSyncSet(in_set, static_cast<unsigned>(std::max(before.k, 0)));
+    const unsigned quorum =
+        failover::QuorumOfSyncSet(in_set, static_cast<unsigned>(std::max(before.k, 0)));
     const bool target_fits = before.sync_set.contains(pool_.UidTextOf(report_.to));
     if (quorum > 0 && answering >= quorum && target_fits) return {};
-    const std::string why = quorum == 0 ? std::string("no mirror was in the sync set, so acknowledged writes may be only on the lost Primary")
-                                        : fmt::format("{} of {} members of the sync set answer with their content, {} must, and the target must be one",
-                                                      answering, in_set, quorum);
+    const std::string why = quorum == 0 ? std::string(
+                                              "no mirror was in the sync set, so acknowledged "
+                                              "writes may be only on the lost Primary")
+                                        : fmt::format(
+                                              "{} of {} members of the sync set answer with their "
+                                              "content, {} must, and the target must be one",
+                                              answering, in_set, quorum);
     if (!options_.accept_loss) {
-      return Error(ErrorCode::kReadOnly, fmt::format("acknowledged writes may be lost: {}; how many is unknown. Bring {} back, or give them up with --accept-loss",
-                                                     why, report_.from));
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("acknowledged writes may be lost: {}; how many is unknown. Bring {} "
+                               "back, or give them up with --accept-loss",
+                               why, report_.from));
     }
     report_.lost = "unknown: " + why;
     note_("accept-loss", report_.lost);
@@ -228,29 +278,43 @@ class Run {
   Result<void> Merge() {
     std::vector<std::string> sources;
     for (const auto& [node, fenced] : fences_) {
-      const bool counts = node == report_.from || pool_.arbiter().previous->sync_set.contains(pool_.UidTextOf(node));
+      const bool counts = node == report_.from ||
+                          pool_.arbiter().previous->sync_set.contains(pool_.UidTextOf(node));
       if (counts && node != report_.to && fenced.HasInventory()) sources.push_back(node);
     }
     std::map<std::string, mirror::Member*> members;
     for (const std::string& node : pool_.nodes()) members[node] = &pool_.At(node);
     for (int pass = 0; pass < kMergePasses; ++pass) {
       HSM_TRY(Comparison comparison, Compare(pool_, report_.to, sources));
-      // Against epoch 0 nothing is of an epoch that is over: whatever is ahead of the target is pulled.
-      mirror::SyncPlan plan = mirror::Plan(comparison.source, comparison.mirrors, store::Epoch{}, false);
-      if (!plan.unknown.empty()) return Error(ErrorCode::kUnavailable, fmt::format("{} answered and cannot be read any more; try again", plan.unknown.front()));
+      // Against epoch 0 nothing is of an epoch that is over: whatever is ahead of the target is
+      // pulled.
+      mirror::SyncPlan plan =
+          mirror::Plan(comparison.source, comparison.mirrors, store::Epoch{}, false);
+      if (!plan.unknown.empty())
+        return Error(ErrorCode::kUnavailable,
+                     fmt::format("{} answered and cannot be read any more; try again",
+                                 plan.unknown.front()));
       for (const mirror::Step& step : plan.steps) {
-        if (step.kind == mirror::Step::Kind::kAlarm && step.node == "") continue;  // damaged everywhere: promoting does not make it worse
+        if (step.kind == mirror::Step::Kind::kAlarm && step.node == "")
+          continue;  // damaged everywhere: promoting does not make it worse
         if (step.kind == mirror::Step::Kind::kAlarm) {
-          return Error(ErrorCode::kCorrupt, fmt::format("{} on {}: {}", step.name, step.node, step.reason));
+          return Error(ErrorCode::kCorrupt,
+                       fmt::format("{} on {}: {}", step.name, step.node, step.reason));
         }
       }
-      std::erase_if(plan.steps, [](const mirror::Step& step) { return step.kind != mirror::Step::Kind::kRestore; });
+      std::erase_if(plan.steps, [](const mirror::Step& step) {
+        return step.kind != mirror::Step::Kind::kRestore;
+      });
       if (plan.steps.empty()) return Freeze();
-      const mirror::ApplyReport applied = mirror::Apply(plan, pool_.At(report_.to), members, report_.epoch, pool_.world().executor, nullptr);
+      const mirror::ApplyReport applied = mirror::Apply(
+          plan, pool_.At(report_.to), members, report_.epoch, pool_.world().executor, nullptr);
       report_.merged += applied.restored;
-      if (!applied.failed.empty()) return applied.failed.front().error.Within(fmt::format("{} pulling {}", report_.to, applied.failed.front().step.name));
+      if (!applied.failed.empty())
+        return applied.failed.front().error.Within(
+            fmt::format("{} pulling {}", report_.to, applied.failed.front().step.name));
     }
-    return Error(ErrorCode::kUnavailable, "the members keep changing while the target pulls from them");
+    return Error(ErrorCode::kUnavailable,
+                 "the members keep changing while the target pulls from them");
   }
 
   Result<void> Freeze() {
@@ -285,10 +349,13 @@ class Run {
 
   // P8: the target's own grant, and a write probe that leaves nothing behind.
   Result<void> Open() {
-    HSM_TRY(const mirror::MemberStatus status, pool_.At(report_.to).Status(false).Within(report_.to));
+    HSM_TRY(const mirror::MemberStatus status,
+            pool_.At(report_.to).Status(false).Within(report_.to));
     HSM_RETURN_IF_ERROR(GrantTo(pool_, report_.to, status.nonce).Within("P8"));
     HSM_TRY(const mirror::MemberStatus open, pool_.At(report_.to).Status(true).Within(report_.to));
-    if (!open.gate_open) return Error(ErrorCode::kUnavailable, fmt::format("P8: the gate of {} did not open", report_.to));
+    if (!open.gate_open)
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("P8: the gate of {} did not open", report_.to));
     report_.writes_stopped = pool_.world().clock.Now() - begun_;
     note_("open", fmt::format("{} is the Primary of epoch {}", report_.to, report_.epoch.counter));
     return {};
@@ -305,7 +372,9 @@ class Run {
     entry.cause = cause.empty() ? options_.reason : cause;
     entry.lost = report_.lost;
     entry.operation = options_.operation;
-    entry.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(pool_.world().clock.Now() - begun_).count();
+    entry.duration_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(pool_.world().clock.Now() - begun_)
+            .count();
     const bool done = outcome == "Succeeded";
     // The arbiter is what counts; a history that cannot be written is told by the next status.
     (void)pool_.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
@@ -317,8 +386,9 @@ class Run {
     });
     if (done) {
       pool_.Tell(cluster::EventType::kNormal, "HSMFailover",
-                 fmt::format("{} from {} to {}, epoch {}, lost {}{}", PurposeText(), report_.from, report_.to, report_.epoch.counter,
-                             report_.lost, options_.reason.empty() ? "" : ": " + options_.reason));
+                 fmt::format("{} from {} to {}, epoch {}, lost {}{}", PurposeText(), report_.from,
+                             report_.to, report_.epoch.counter, report_.lost,
+                             options_.reason.empty() ? "" : ": " + options_.reason));
     }
   }
 

@@ -1,9 +1,9 @@
 // Promotion: makes another member the Primary, by P0 to P8 of protocol.md, 3.
 //
-// Planned (promote): the old Primary is asked to close its gate and the copies are proved equal first;
-// until the compare-and-swap of P2 everything is undone on failure. Unplanned (failover): works without
-// the old Primary and never waits for more than its grant. After P2 there is only forward: a promotion
-// cut short is finished by the next promote or failover, under a new epoch.
+// Planned (promote): the old Primary is asked to close its gate and the copies are proved equal
+// first; until the compare-and-swap of P2 everything is undone on failure. Unplanned (failover):
+// works without the old Primary and never waits for more than its grant. After P2 there is only
+// forward: a promotion cut short is finished by the next promote or failover, under a new epoch.
 #pragma once
 
 #include <functional>
@@ -19,22 +19,22 @@ namespace hsmops::manager {
 
 struct PromotionOptions {
   failover::Purpose purpose = failover::Purpose::kPromote;
-  std::string target;             // empty: the best candidate
-  std::string expected_primary;   // empty: whoever it is
-  bool accept_loss = false;       // kFailover only: skip the quorum of P5
+  std::string target;            // empty: the best candidate
+  std::string expected_primary;  // empty: whoever it is
+  bool accept_loss = false;      // kFailover only: skip the quorum of P5
   bool dry_run = false;
-  std::string operation;          // the HSMOperation's name
-  std::string reason;             // a person's words, for the history
+  std::string operation;  // the HSMOperation's name
+  std::string reason;     // a person's words, for the history
 };
 
 struct PromotionReport {
-  bool changed = false;           // false: the target was the Primary already, or dry_run
+  bool changed = false;  // false: the target was the Primary already, or dry_run
   std::string from;
   std::string to;
   store::Epoch epoch;
-  std::uint64_t secrets = 0;      // whose equality was proved
-  std::uint64_t merged = 0;       // versions the target pulled in P6
-  std::string lost;               // "none", or "unknown" with what that means
+  std::uint64_t secrets = 0;  // whose equality was proved
+  std::uint64_t merged = 0;   // versions the target pulled in P6
+  std::string lost;           // "none", or "unknown" with what that means
   base::Duration writes_stopped{0};
   std::vector<failover::Candidate> candidates;
 };
@@ -42,8 +42,10 @@ struct PromotionReport {
 // Called at each step with a sentence for people: steps of the HSMOperation.
 using StepNote = std::function<void(const std::string& name, const std::string& message)>;
 
-// kConflict: expected_primary differs, or somebody else changed the arbiter. kReadOnly: refused by a
-// precondition, reasons in the message. kUnavailable: too few members answer; before P2 nothing changed.
-base::Result<PromotionReport> Promote(Pool& pool, const PromotionOptions& options, const StepNote& note);
+// kConflict: expected_primary differs, or somebody else changed the arbiter. kReadOnly: refused by
+// a precondition, reasons in the message. kUnavailable: too few members answer; before P2 nothing
+// changed.
+base::Result<PromotionReport> Promote(Pool& pool, const PromotionOptions& options,
+                                      const StepNote& note);
 
 }  // namespace hsmops::manager

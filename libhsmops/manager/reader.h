@@ -12,14 +12,14 @@ namespace hsmops::manager {
 struct Served {
   std::optional<store::Secret> secret;  // nullopt: looked, and there is none
   std::string node;
-  bool by_primary = false;              // linearisable; otherwise some version, perhaps an older one
+  bool by_primary = false;  // linearisable; otherwise some version, perhaps an older one
   bool in_sync_set = false;
   std::string why_not_primary;
 };
 
-// Asks the Primary behind its gate. When that cannot be, the mirrors, those of S first; of those that
-// answer the greatest version is taken. kUnavailable: nobody could be asked; kCorrupt: the ones that
-// could be asked hold it damaged.
+// Asks the Primary behind its gate. When that cannot be, the mirrors, those of S first; of those
+// that answer the greatest version is taken. kUnavailable: nobody could be asked; kCorrupt: the
+// ones that could be asked hold it damaged.
 base::Result<Served> Read(Pool& pool, const store::SecretName& name);
 
 }  // namespace hsmops::manager

@@ -1,8 +1,8 @@
 #include "libhsmops/manager/report.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "libhsmops/failover/decide.h"
 
@@ -17,7 +17,8 @@ namespace {
 
 bool EqualToPrimary(const ClusterState& state, const MemberView& member) {
   const MemberView* primary = state.Holder();
-  return primary != nullptr && primary->Healthy() && member.Healthy() && primary->status->digest == member.status->digest;
+  return primary != nullptr && primary->Healthy() && member.Healthy() &&
+         primary->status->digest == member.status->digest;
 }
 
 // Copies that hold everything acknowledged: the Primary, and members of S that are equal or whose
@@ -38,7 +39,8 @@ std::string NextStepFor(const MemberView& member) {
   const auto& status = *member.status;
   if (status.pin == token::PinState::kLocked) return "unblock the PIN with the SO PIN";
   if (status.pin == token::PinState::kRejected) return "correct the PIN file that pin-source names";
-  if (status.standing == store::Standing::kEmptied || status.standing == store::Standing::kForeign || status.standing == store::Standing::kBlank) {
+  if (status.standing == store::Standing::kEmptied ||
+      status.standing == store::Standing::kForeign || status.standing == store::Standing::kBlank) {
     return "kubectl hsm reinit --node " + member.node;
   }
   return "plug the token in again or replace it, then kubectl hsm sync";
@@ -46,25 +48,33 @@ std::string NextStepFor(const MemberView& member) {
 
 void PrimaryFindings(const ClusterState& state, std::vector<Finding>& findings) {
   if (state.promoting) {
-    findings.push_back({Severity::kCritical, state.target, "PromotionUnfinished", fmt::format("the promotion of {} was cut short; nobody can write", state.target),
-                        "kubectl hsm failover --to " + state.target});
+    findings.push_back(
+        {Severity::kCritical, state.target, "PromotionUnfinished",
+         fmt::format("the promotion of {} was cut short; nobody can write", state.target),
+         "kubectl hsm failover --to " + state.target});
     return;
   }
   const MemberView* primary = state.Holder();
   if (primary == nullptr) {
-    findings.push_back({Severity::kCritical, state.holder.value_or("-"), "NoPrimary", "there is no Primary on record", "kubectl hsm check --for failover"});
+    findings.push_back({Severity::kCritical, state.holder.value_or("-"), "NoPrimary",
+                        "there is no Primary on record", "kubectl hsm check --for failover"});
     return;
   }
   if (primary->Healthy()) return;
   const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
   const bool can = !candidates.empty() && candidates.front().eligible();
-  findings.push_back({Severity::kCritical, primary->node, "PrimaryUnavailable", "the Primary takes no writes: " + primary->WhyUnhealthy(),
-                      can ? fmt::format("kubectl hsm failover --to {}", candidates.front().node) : "kubectl hsm check --for failover"});
+  findings.push_back({Severity::kCritical, primary->node, "PrimaryUnavailable",
+                      "the Primary takes no writes: " + primary->WhyUnhealthy(),
+                      can ? fmt::format("kubectl hsm failover --to {}", candidates.front().node)
+                          : "kubectl hsm check --for failover"});
 }
 
-void MemberFindings(const ClusterState& state, const MemberView& member, std::vector<Finding>& findings) {
-  const auto add = [&](Severity severity, std::string reason, std::string message, std::string next) {
-    findings.push_back({severity, member.node, std::move(reason), std::move(message), std::move(next)});
+void MemberFindings(const ClusterState& state, const MemberView& member,
+                    std::vector<Finding>& findings) {
+  const auto add = [&](Severity severity, std::string reason, std::string message,
+                       std::string next) {
+    findings.push_back(
+        {severity, member.node, std::move(reason), std::move(message), std::move(next)});
   };
   if (std::string why = member.WhyUnhealthy(); !why.empty()) {
     if (!member.holder) add(Severity::kDegraded, "MemberUnavailable", why, NextStepFor(member));
@@ -72,25 +82,36 @@ void MemberFindings(const ClusterState& state, const MemberView& member, std::ve
   }
   const mirror::MemberStatus& status = *member.status;
   if (status.damaged > 0) {
-    add(member.holder ? Severity::kCritical : Severity::kDegraded, "Damaged", fmt::format("{} secrets are damaged on this token", status.damaged), "kubectl hsm sync");
+    add(member.holder ? Severity::kCritical : Severity::kDegraded, "Damaged",
+        fmt::format("{} secrets are damaged on this token", status.damaged), "kubectl hsm sync");
   }
   if (status.quarantined > 0) {
-    add(Severity::kDegraded, "Divergence", fmt::format("{} versions are in quarantine: nobody else has them", status.quarantined), "kubectl hsm divergence list");
+    add(Severity::kDegraded, "Divergence",
+        fmt::format("{} versions are in quarantine: nobody else has them", status.quarantined),
+        "kubectl hsm divergence list");
   }
   if (status.legacy > 0 && member.holder) {
-    add(Severity::kDegraded, "LegacyLayout", fmt::format("{} secrets are in the older operator's layout and are not mirrored", status.legacy), "kubectl hsm adopt");
+    add(Severity::kDegraded, "LegacyLayout",
+        fmt::format("{} secrets are in the older operator's layout and are not mirrored",
+                    status.legacy),
+        "kubectl hsm adopt");
   }
   if (status.epoch > state.epoch) {
-    add(Severity::kCritical, "EpochRegressed", fmt::format("has seen epoch {}, the record says {}: was the record restored from a backup?", status.epoch.ToString(), state.epoch.ToString()),
+    add(Severity::kCritical, "EpochRegressed",
+        fmt::format("has seen epoch {}, the record says {}: was the record restored from a backup?",
+                    status.epoch.ToString(), state.epoch.ToString()),
         "kubectl hsm failover --to " + member.node);
   }
   const MemberView* primary = state.Holder();
-  if (!member.holder && primary != nullptr && primary->Healthy() && !EqualToPrimary(state, member)) {
-    add(Severity::kDegraded, "NotEqual", "its content differs from the Primary's", "kubectl hsm sync");
+  if (!member.holder && primary != nullptr && primary->Healthy() &&
+      !EqualToPrimary(state, member)) {
+    add(Severity::kDegraded, "NotEqual", "its content differs from the Primary's",
+        "kubectl hsm sync");
   }
 }
 
-cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterState& state, const MemberView& member, base::WallTime now) {
+cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterState& state,
+                               const MemberView& member, base::WallTime now) {
   cluster::DeviceStatus out;
   for (const cluster::DeviceStatus& before : device.status.devices) {
     if (before.node_name != member.node) continue;
@@ -99,18 +120,24 @@ cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterSt
     out.serial_number = before.serial_number;
   }
   out.node_name = member.node;
-  out.role = member.holder ? cluster::DeviceRole::kPrimary : member.standby ? cluster::DeviceRole::kStandby : cluster::DeviceRole::kReadOnly;
+  out.role = member.holder    ? cluster::DeviceRole::kPrimary
+             : member.standby ? cluster::DeviceRole::kStandby
+                              : cluster::DeviceRole::kReadOnly;
   out.available = member.Healthy();
   out.health = member.Healthy() ? "Healthy" : member.reachable() ? "Failed" : "Unknown";
   out.message = member.WhyUnhealthy();
   out.in_sync = member.in_sync_set || member.holder;
-  for (const failover::Candidate& candidate : failover::Candidates(state, failover::Purpose::kPromote)) {
+  for (const failover::Candidate& candidate :
+       failover::Candidates(state, failover::Purpose::kPromote)) {
     if (candidate.node == member.node) out.why_not = candidate.reasons;
   }
   if (!member.reachable()) return out;
   const mirror::MemberStatus& status = *member.status;
   if (!status.identity.serial.empty()) out.serial_number = status.identity.serial;
-  out.device_info = {{"label", status.identity.label}, {"manufacturer", status.identity.manufacturer}, {"model", status.identity.model}, {"profile", status.profile}};
+  out.device_info = {{"label", status.identity.label},
+                     {"manufacturer", status.identity.manufacturer},
+                     {"model", status.identity.model},
+                     {"profile", status.profile}};
   out.pin = token::Name(status.pin);
   out.epoch = status.epoch.counter;
   out.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(member.latency).count();
@@ -123,9 +150,12 @@ cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterSt
     out.lag = {0, 0};
     out.last_sync_time = now;
   } else if (primary != nullptr && primary->Healthy()) {
-    const auto ahead = static_cast<std::int64_t>(primary->status->lsn) - static_cast<std::int64_t>(status.lsn);
+    const auto ahead =
+        static_cast<std::int64_t>(primary->status->lsn) - static_cast<std::int64_t>(status.lsn);
     out.lag.versions = std::max<std::int64_t>(1, ahead);
-    if (out.last_sync_time) out.lag.seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *out.last_sync_time).count();
+    if (out.last_sync_time)
+      out.lag.seconds =
+          std::chrono::duration_cast<std::chrono::seconds>(now - *out.last_sync_time).count();
   }
   return out;
 }
@@ -138,27 +168,33 @@ std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterS
   for (const MemberView& member : state.members) MemberFindings(state, member, findings);
   const int copies = FullCopies(state);
   if (copies == 0) {
-    findings.push_back({Severity::kCritical, device.metadata.name, "NoFullCopy", "no reachable member is known to hold everything acknowledged",
+    findings.push_back({Severity::kCritical, device.metadata.name, "NoFullCopy",
+                        "no reachable member is known to hold everything acknowledged",
                         "bring a member back, then kubectl hsm check --for failover"});
   } else if (copies == 1 && state.members.size() > 1) {
-    findings.push_back({Severity::kDegraded, device.metadata.name, "OneFullCopy", "only one reachable member holds everything acknowledged",
+    findings.push_back({Severity::kDegraded, device.metadata.name, "OneFullCopy",
+                        "only one reachable member holds everything acknowledged",
                         "bring the others back or kubectl hsm sync"});
   }
   cluster::SortFindings(findings);
   return findings;
 }
 
-cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const ClusterState& state, base::WallTime now) {
+cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const ClusterState& state,
+                                  base::WallTime now) {
   cluster::HSMDeviceStatus status = device.status;
   status.observed_generation = device.metadata.generation;
-  status.epoch = cluster::EpochStatus{state.epoch.counter, fmt::format("{:016x}", state.epoch.nonce)};
+  status.epoch =
+      cluster::EpochStatus{state.epoch.counter, fmt::format("{:016x}", state.epoch.nonce)};
   status.epoch_floor = std::max(status.epoch_floor, state.epoch.counter);
   status.primary_node = state.holder.value_or("");
   const MemberView* primary = state.Holder();
   const bool can_write = primary != nullptr && primary->Healthy();
-  status.position = can_write ? fmt::format("{}.{}", primary->status->epoch.counter, primary->status->lsn) : "";
+  status.position =
+      can_write ? fmt::format("{}.{}", primary->status->epoch.counter, primary->status->lsn) : "";
   status.devices.clear();
-  for (const MemberView& member : state.members) status.devices.push_back(DeviceOf(device, state, member, now));
+  for (const MemberView& member : state.members)
+    status.devices.push_back(DeviceOf(device, state, member, now));
   status.failure_tolerance = std::max(0, FullCopies(state) - 1);
   status.findings = FindingsOf(device, state);
   if (!status.mirroring) status.mirroring.emplace();
@@ -166,29 +202,42 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
   status.mirroring->primary_node = status.primary_node;
   status.mirroring->mirrored_nodes.clear();
   for (const MemberView& member : state.members) {
-    if (member.in_sync_set && !member.holder) status.mirroring->mirrored_nodes.push_back(member.node);
+    if (member.in_sync_set && !member.holder)
+      status.mirroring->mirrored_nodes.push_back(member.node);
   }
   if (status.paused && status.paused->until && *status.paused->until <= now) status.paused.reset();
-  const bool critical = std::any_of(status.findings.begin(), status.findings.end(), [](const Finding& f) { return f.severity == Severity::kCritical; });
+  const bool critical =
+      std::any_of(status.findings.begin(), status.findings.end(),
+                  [](const Finding& f) { return f.severity == Severity::kCritical; });
   if (state.promoting) {
     status.phase = cluster::DevicePhase::kFailingOver;
   } else if (!can_write) {
-    status.phase = FullCopies(state) > 0 ? cluster::DevicePhase::kReadOnly : cluster::DevicePhase::kUnavailable;
+    status.phase = FullCopies(state) > 0 ? cluster::DevicePhase::kReadOnly
+                                         : cluster::DevicePhase::kUnavailable;
   } else if (status.paused) {
     status.phase = cluster::DevicePhase::kPaused;
   } else {
-    status.phase = critical || !status.findings.empty() ? cluster::DevicePhase::kDegraded : cluster::DevicePhase::kReady;
+    status.phase = critical || !status.findings.empty() ? cluster::DevicePhase::kDegraded
+                                                        : cluster::DevicePhase::kReady;
   }
-  const auto condition = [&](const char* type, bool holds, const char* reason, std::string message) {
-    cluster::SetCondition(status.conditions, {type, holds ? cluster::ConditionStatus::kTrue : cluster::ConditionStatus::kFalse, reason, std::move(message),
-                                              device.metadata.generation, std::nullopt}, now);
+  const auto condition = [&](const char* type, bool holds, const char* reason,
+                             std::string message) {
+    cluster::SetCondition(
+        status.conditions,
+        {type, holds ? cluster::ConditionStatus::kTrue : cluster::ConditionStatus::kFalse, reason,
+         std::move(message), device.metadata.generation, std::nullopt},
+        now);
   };
-  condition("PrimaryAvailable", can_write, can_write ? "Healthy" : "Unavailable", primary == nullptr ? "no Primary" : primary->WhyUnhealthy());
-  condition("Mirrored", status.failure_tolerance.value_or(0) > 0, "FullCopies", fmt::format("{} full copies", FullCopies(state)));
+  condition("PrimaryAvailable", can_write, can_write ? "Healthy" : "Unavailable",
+            primary == nullptr ? "no Primary" : primary->WhyUnhealthy());
+  condition("Mirrored", status.failure_tolerance.value_or(0) > 0, "FullCopies",
+            fmt::format("{} full copies", FullCopies(state)));
   condition("Ready", can_write && !critical, can_write ? "Serving" : "NoWrites", "");
-  condition("Paused", status.paused.has_value(), status.paused ? "Paused" : "Running", status.paused ? status.paused->reason : "");
+  condition("Paused", status.paused.has_value(), status.paused ? "Paused" : "Running",
+            status.paused ? status.paused->reason : "");
   const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
-  const bool ready = std::any_of(candidates.begin(), candidates.end(), [](const auto& c) { return c.eligible(); });
+  const bool ready =
+      std::any_of(candidates.begin(), candidates.end(), [](const auto& c) { return c.eligible(); });
   condition("FailoverReady", ready, ready ? "CandidateInSync" : "NoCandidate", "");
   return status;
 }

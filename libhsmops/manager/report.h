@@ -7,12 +7,15 @@
 
 namespace hsmops::manager {
 
-// The status of `device` as `state` shows it at `now`. What only a sync or a promotion knows (history,
-// last sync times, the promotion under way) is kept from device.status. Pure.
-cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const failover::ClusterState& state, base::WallTime now);
+// The status of `device` as `state` shows it at `now`. What only a sync or a promotion knows
+// (history, last sync times, the promotion under way) is kept from device.status. Pure.
+cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device,
+                                  const failover::ClusterState& state, base::WallTime now);
 
-// What is wrong, worst first, each with the next thing to do. Critical: reads or acknowledged data are
-// at risk, or no Primary can be; degraded: one more fault would be critical, or a copy is not equal.
-std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device, const failover::ClusterState& state);
+// What is wrong, worst first, each with the next thing to do. Critical: reads or acknowledged data
+// are at risk, or no Primary can be; degraded: one more fault would be critical, or a copy is not
+// equal.
+std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
+                                         const failover::ClusterState& state);
 
 }  // namespace hsmops::manager

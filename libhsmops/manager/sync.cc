@@ -1,9 +1,9 @@
 #include "libhsmops/manager/sync.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
-
-#include <fmt/format.h>
 
 namespace hsmops::manager {
 
@@ -24,7 +24,8 @@ std::map<std::string, mirror::Member*> MembersOf(Pool& pool) {
 }
 
 // Damage that only a re-read shows. A member that cannot be verified keeps its error.
-void VerifyAll(Pool& pool, const std::vector<std::string>& nodes, std::map<std::string, MemberSync>& members) {
+void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
+               std::map<std::string, MemberSync>& members) {
   std::vector<base::Executor::Task> tasks;
   for (const std::string& node : nodes) {
     MemberSync& member = members[node];
@@ -40,6 +41,13 @@ void VerifyAll(Pool& pool, const std::vector<std::string>& nodes, std::map<std::
   pool.world().executor.RunAll(std::move(tasks));
 }
 
+std::vector<mirror::EpochCut> CutsOf(const Pool& pool) {
+  std::vector<mirror::EpochCut> cuts;
+  for (const cluster::LsnCut& cut : pool.arbiter().lsn_cuts)
+    cuts.push_back({FromArbiter(cut.epoch), cut.lsn});
+  return cuts;
+}
+
 void Restrict(mirror::SyncPlan& plan, const std::string& secret, const store::Uid& pool) {
   if (secret.empty()) return;
   const auto name = store::SecretName::Parse(secret);
@@ -48,7 +56,8 @@ void Restrict(mirror::SyncPlan& plan, const std::string& secret, const store::Ui
   std::erase_if(plan.dead, [&](const store::IdVersion& dead) { return dead.id != id; });
 }
 
-Result<std::uint64_t> CollectDead(Pool& pool, const std::string& primary, const std::vector<store::IdVersion>& dead) {
+Result<std::uint64_t> CollectDead(Pool& pool, const std::string& primary,
+                                  const std::vector<store::IdVersion>& dead) {
   if (dead.empty()) return std::uint64_t{0};
   // Mirrors first: what the Primary still has can always be told apart from what was never there.
   for (const std::string& node : pool.nodes()) {
@@ -68,12 +77,15 @@ void Merge(mirror::ApplyReport& into, mirror::ApplyReport pass) {
 }  // namespace
 
 bool SyncReport::AllEqual() const {
-  return std::all_of(members.begin(), members.end(), [](const MemberSync& member) { return member.equal; });
+  return std::all_of(members.begin(), members.end(),
+                     [](const MemberSync& member) { return member.equal; });
 }
 
-Result<Comparison> Compare(Pool& pool, const std::string& source, const std::vector<std::string>& mirrors) {
+Result<Comparison> Compare(Pool& pool, const std::string& source,
+                           const std::vector<std::string>& mirrors) {
   HSM_TRY(const store::InventoryDigest own, pool.At(source).Digest().Within(source));
-  std::vector<Result<store::InventoryDigest>> digests(mirrors.size(), Error(ErrorCode::kUnavailable, "not asked"));
+  std::vector<Result<store::InventoryDigest>> digests(mirrors.size(),
+                                                      Error(ErrorCode::kUnavailable, "not asked"));
   std::vector<base::Executor::Task> tasks;
   for (std::size_t i = 0; i < mirrors.size(); ++i) {
     tasks.push_back([&, i] { digests[i] = pool.At(mirrors[i]).Digest(); });
@@ -99,7 +111,8 @@ Result<Comparison> Compare(Pool& pool, const std::string& source, const std::vec
   if (ask.empty()) return comparison;
   HSM_TRY(comparison.source, pool.At(source).ReadInventory(differ).Within(source));
   std::vector<mirror::MemberInventory> asked;
-  for (const std::string& node : ask) asked.push_back({node, Error(ErrorCode::kUnavailable, "not asked")});
+  for (const std::string& node : ask)
+    asked.push_back({node, Error(ErrorCode::kUnavailable, "not asked")});
   tasks.clear();
   for (mirror::MemberInventory& mirror : asked) {
     tasks.push_back([&] { mirror.inventory = pool.At(mirror.node).ReadInventory(differ); });
@@ -126,31 +139,38 @@ Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std:
                   const mirror::Progress& progress, SyncReport& report) {
   HSM_TRY(Comparison comparison, Compare(pool, report.primary, mirrors));
   const bool everybody = mirrors.size() + 1 == pool.nodes().size();
-  mirror::SyncPlan plan = mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), everybody && comparison.equal.empty());
+  mirror::SyncPlan plan = mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(),
+                                       everybody && comparison.equal.empty(), CutsOf(pool));
   Restrict(plan, options.secret, pool.uid());
   const bool first = report.plan.steps.empty() && report.plan.unknown.empty();
   if (first) report.plan = plan;
   if (options.dry_run || plan.steps.empty()) return false;
-  mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool), pool.epoch(), pool.world().executor, progress);
+  mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool),
+                                           pool.epoch(), pool.world().executor, progress);
   const bool progressed = pass.copied + pass.restored + pass.quarantined > 0;
   const bool again = pass.restored + pass.quarantined > 0;
   Merge(report.applied, std::move(pass));
   return progressed && again;
 }
 
-// Tombstones need every bucket of every member, so they are looked for only after everything is equal.
+// Tombstones need every bucket of every member, so they are looked for only after everything is
+// equal.
 void CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::string>& mirrors) {
   auto source = pool.At(report.primary).ReadInventory(std::bitset<store::kBuckets>().set());
   if (!source.ok()) return;  // the next sync looks again
-  const auto is_dead = [](const store::InventoryItem& item) { return item.state == store::InventoryItem::State::kTombstone; };
+  const auto is_dead = [](const store::InventoryItem& item) {
+    return item.state == store::InventoryItem::State::kTombstone;
+  };
   if (std::none_of(source->items.begin(), source->items.end(), is_dead)) return;
   std::vector<mirror::MemberInventory> inventories;
   for (const std::string& node : mirrors) {
-    inventories.push_back({node, pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set())});
+    inventories.push_back(
+        {node, pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set())});
   }
   const mirror::SyncPlan plan = mirror::Plan(*source, inventories, pool.epoch(), true);
   if (!plan.steps.empty() || !plan.unknown.empty()) return;
-  if (auto collected = CollectDead(pool, report.primary, plan.dead); collected.ok()) report.collected = *collected;
+  if (auto collected = CollectDead(pool, report.primary, plan.dead); collected.ok())
+    report.collected = *collected;
 }
 
 }  // namespace
@@ -159,11 +179,14 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   SyncReport report;
   report.primary = pool.holder();
   if (report.primary.empty()) {
-    return Error(ErrorCode::kReadOnly, "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm promote again");
+    return Error(ErrorCode::kReadOnly,
+                 "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm "
+                 "promote again");
   }
   std::vector<std::string> mirrors;
   for (const std::string& node : pool.nodes()) {
-    const bool wanted = options.only.empty() || std::find(options.only.begin(), options.only.end(), node) != options.only.end();
+    const bool wanted = options.only.empty() || std::find(options.only.begin(), options.only.end(),
+                                                          node) != options.only.end();
     if (node != report.primary && wanted) mirrors.push_back(node);
   }
   std::map<std::string, MemberSync> members;

@@ -13,10 +13,10 @@
 namespace hsmops::manager {
 
 struct SyncOptions {
-  std::string secret;              // only this one; empty: all
-  bool full = false;               // re-read and re-hash every value on every member first
+  std::string secret;  // only this one; empty: all
+  bool full = false;   // re-read and re-hash every value on every member first
   bool dry_run = false;
-  std::vector<std::string> only;   // these mirrors; empty: all
+  std::vector<std::string> only;  // these mirrors; empty: all
 };
 
 struct MemberSync {
@@ -29,29 +29,33 @@ struct MemberSync {
 
 struct SyncReport {
   std::string primary;
-  std::uint64_t secrets = 0;         // live ones on the Primary
+  std::uint64_t secrets = 0;  // live ones on the Primary
   mirror::SyncPlan plan;
   mirror::ApplyReport applied;
   std::vector<MemberSync> members;
-  std::uint64_t collected = 0;       // tombstones
+  std::uint64_t collected = 0;  // tombstones
   bool AllEqual() const;
 };
 
 // Digests first: members whose root equals the Primary's cost one exchange; of the others only the
-// buckets that differ are listed. Copies, restores, quarantines by mirror::Plan, then compares again.
-// Members that are equal join S by the joint step. kUnavailable: the Primary cannot be asked.
-base::Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Progress& progress);
+// buckets that differ are listed. Copies, restores, quarantines by mirror::Plan, then compares
+// again. Members that are equal join S by the joint step. kUnavailable: the Primary cannot be
+// asked.
+base::Result<SyncReport> Sync(Pool& pool, const SyncOptions& options,
+                              const mirror::Progress& progress);
 
 // The inventories of some members against the source's, of differing buckets only.
 struct Comparison {
   store::Inventory source;
-  std::vector<mirror::MemberInventory> mirrors;  // those that differ, and those that could not be asked
+  std::vector<mirror::MemberInventory>
+      mirrors;  // those that differ, and those that could not be asked
   std::vector<std::string> equal;
 };
-base::Result<Comparison> Compare(Pool& pool, const std::string& source, const std::vector<std::string>& mirrors);
+base::Result<Comparison> Compare(Pool& pool, const std::string& source,
+                                 const std::vector<std::string>& mirrors);
 
-// Puts exactly these nodes into S, if that changes anything: R by compare-and-swap, generation + 1. No
-// write of this process may be in flight; a grant must be renewed after it.
+// Puts exactly these nodes into S, if that changes anything: R by compare-and-swap, generation + 1.
+// No write of this process may be in flight; a grant must be renewed after it.
 base::Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes);
 
 }  // namespace hsmops::manager

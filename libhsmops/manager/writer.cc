@@ -1,8 +1,8 @@
 #include "libhsmops/manager/writer.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/manager/sync.h"
@@ -22,7 +22,8 @@ constexpr std::size_t kCatchUpSteps = 1000;
 std::optional<base::Digest> TargetDigest(const cluster::Arbiter& r) {
   if (r.target_digest.empty()) return std::nullopt;
   const auto bytes = base::FromHex(r.target_digest);
-  if (!bytes.ok() || bytes->size() != std::tuple_size_v<base::Digest>) return base::Digest{};  // matches nothing
+  if (!bytes.ok() || bytes->size() != std::tuple_size_v<base::Digest>)
+    return base::Digest{};  // matches nothing
   base::Digest digest{};
   std::copy(bytes->begin(), bytes->end(), digest.begin());
   return digest;
@@ -45,7 +46,8 @@ Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t nonce) {
   if (pool.arbiter().target_digest.empty()) return {};
   cluster::Arbiter opened = pool.arbiter();
   opened.target_digest.clear();
-  // If this fails the digest stays, and a member that has opened its gate in this epoch does not ask again.
+  // If this fails the digest stays, and a member that has opened its gate in this epoch does not
+  // ask again.
   (void)pool.Swap(std::move(opened));
   return {};
 }
@@ -54,20 +56,27 @@ Result<Writer> Writer::Open(Pool& pool) {
   Writer writer(pool);
   writer.primary_ = pool.holder();
   if (writer.primary_.empty()) {
-    return Error(ErrorCode::kReadOnly, "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again to finish it");
+    return Error(ErrorCode::kReadOnly,
+                 "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again "
+                 "to finish it");
   }
   const failover::ClusterState state = pool.Observe(false);
   const failover::MemberView* primary = state.Holder();
-  if (primary == nullptr) return Error(ErrorCode::kInternal, "the Primary on record is not a node of the device");
+  if (primary == nullptr)
+    return Error(ErrorCode::kInternal, "the Primary on record is not a node of the device");
   if (std::string why = primary->WhyUnhealthy(); !why.empty()) {
-    return Error(ErrorCode::kUnavailable, fmt::format("Primary {} cannot take writes: {}; see kubectl hsm check --for failover", primary->node, why));
+    return Error(
+        ErrorCode::kUnavailable,
+        fmt::format("Primary {} cannot take writes: {}; see kubectl hsm check --for failover",
+                    primary->node, why));
   }
   std::vector<std::string> equal;
   std::vector<std::string> lagging;
   for (const failover::MemberView& member : state.members) {
     if (member.reachable() && member.status->max_object_bytes > 0) {
       const std::uint64_t room = member.status->max_object_bytes;
-      writer.max_object_bytes_ = writer.max_object_bytes_ == 0 ? room : std::min(writer.max_object_bytes_, room);
+      writer.max_object_bytes_ =
+          writer.max_object_bytes_ == 0 ? room : std::min(writer.max_object_bytes_, room);
     }
     if (member.holder) continue;
     if (std::string why = member.WhyUnhealthy(); !why.empty()) {
@@ -77,31 +86,39 @@ Result<Writer> Writer::Open(Pool& pool) {
     } else if (member.in_sync_set) {
       lagging.push_back(member.node);
     } else {
-      writer.warnings_.push_back(fmt::format("{} is not equal to the Primary; run kubectl hsm sync", member.node));
+      writer.warnings_.push_back(
+          fmt::format("{} is not equal to the Primary; run kubectl hsm sync", member.node));
     }
   }
   if (!lagging.empty()) {
     HSM_TRY(const Comparison comparison, Compare(pool, writer.primary_, lagging));
-    const mirror::SyncPlan plan = mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false);
+    const mirror::SyncPlan plan =
+        mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false);
     if (plan.steps.size() <= kCatchUpSteps) {
       std::map<std::string, mirror::Member*> members;
       for (const std::string& node : pool.nodes()) members[node] = &pool.At(node);
-      (void)mirror::Apply(plan, pool.At(writer.primary_), members, pool.epoch(), pool.world().executor, nullptr);
+      (void)mirror::Apply(plan, pool.At(writer.primary_), members, pool.epoch(),
+                          pool.world().executor, nullptr);
     }
     HSM_TRY(const Comparison after, Compare(pool, writer.primary_, lagging));
     equal.insert(equal.end(), after.equal.begin(), after.equal.end());
     for (const mirror::MemberInventory& mirror : after.mirrors) {
-      writer.warnings_.push_back(fmt::format("{} lags and left the sync set; run kubectl hsm sync", mirror.node));
+      writer.warnings_.push_back(
+          fmt::format("{} lags and left the sync set; run kubectl hsm sync", mirror.node));
     }
   }
-  const bool strict = pool.device().spec.mirroring && pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
+  const bool strict = pool.device().spec.mirroring &&
+                      pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
   if (strict && static_cast<int>(equal.size()) < pool.arbiter().k) {
-    return Error(ErrorCode::kReadOnly, fmt::format("durability is Strict and {} of {} mirrors are in sync: writes are refused until sync succeeds",
-                                                   equal.size(), pool.arbiter().k));
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("durability is Strict and {} of {} mirrors are in sync: writes are "
+                             "refused until sync succeeds",
+                             equal.size(), pool.arbiter().k));
   }
   HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, equal));
   HSM_RETURN_IF_ERROR(GrantTo(pool, writer.primary_, primary->status->nonce));
-  writer.renew_at_ = pool.world().clock.Now() + std::chrono::duration_cast<base::Duration>(pool.arbiter().grant_duration) / 3;
+  writer.renew_at_ = pool.world().clock.Now() +
+                     std::chrono::duration_cast<base::Duration>(pool.arbiter().grant_duration) / 3;
   return writer;
 }
 
@@ -114,7 +131,8 @@ Result<void> Writer::Refresh() {
   return {};
 }
 
-std::vector<Result<mirror::Acknowledged>> Writer::Write(std::vector<store::Write> writes, const mirror::Progress& progress) {
+std::vector<Result<mirror::Acknowledged>> Writer::Write(std::vector<store::Write> writes,
+                                                        const mirror::Progress& progress) {
   std::vector<Result<mirror::Acknowledged>> results;
   const std::size_t total = writes.size();
   for (std::size_t at = 0; at < total; at += kWriteBatch) {
@@ -128,13 +146,17 @@ std::vector<Result<mirror::Acknowledged>> Writer::Write(std::vector<store::Write
       if (!node.empty()) sync_set.mirrors[node] = &pool_->At(node);
     }
     const std::size_t in_set = sync_set.mirrors.size();
-    sync_set.needed = static_cast<unsigned>(std::min<std::size_t>(static_cast<std::size_t>(std::max(pool_->arbiter().k, 0)), in_set));
-    if (pool_->device().policy() == cluster::MirroringPolicy::kActive) sync_set.needed = static_cast<unsigned>(in_set);
+    sync_set.needed = static_cast<unsigned>(
+        std::min<std::size_t>(static_cast<std::size_t>(std::max(pool_->arbiter().k, 0)), in_set));
+    if (pool_->device().policy() == cluster::MirroringPolicy::kActive)
+      sync_set.needed = static_cast<unsigned>(in_set);
     const std::size_t end = std::min(at + kWriteBatch, total);
-    std::vector<store::Write> batch(std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(at)),
-                                    std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(end)));
-    auto answers = mirror::ReplicatedWrite(primary_, pool_->At(primary_), sync_set, pool_->epoch(), max_object_bytes_,
-                                           std::move(batch), pool_->world().executor);
+    std::vector<store::Write> batch(
+        std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(at)),
+        std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(end)));
+    auto answers =
+        mirror::ReplicatedWrite(primary_, pool_->At(primary_), sync_set, pool_->epoch(),
+                                max_object_bytes_, std::move(batch), pool_->world().executor);
     for (auto& answer : answers) results.push_back(std::move(answer));
     if (progress) progress(results.size(), total);
   }

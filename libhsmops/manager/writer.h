@@ -19,14 +19,15 @@ base::Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t no
 
 class Writer {
  public:
-  // Finds the Primary, brings members of S that lag up to date or takes them out of S, takes in those
-  // that are equal, and opens the Primary's gate. kUnavailable: the Primary cannot be reached, and the
-  // message says what to do; kReadOnly: durability Strict and nobody can confirm.
+  // Finds the Primary, brings members of S that lag up to date or takes them out of S, takes in
+  // those that are equal, and opens the Primary's gate. kUnavailable: the Primary cannot be
+  // reached, and the message says what to do; kReadOnly: durability Strict and nobody can confirm.
   static base::Result<Writer> Open(Pool& pool);
 
-  // In batches, each acknowledged as a whole step; results in order. Stops asking after an error that
-  // concerns the Primary itself; the rest then carries that error and was not tried.
-  std::vector<base::Result<mirror::Acknowledged>> Write(std::vector<store::Write> writes, const mirror::Progress& progress);
+  // In batches, each acknowledged as a whole step; results in order. Stops asking after an error
+  // that concerns the Primary itself; the rest then carries that error and was not tried.
+  std::vector<base::Result<mirror::Acknowledged>> Write(std::vector<store::Write> writes,
+                                                        const mirror::Progress& progress);
 
   const std::string& primary() const { return primary_; }
   // Mirrors that are not in S, with why: their copies come with the next sync.

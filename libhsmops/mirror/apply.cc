@@ -23,7 +23,8 @@ std::vector<Batch> MakeBatches(const std::vector<const Step*>& copies) {
   std::set<store::Id> seen;
   for (const Step* step : copies) {
     const bool fresh = !seen.contains(step->id);
-    if (batches.empty() || (fresh && (batches.back().ids.size() >= kBatchSecrets || bytes + step->bytes > kBatchBytes))) {
+    if (batches.empty() || (fresh && (batches.back().ids.size() >= kBatchSecrets ||
+                                      bytes + step->bytes > kBatchBytes))) {
       batches.emplace_back();
       bytes = 0;
       seen.clear();
@@ -44,7 +45,9 @@ void ReadBatch(Batch& batch, Member& source) {
     if (!read.ok()) {
       batch.records.emplace(batch.ids[i], read.error());
     } else if (i >= read->size()) {
-      batch.records.emplace(batch.ids[i], Error(ErrorCode::kInternal, "the source answered fewer records than asked for"));
+      batch.records.emplace(
+          batch.ids[i],
+          Error(ErrorCode::kInternal, "the source answered fewer records than asked for"));
     } else {
       batch.records.emplace(batch.ids[i], std::move((*read)[i]));
     }
@@ -56,7 +59,8 @@ struct NodeOutcome {
   std::vector<StepError> failed;
 };
 
-NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps, Member& member, const store::Epoch& epoch) {
+NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps, Member& member,
+                       const store::Epoch& epoch) {
   NodeOutcome outcome;
   std::vector<store::Record> records;
   std::vector<const Step*> sent;
@@ -75,7 +79,8 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
     if (!applied.ok()) {
       outcome.failed.push_back({*sent[i], applied.error()});
     } else if (i >= applied->size()) {
-      outcome.failed.push_back({*sent[i], Error(ErrorCode::kInternal, "no answer for this record")});
+      outcome.failed.push_back(
+          {*sent[i], Error(ErrorCode::kInternal, "no answer for this record")});
     } else if (!(*applied)[i].ok()) {
       outcome.failed.push_back({*sent[i], (*applied)[i].error()});
     } else {
@@ -87,9 +92,14 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
 
 class Run {
  public:
-  Run(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members, const store::Epoch& epoch,
-      base::Executor& executor, const Progress& progress)
-      : plan_(plan), source_(source), members_(members), epoch_(epoch), executor_(executor), progress_(progress) {}
+  Run(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
+      const store::Epoch& epoch, base::Executor& executor, const Progress& progress)
+      : plan_(plan),
+        source_(source),
+        members_(members),
+        epoch_(epoch),
+        executor_(executor),
+        progress_(progress) {}
 
   ApplyReport Go() {
     Restore();
@@ -155,7 +165,8 @@ class Run {
 
   void Copy() {
     std::vector<const Step*> copies = Steps(Step::Kind::kCopy);
-    std::stable_sort(copies.begin(), copies.end(), [](const Step* a, const Step* b) { return a->id < b->id; });
+    std::stable_sort(copies.begin(), copies.end(),
+                     [](const Step* a, const Step* b) { return a->id < b->id; });
     std::vector<Batch> batches = MakeBatches(copies);
     if (batches.empty()) return;
     ReadBatch(batches[0], source_);
@@ -168,9 +179,12 @@ class Run {
       for (const auto& [node, steps] : batch.by_node) {
         NodeOutcome& outcome = outcomes[slot++];
         steps_done += steps.size();
-        tasks.push_back([&, this, member = members_.at(node), &to_do = steps] { outcome = WriteBatch(batch, to_do, *member, epoch_); });
+        tasks.push_back([&, this, member = members_.at(node), &to_do = steps] {
+          outcome = WriteBatch(batch, to_do, *member, epoch_);
+        });
       }
-      if (i + 1 < batches.size()) tasks.push_back([&, this] { ReadBatch(batches[i + 1], source_); });
+      if (i + 1 < batches.size())
+        tasks.push_back([&, this] { ReadBatch(batches[i + 1], source_); });
       executor_.RunAll(std::move(tasks));
       for (NodeOutcome& outcome : outcomes) {
         report_.copied += outcome.done;
@@ -193,8 +207,9 @@ class Run {
 
 }  // namespace
 
-ApplyReport Apply(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
-                  const store::Epoch& epoch, base::Executor& executor, const Progress& progress) {
+ApplyReport Apply(const SyncPlan& plan, Member& source,
+                  const std::map<std::string, Member*>& members, const store::Epoch& epoch,
+                  base::Executor& executor, const Progress& progress) {
   return Run(plan, source, members, epoch, executor, progress).Go();
 }
 

@@ -31,9 +31,11 @@ struct ApplyReport {
 // done, total: steps. Called from the calling thread only.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-// Restores first, then quarantine, then copies: each record is read from the source once, whatever the
-// number of mirrors, while the batch before it is being written. What fails is in the report; the rest goes on.
-ApplyReport Apply(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
-                  const store::Epoch& epoch, base::Executor& executor, const Progress& progress);
+// Restores first, then quarantine, then copies: each record is read from the source once, whatever
+// the number of mirrors, while the batch before it is being written. What fails is in the report;
+// the rest goes on.
+ApplyReport Apply(const SyncPlan& plan, Member& source,
+                  const std::map<std::string, Member*>& members, const store::Epoch& epoch,
+                  base::Executor& executor, const Progress& progress);
 
 }  // namespace hsmops::mirror

@@ -2,8 +2,8 @@
 //
 // The requests are the same everywhere (protocol.md, 1 and 3). An implementation may be called from
 // several threads; calls to one member are served one after the other. Errors beside those named:
-// kUnavailable, the member could not be asked, which says nothing about what it holds; kInDoubt from
-// Stage, the answer was lost after the request left.
+// kUnavailable, the member could not be asked, which says nothing about what it holds; kInDoubt
+// from Stage, the answer was lost after the request left.
 #pragma once
 
 #include <bitset>
@@ -20,7 +20,7 @@ namespace hsmops::mirror {
 // One rung of the probe ladder (health/probe.h).
 struct ProbeStep {
   enum class Outcome : std::uint8_t { kPassed, kFailed, kSkipped };
-  std::string name;     // "slot", "pin", "session", "random", "canary", "room"
+  std::string name;  // "slot", "pin", "session", "random", "canary", "room"
   Outcome outcome = Outcome::kSkipped;
   std::string message;  // of a failure; what to do next is health's to say
   std::uint64_t microseconds = 0;
@@ -38,11 +38,11 @@ struct MemberStatus {
   token::PinState pin = token::PinState::kUnknown;
   std::optional<std::uint64_t> free_bytes;
   std::uint64_t free_objects = 0;
-  store::Epoch epoch;               // the highest it has seen
+  store::Epoch epoch;  // the highest it has seen
   std::uint64_t generation = 0;
-  bool primary = false;             // its role in that epoch
+  bool primary = false;  // its role in that epoch
   bool gate_open = false;
-  std::uint64_t lsn = 0;            // the highest it has seen
+  std::uint64_t lsn = 0;  // the highest it has seen
   std::optional<store::Epoch> frozen;
   std::optional<base::Digest> digest;  // unset: the store is not open, so it is unknown
   std::uint64_t secrets = 0;
@@ -50,23 +50,26 @@ struct MemberStatus {
   std::uint64_t quarantined = 0;
   std::uint64_t legacy = 0;
   std::vector<ProbeStep> probe;
-  std::uint64_t nonce = 0;          // for a grant; stamped with the member's own clock
+  std::uint64_t nonce = 0;  // for a grant; stamped with the member's own clock
 };
 
-// What a manager relays after it has renewed R (protocol.md, 3). The deadline counts from the nonce.
+// What a manager relays after it has renewed R (protocol.md, 3). The deadline counts from the
+// nonce.
 struct Grant {
   std::uint64_t nonce = 0;
   store::Epoch epoch;
   std::uint64_t generation = 0;
-  base::Duration duration{0};       // D
-  std::optional<base::Digest> digest;  // of R, after a promotion: the gate opens only if it is its own
+  base::Duration duration{0};  // D
+  std::optional<base::Digest>
+      digest;  // of R, after a promotion: the gate opens only if it is its own
 };
 
 struct FenceAnswer {
-  store::Epoch before;                 // the highest epoch it had seen
-  bool primary = false;                // its role in that epoch
+  store::Epoch before;   // the highest epoch it had seen
+  bool primary = false;  // its role in that epoch
   std::uint64_t lsn = 0;
-  std::optional<base::Digest> digest;  // unset: its token cannot be read, so nobody can merge from it
+  std::optional<base::Digest>
+      digest;  // unset: its token cannot be read, so nobody can merge from it
 };
 
 struct ReadResult {
@@ -81,43 +84,49 @@ class Member {
   // store if it can; never fails because the token does: that is in the answer.
   virtual base::Result<MemberStatus> Status(bool live) = 0;
 
-  // kStaleEpoch: an epoch below its own, or the same counter with another nonce, or a lower generation.
-  // kInvalid: a nonce of another run. kCorrupt: the digest in R is not its own.
+  // kStaleEpoch: an epoch below its own, or the same counter with another nonce, or a lower
+  // generation. kInvalid: a nonce of another run. kCorrupt: the digest in R is not its own.
   virtual base::Result<void> OpenGate(const Grant& grant) = 0;
-  // Persists the epoch and drops the grant. kStaleEpoch as above; an epoch it has seen is only answered.
+  // Persists the epoch and drops the grant. kStaleEpoch as above; an epoch it has seen is only
+  // answered.
   virtual base::Result<FenceAnswer> Fence(const store::Epoch& epoch) = 0;
   // Closes the gate until the next grant, for a planned promotion.
   virtual base::Result<void> Quiesce() = 0;
-  // As the target of a promotion to this epoch it takes no more records at it (persisted). Its digest.
+  // As the target of a promotion to this epoch it takes no more records at it (persisted). Its
+  // digest.
   virtual base::Result<base::Digest> Freeze(const store::Epoch& epoch) = 0;
 
   virtual base::Result<store::InventoryDigest> Digest() = 0;
-  virtual base::Result<store::Inventory> ReadInventory(const std::bitset<store::kBuckets>& buckets) = 0;
+  virtual base::Result<store::Inventory> ReadInventory(
+      const std::bitset<store::kBuckets>& buckets) = 0;
 
   // `as_primary`: the gate is asked before and after, and nothing is answered when it is closed
   // (kReadOnly). Otherwise the answer is a mirror's: of some version, to be marked.
   virtual base::Result<ReadResult> Read(const store::SecretName& name, bool as_primary) = 0;
   // The newest records of these ids, in order, each kNotFound, kCorrupt or kUnavailable on its own.
-  virtual base::Result<std::vector<base::Result<store::Record>>> ReadRecords(const std::vector<store::Id>& ids) = 0;
+  virtual base::Result<std::vector<base::Result<store::Record>>> ReadRecords(
+      const std::vector<store::Id>& ids) = 0;
   virtual base::Result<store::Keys> ReadLegacy(const std::string& name) = 0;
 
   // W0 to W6 behind the gate; one result a write.
-  virtual base::Result<std::vector<base::Result<store::Staged>>> Stage(std::vector<store::Write> writes,
-                                                                       std::uint64_t max_object_bytes) = 0;
-  // W3 to W6 of the Primary's records. `sender`: its epoch, at least the member's own (kStaleEpoch).
-  virtual base::Result<std::vector<base::Result<store::Applied>>> Apply(const store::Epoch& sender,
-                                                                        std::vector<store::Record> records) = 0;
+  virtual base::Result<std::vector<base::Result<store::Staged>>> Stage(
+      std::vector<store::Write> writes, std::uint64_t max_object_bytes) = 0;
+  // W3 to W6 of the Primary's records. `sender`: its epoch, at least the member's own
+  // (kStaleEpoch).
+  virtual base::Result<std::vector<base::Result<store::Applied>>> Apply(
+      const store::Epoch& sender, std::vector<store::Record> records) = 0;
   // W8 on the Primary: the gate holds and the promise is on stable storage, or an error.
   virtual base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) = 0;
 
   virtual base::Result<store::VerifyReport> Verify() = 0;
-  virtual base::Result<void> Quarantine(const store::Epoch& sender, const std::vector<store::IdVersion>& versions) = 0;
+  virtual base::Result<void> Quarantine(const store::Epoch& sender,
+                                        const std::vector<store::IdVersion>& versions) = 0;
   virtual base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) = 0;
   virtual base::Result<void> DiscardQuarantined(const store::IdVersion& version) = 0;
   // W9 for at most `budget`.
   virtual base::Result<store::CollectReport> Collect(base::Duration budget) = 0;
-  virtual base::Result<std::uint64_t> CollectTombstones(const store::Epoch& sender,
-                                                        const std::vector<store::IdVersion>& tombstones) = 0;
+  virtual base::Result<std::uint64_t> CollectTombstones(
+      const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) = 0;
   // Makes it a member at this epoch; `wipe` as SecretStore::Initialize.
   virtual base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) = 0;
 };

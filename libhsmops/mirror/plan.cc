@@ -1,10 +1,10 @@
 #include "libhsmops/mirror/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "libhsmops/base/mutant.h"
 
@@ -15,28 +15,47 @@ using store::InventoryItem;
 using State = InventoryItem::State;
 
 const InventoryItem* Find(const store::Inventory& inventory, const store::Id& id) {
-  const auto at = std::lower_bound(inventory.items.begin(), inventory.items.end(), id,
-                                   [](const InventoryItem& item, const store::Id& wanted) { return item.id < wanted; });
+  const auto at = std::lower_bound(
+      inventory.items.begin(), inventory.items.end(), id,
+      [](const InventoryItem& item, const store::Id& wanted) { return item.id < wanted; });
   return at == inventory.items.end() || at->id != id ? nullptr : &*at;
 }
 
-Step MakeStep(Step::Kind kind, const std::string& node, const InventoryItem& item, std::string reason) {
+Step MakeStep(Step::Kind kind, const std::string& node, const InventoryItem& item,
+              std::string reason) {
   return {kind, node, item.id, item.name, item.version, item.bytes, std::move(reason)};
 }
 
-// One id on one mirror against the source; `epoch` as for Plan.
-std::optional<Step> Compare(const InventoryItem* source, const std::string& node, const InventoryItem* mirror,
-                            const store::Epoch& epoch) {
+bool BeyondCut(const store::Version& version, const std::vector<EpochCut>& cuts) {
+  return std::any_of(cuts.begin(), cuts.end(), [&](const EpochCut& cut) {
+    return cut.epoch == version.epoch && version.lsn > cut.lsn;
+  });
+}
+
+// One id on one mirror against the source; `epoch` and `cuts` as for Plan.
+std::optional<Step> Compare(const InventoryItem* source, const std::string& node,
+                            const InventoryItem* mirror, const store::Epoch& epoch,
+                            const std::vector<EpochCut>& cuts) {
   using Kind = Step::Kind;
+  const bool whole_elsewhere =
+      source != nullptr && mirror != nullptr && source->version == mirror->version;
+  if (mirror != nullptr && mirror->state != State::kDamaged && !whole_elsewhere &&
+      mirror->version.epoch < epoch && BeyondCut(mirror->version, cuts)) {
+    return MakeStep(Kind::kQuarantine, node, *mirror,
+                    "beyond what its epoch had acknowledged when it ended");
+  }
   if (source == nullptr) {
     // A tombstone that the source has collected already is nothing to set aside.
     if (mirror == nullptr || mirror->state == State::kTombstone) return std::nullopt;
-    if (mirror->state == State::kDamaged) return MakeStep(Kind::kAlarm, node, *mirror, "damaged here, and the Primary has none");
-    if (mirror->version.epoch < epoch) return MakeStep(Kind::kQuarantine, node, *mirror, "the current epoch does not have it");
+    if (mirror->state == State::kDamaged)
+      return MakeStep(Kind::kAlarm, node, *mirror, "damaged here, and the Primary has none");
+    if (mirror->version.epoch < epoch)
+      return MakeStep(Kind::kQuarantine, node, *mirror, "the current epoch does not have it");
     return MakeStep(Kind::kRestore, node, *mirror, "the Primary has lost it");
   }
   if (source->state == State::kDamaged) {
-    const bool whole = mirror != nullptr && mirror->state != State::kDamaged && mirror->version >= source->version;
+    const bool whole =
+        mirror != nullptr && mirror->state != State::kDamaged && mirror->version >= source->version;
     if (whole) return MakeStep(Kind::kRestore, node, *mirror, "damaged on the Primary");
     return std::nullopt;  // an alarm, if no other member has it either
   }
@@ -46,19 +65,23 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
   }
   if (mirror->state == State::kDamaged) {
     if (source->version >= mirror->version) return MakeStep(Kind::kCopy, node, *source, "damaged");
-    return MakeStep(Kind::kAlarm, node, *mirror, "damaged here in a version that the Primary does not have");
+    return MakeStep(Kind::kAlarm, node, *mirror,
+                    "damaged here in a version that the Primary does not have");
   }
   if (mirror->version < source->version) return MakeStep(Kind::kCopy, node, *source, "older");
   if (mirror->version == source->version) {
     if (mirror->digest == source->digest) return std::nullopt;
     return MakeStep(Kind::kAlarm, node, *mirror, "the same version with another content");
   }
-  if (mirror->version.epoch < epoch) return MakeStep(Kind::kQuarantine, node, *mirror, "the current epoch does not have this version");
+  if (mirror->version.epoch < epoch)
+    return MakeStep(Kind::kQuarantine, node, *mirror,
+                    "the current epoch does not have this version");
   return MakeStep(Kind::kRestore, node, *mirror, "the Primary has only an older version");
 }
 
 // A tombstone of the source may go when no member has anything else under that id.
-bool EverywhereDead(const InventoryItem& source, const std::vector<const store::Inventory*>& mirrors) {
+bool EverywhereDead(const InventoryItem& source,
+                    const std::vector<const store::Inventory*>& mirrors) {
   return std::all_of(mirrors.begin(), mirrors.end(), [&](const store::Inventory* mirror) {
     const InventoryItem* item = Find(*mirror, source.id);
     return item == nullptr || (item->state == State::kTombstone && item->version == source.version);
@@ -73,14 +96,15 @@ void KeepBestRestore(std::vector<Step>& steps) {
   }
   std::set<store::Id> taken;
   std::erase_if(steps, [&](const Step& step) {
-    return step.kind == Step::Kind::kRestore && (step.version < best[step.id] || !taken.insert(step.id).second);
+    return step.kind == Step::Kind::kRestore &&
+           (step.version < best[step.id] || !taken.insert(step.id).second);
   });
 }
 
 }  // namespace
 
 SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>& mirrors,
-              const store::Epoch& epoch, bool every_member) {
+              const store::Epoch& epoch, bool every_member, const std::vector<EpochCut>& cuts) {
   SyncPlan plan;
   std::vector<const store::Inventory*> known;
   std::set<store::Id> ids;
@@ -98,13 +122,14 @@ SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>
     bool restored = false;
     for (const MemberInventory& mirror : mirrors) {
       if (!mirror.inventory.ok()) continue;
-      auto step = Compare(from, mirror.node, Find(*mirror.inventory, id), epoch);
+      auto step = Compare(from, mirror.node, Find(*mirror.inventory, id), epoch, cuts);
       if (!step) continue;
       restored = restored || step->kind == Step::Kind::kRestore;
       plan.steps.push_back(*std::move(step));
     }
     if (from != nullptr && from->state == State::kDamaged && !restored && plan.unknown.empty()) {
-      plan.steps.push_back(MakeStep(Step::Kind::kAlarm, "", *from, "damaged on the Primary and no member has it whole"));
+      plan.steps.push_back(MakeStep(Step::Kind::kAlarm, "", *from,
+                                    "damaged on the Primary and no member has it whole"));
     }
     const bool all_known = plan.unknown.empty() && every_member;
     if (from != nullptr && from->state == State::kTombstone &&

@@ -17,7 +17,8 @@ struct Gathered {
   std::string missing;  // why each mirror did not confirm
 };
 
-void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const store::Epoch& epoch, base::Executor& executor) {
+void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const store::Epoch& epoch,
+             base::Executor& executor) {
   struct Answer {
     std::string node;
     Result<std::vector<Result<store::Applied>>> applied = Error(ErrorCode::kInternal, "not asked");
@@ -51,7 +52,8 @@ void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const sto
       if (error == nullptr) {
         g.nodes.push_back(answer.node);
       } else {
-        g.missing += fmt::format("{}{}: {}", g.missing.empty() ? "" : "; ", answer.node, error->message());
+        g.missing +=
+            fmt::format("{}{}: {}", g.missing.empty() ? "" : "; ", answer.node, error->message());
       }
     }
   }
@@ -60,8 +62,10 @@ void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const sto
 }  // namespace
 
 std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node, Member& primary,
-                                                  const SyncSet& sync_set, const store::Epoch& epoch,
-                                                  std::uint64_t max_object_bytes, std::vector<store::Write> writes,
+                                                  const SyncSet& sync_set,
+                                                  const store::Epoch& epoch,
+                                                  std::uint64_t max_object_bytes,
+                                                  std::vector<store::Write> writes,
                                                   base::Executor& executor) {
   const std::size_t count = writes.size();
   auto staged = primary.Stage(std::move(writes), max_object_bytes);
@@ -71,7 +75,8 @@ std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_nod
     if (!staged.ok()) {
       results.emplace_back(staged.error());
     } else if (i >= staged->size()) {
-      results.emplace_back(Error(ErrorCode::kInDoubt, "the Primary answered fewer results than writes"));
+      results.emplace_back(
+          Error(ErrorCode::kInDoubt, "the Primary answered fewer results than writes"));
     } else if (!(*staged)[i].ok()) {
       results.emplace_back((*staged)[i].error());
     } else {
@@ -90,11 +95,14 @@ std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_nod
   for (Gathered& g : gathered) {
     const std::string version = g.staged.version.ToString();
     if (g.nodes.size() - 1 < sync_set.needed) {
-      results[g.place] = Error(ErrorCode::kInDoubt,
-                               fmt::format("version {} is on {} and on {} of {} mirrors that must hold it ({})", version, primary_node,
-                                           g.nodes.size() - 1, sync_set.needed, g.missing));
+      results[g.place] =
+          Error(ErrorCode::kInDoubt,
+                fmt::format("version {} is on {} and on {} of {} mirrors that must hold it ({})",
+                            version, primary_node, g.nodes.size() - 1, sync_set.needed, g.missing));
     } else if (!promised.ok()) {
-      results[g.place] = Error(ErrorCode::kInDoubt, fmt::format("version {} was not acknowledged: {}", version, promised.error().message()));
+      results[g.place] = Error(
+          ErrorCode::kInDoubt,
+          fmt::format("version {} was not acknowledged: {}", version, promised.error().message()));
     } else {
       results[g.place] = Acknowledged{g.staged.version, std::move(g.nodes), g.staged.repeated};
     }

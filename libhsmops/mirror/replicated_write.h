@@ -23,11 +23,13 @@ struct Acknowledged {
 };
 
 // One result a write. kInDoubt: durable on the Primary and not confirmed by enough mirrors, or the
-// answer was lost; the same opId again settles it. Other errors are Stage's: nothing was acknowledged
-// and the older version stands.
-std::vector<base::Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node, Member& primary,
-                                                        const SyncSet& sync_set, const store::Epoch& epoch,
-                                                        std::uint64_t max_object_bytes, std::vector<store::Write> writes,
+// answer was lost; the same opId again settles it. Other errors are Stage's: nothing was
+// acknowledged and the older version stands.
+std::vector<base::Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node,
+                                                        Member& primary, const SyncSet& sync_set,
+                                                        const store::Epoch& epoch,
+                                                        std::uint64_t max_object_bytes,
+                                                        std::vector<store::Write> writes,
                                                         base::Executor& executor);
 
 }  // namespace hsmops::mirror

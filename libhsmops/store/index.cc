@@ -32,7 +32,8 @@ const HeadRef* KnownHead(const Index* previous, const Label& label) {
 
 bool HeadRef::Complete() const {
   if (!valid || damaged || parts.size() != part_count) return false;
-  return std::none_of(parts.begin(), parts.end(), [](const auto& copies) { return copies.empty(); });
+  return std::none_of(parts.begin(), parts.end(),
+                      [](const auto& copies) { return copies.empty(); });
 }
 
 const HeadRef* Entry::Newest() const {
@@ -65,7 +66,8 @@ HeadRef Describe(const Head& head) {
   return ref;
 }
 
-Result<Index> Index::Build(token::Token& token, const Uid& pool, const Index* previous, bool reread) {
+Result<Index> Index::Build(token::Token& token, const Uid& pool, const Index* previous,
+                           bool reread) {
   HSM_TRY(const std::vector<ObjectHandle> found, token.Find(kApplication));
   Index index;
   std::vector<std::pair<Label, ObjectHandle>> parts;
@@ -81,7 +83,8 @@ Result<Index> Index::Build(token::Token& token, const Uid& pool, const Index* pr
   return index;
 }
 
-Result<void> Index::Take(token::Token& token, ObjectHandle handle, const Uid& pool, const Index* previous, bool reread,
+Result<void> Index::Take(token::Token& token, ObjectHandle handle, const Uid& pool,
+                         const Index* previous, bool reread,
                          std::vector<std::pair<Label, ObjectHandle>>& parts) {
   HSM_TRY(const std::string text, token.ReadLabel(handle));
   const auto label = Label::Parse(text);
@@ -99,7 +102,8 @@ Result<void> Index::Take(token::Token& token, ObjectHandle handle, const Uid& po
     auto record = EpochRecord::Decode(object.value.view());
     if (!record.ok()) {
       ++foreign_;
-    } else if (!epoch_ || std::pair(epoch_->epoch, epoch_->sequence) <= std::pair(record->epoch, record->sequence)) {
+    } else if (!epoch_ || std::pair(epoch_->epoch, epoch_->sequence) <=
+                              std::pair(record->epoch, record->sequence)) {
       SetEpoch(*std::move(record), handle);
     } else {
       epoch_objects_.insert(epoch_objects_.begin(), handle);
@@ -116,7 +120,8 @@ Result<void> Index::Take(token::Token& token, ObjectHandle handle, const Uid& po
     HSM_TRY(const token::StoredObject object, token.Read(handle));
     auto head = DecodeHead(object.value.view());
     if (head.ok() && head->pool != pool) ++foreign_pool_;
-    // A head that decodes but is not what its label says is as unreadable as one that does not decode.
+    // A head that decodes but is not what its label says is as unreadable as one that does not
+    // decode.
     if (head.ok() && head->pool == pool && head->version == label->version &&
         IdOf(pool, *SecretName::Parse(head->name)) == label->id) {
       ref = Describe(*head);
@@ -148,7 +153,8 @@ void Index::Place(const std::vector<std::pair<Label, ObjectHandle>>& parts) {
     if (!placed) entry.orphans.push_back({handle, label.version});
   }
   // Only now is it known which heads are complete.
-  for (auto& [id, entry] : entries_) std::stable_sort(entry.heads.begin(), entry.heads.end(), Before);
+  for (auto& [id, entry] : entries_)
+    std::stable_sort(entry.heads.begin(), entry.heads.end(), Before);
 }
 
 void Index::Insert(const Id& id, HeadRef head) {

@@ -17,9 +17,9 @@ namespace hsmops::store {
 struct HeadRef {
   token::ObjectHandle handle;
   Version version;
-  bool valid = false;                      // the head decodes and is what its label says
-  bool proven = false;                     // loaded in a view that began after it was written
-  bool damaged = false;                    // a part was read and is not what was written, in two views
+  bool valid = false;    // the head decodes and is what its label says
+  bool proven = false;   // loaded in a view that began after it was written
+  bool damaged = false;  // a part was read and is not what was written, in two views
   bool tombstone = false;
   base::Digest digest{};
   std::string name;
@@ -39,9 +39,9 @@ struct Orphan {
 };
 
 struct Entry {
-  std::vector<HeadRef> heads;       // the greatest version first; of one version, complete ones first
+  std::vector<HeadRef> heads;  // the greatest version first; of one version, complete ones first
   std::vector<HeadRef> quarantine;
-  std::vector<Orphan> orphans;      // parts without a head
+  std::vector<Orphan> orphans;  // parts without a head
 
   // The greatest complete head that nothing unreadable stands above; nullptr when there is none.
   const HeadRef* Newest() const;
@@ -54,7 +54,8 @@ class Index {
   // Reads every object with our application. Any failed read is an error: half an index would make
   // things look absent. Heads that `previous` knows valid by the same label are not read again when
   // `reread` is false; Verify reads them.
-  static base::Result<Index> Build(token::Token& token, const Uid& pool, const Index* previous, bool reread);
+  static base::Result<Index> Build(token::Token& token, const Uid& pool, const Index* previous,
+                                   bool reread);
 
   const Entry* Find(const Id& id) const;
   Entry& At(const Id& id);
@@ -69,7 +70,9 @@ class Index {
   std::uint64_t foreign() const { return foreign_; }
   std::uint64_t foreign_pool() const { return foreign_pool_; }
   std::uint64_t objects() const { return objects_; }
-  void AddObjects(std::int64_t delta) { objects_ = static_cast<std::uint64_t>(static_cast<std::int64_t>(objects_) + delta); }
+  void AddObjects(std::int64_t delta) {
+    objects_ = static_cast<std::uint64_t>(static_cast<std::int64_t>(objects_) + delta);
+  }
   // The highest lsn on any label of ours, readable or not.
   std::uint64_t highest_lsn() const { return highest_lsn_; }
   void NoteLsn(std::uint64_t lsn) { highest_lsn_ = std::max(highest_lsn_, lsn); }
@@ -78,8 +81,9 @@ class Index {
   void Insert(const Id& id, HeadRef head);
 
  private:
-  base::Result<void> Take(token::Token& token, token::ObjectHandle handle, const Uid& pool, const Index* previous,
-                          bool reread, std::vector<std::pair<Label, token::ObjectHandle>>& parts);
+  base::Result<void> Take(token::Token& token, token::ObjectHandle handle, const Uid& pool,
+                          const Index* previous, bool reread,
+                          std::vector<std::pair<Label, token::ObjectHandle>>& parts);
   void Place(const std::vector<std::pair<Label, token::ObjectHandle>>& parts);
 
   std::map<Id, Entry> entries_;

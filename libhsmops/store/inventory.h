@@ -1,7 +1,8 @@
 // Inventory: what a member holds, by id, version and digest; never a value.
 //
-// Ids fall into 256 buckets by their first byte. A bucket's digest is over its live entries in order, the
-// root over the buckets; a collected tombstone and a kept one give the same digest. Equal roots prove equal content.
+// Ids fall into 256 buckets by their first byte. A bucket's digest is over its live entries in
+// order, the root over the buckets; a collected tombstone and a kept one give the same digest.
+// Equal roots prove equal content.
 #pragma once
 
 #include <array>
@@ -24,19 +25,19 @@ struct InventoryItem {
   enum class State : std::uint8_t { kPresent, kTombstone, kDamaged };
   Id id{};
   State state = State::kPresent;
-  Version version;           // kDamaged: the highest version known of, from a label or the ledger
-  base::Digest digest{};     // zeros when damaged
-  std::string name;          // empty: not known, every head is unreadable
+  Version version;        // kDamaged: the highest version known of, from a label or the ledger
+  base::Digest digest{};  // zeros when damaged
+  std::string name;       // empty: not known, every head is unreadable
   std::vector<std::string> keys;
   base::WallTime written_at;
-  std::uint64_t bytes = 0;   // of the payload
+  std::uint64_t bytes = 0;  // of the payload
 };
 
 // A secret in the layout of the older operator, not yet taken over.
 struct LegacyItem {
   std::string name;
   std::vector<std::string> keys;
-  std::string reason;        // why adopt cannot take it; empty: it can
+  std::string reason;  // why adopt cannot take it; empty: it can
 };
 
 struct QuarantineItem {
@@ -50,10 +51,10 @@ struct QuarantineItem {
 
 struct Inventory {
   InventoryDigest digest;
-  std::vector<InventoryItem> items;            // sorted by id
+  std::vector<InventoryItem> items;  // sorted by id
   std::vector<QuarantineItem> quarantine;
   std::vector<LegacyItem> legacy;
-  std::uint64_t foreign_objects = 0;           // with our application, but not ours
+  std::uint64_t foreign_objects = 0;  // with our application, but not ours
 };
 
 }  // namespace hsmops::store

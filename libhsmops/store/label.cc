@@ -1,8 +1,8 @@
 #include "libhsmops/store/label.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 #include "libhsmops/base/encoding.h"
 
@@ -54,8 +54,8 @@ std::string_view Field(std::string_view& rest) {
 std::string Label::ToString() const {
   if (kind == Kind::kEpoch) return std::string(kEpochLabel);
   const char letter = kind == Kind::kHead ? 'h' : kind == Kind::kQuarantine ? 'q' : 'p';
-  std::string text = fmt::format("k1.{}.{}.{}.{:016x}.{}", letter, base::Base32(id), version.epoch.counter,
-                                 version.epoch.nonce, version.lsn);
+  std::string text = fmt::format("k1.{}.{}.{}.{:016x}.{}", letter, base::Base32(id),
+                                 version.epoch.counter, version.epoch.nonce, version.lsn);
   if (kind == Kind::kPart) text += fmt::format(".{}", part);
   return text;
 }

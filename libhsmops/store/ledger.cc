@@ -1,11 +1,11 @@
 #include "libhsmops/store/ledger.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <cerrno>
 
 #include "libhsmops/base/wire.h"
 
@@ -18,12 +18,14 @@ using base::Reader;
 using base::Result;
 using base::Writer;
 
-// One entry: kind (8 bits), length of the body (32), body, the first 8 bytes of SHA-256 of all before.
+// One entry: kind (8 bits), length of the body (32), body, the first 8 bytes of SHA-256 of all
+// before.
 enum class Kind : std::uint8_t { kFormat = 1, kState = 2, kPromise = 3, kForget = 4 };
 constexpr std::uint64_t kFormatNumber = 0x4B4C454447455231;  // "KLEDGER1"
 constexpr std::size_t kSumBytes = 8;
 constexpr std::size_t kMaxLogBytes = std::size_t{256} << 20;
-constexpr std::size_t kRewriteAbove = 4096;  // entries more than twice what the map holds: the log is rewritten
+constexpr std::size_t kRewriteAbove =
+    4096;  // entries more than twice what the map holds: the log is rewritten
 
 void AddEntry(Writer& out, Kind kind, base::ByteView body) {
   Writer entry;
@@ -95,7 +97,8 @@ Result<Ledger> Ledger::Open(std::string path) {
   Ledger ledger(std::move(path));
   auto log = base::ReadFile(ledger.path_, kMaxLogBytes);
   if (!log.ok() && !log.Is(ErrorCode::kNotFound)) return log.error().Within("ledger");
-  if (log.ok() && !log->empty()) HSM_RETURN_IF_ERROR(ledger.Replay(log->view()).Within("ledger " + ledger.path_));
+  if (log.ok() && !log->empty())
+    HSM_RETURN_IF_ERROR(ledger.Replay(log->view()).Within("ledger " + ledger.path_));
   const bool torn = log.ok() && ledger.log_bytes_ != log->size();
   if (!log.ok() || log->empty() || torn || ledger.Long()) {
     HSM_RETURN_IF_ERROR(ledger.Rewrite());
@@ -114,12 +117,16 @@ Result<void> Ledger::Replay(base::ByteView log) {
     const base::ByteView body = in.String();
     const std::size_t entry_bytes = 5 + body.size();
     const base::ByteView sum = in.Raw(kSumBytes);
-    const bool whole = in.ok() && base::Equal(base::ByteView(base::Sha256(before.first(entry_bytes))).first(kSumBytes), sum);
+    const bool whole =
+        in.ok() &&
+        base::Equal(base::ByteView(base::Sha256(before.first(entry_bytes))).first(kSumBytes), sum);
     if (!whole) {
       if (first) return Error(ErrorCode::kCorrupt, "its first entry does not parse");
-      // A torn end is what a crash leaves. Torn in the middle is damage, and then nothing after it is known.
+      // A torn end is what a crash leaves. Torn in the middle is damage, and then nothing after it
+      // is known.
       constexpr std::size_t kLargestTear = std::size_t{1} << 20;
-      if (before.size() > kLargestTear) return Error(ErrorCode::kCorrupt, fmt::format("damaged at byte {}", log_bytes_));
+      if (before.size() > kLargestTear)
+        return Error(ErrorCode::kCorrupt, fmt::format("damaged at byte {}", log_bytes_));
       return {};
     }
     Reader entry(body);
@@ -127,7 +134,9 @@ Result<void> Ledger::Replay(base::ByteView log) {
       case Kind::kFormat:
         if (entry.U64() != kFormatNumber) return Error(ErrorCode::kInvalid, "is of another format");
         break;
-      case Kind::kState: state_ = ReadState(entry); break;
+      case Kind::kState:
+        state_ = ReadState(entry);
+        break;
       case Kind::kPromise: {
         const Id id = entry.Array<20>();
         Version version;
@@ -137,8 +146,11 @@ Result<void> Ledger::Replay(base::ByteView log) {
         state_.lsn = std::max(state_.lsn, version.lsn);
         break;
       }
-      case Kind::kForget: promises_.erase(entry.Array<20>()); break;
-      default: return Error(ErrorCode::kInvalid, "has an entry of an unknown kind");
+      case Kind::kForget:
+        promises_.erase(entry.Array<20>());
+        break;
+      default:
+        return Error(ErrorCode::kInvalid, "has an entry of an unknown kind");
     }
     HSM_RETURN_IF_ERROR(entry.Finish("entry"));
     if (first && kind != Kind::kFormat) return Error(ErrorCode::kInvalid, "is not a ledger");
@@ -155,12 +167,14 @@ std::optional<Version> Ledger::Promised(const Id& id) const {
   return found->second;
 }
 
-// All of them or none. What could not be cut off again after an error makes the ledger refuse more: an entry
-// behind a torn one would be lost.
+// All of them or none. What could not be cut off again after an error makes the ledger refuse more:
+// an entry behind a torn one would be lost.
 Result<void> Ledger::Append(base::ByteView entries, std::size_t count) {
   if (path_.empty()) return {};
   if (Long()) HSM_RETURN_IF_ERROR(Rewrite());
-  if (!fd_) return Error(ErrorCode::kUnavailable, fmt::format("ledger {} could not be written before; start again", path_));
+  if (!fd_)
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("ledger {} could not be written before; start again", path_));
   const auto fail = [&](std::string_view doing) -> Result<void> {
     const Error error = base::ErrnoError(doing, path_, errno);
     if (ftruncate(fd_.get(), static_cast<off_t>(log_bytes_)) != 0) fd_.Close();
@@ -229,8 +243,8 @@ Result<void> Ledger::Reset(const LedgerState& state) {
   return Rewrite();
 }
 
-// The descriptor is opened again whatever came of it: the file may be another one now, and what is appended
-// to one without a name is lost.
+// The descriptor is opened again whatever came of it: the file may be another one now, and what is
+// appended to one without a name is lost.
 Result<void> Ledger::Rewrite() {
   if (path_.empty()) return {};
   Writer out;

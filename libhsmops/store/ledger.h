@@ -1,10 +1,10 @@
 // Ledger: what this member has promised, in a file with fsync beside its token.
 //
-// For each name the highest version it has acknowledged or confirmed, and the highest epoch, generation
-// and lsn it has seen. A token that answers with less than the ledger says has lost something, and the
-// store answers Damaged instead of the older value (protocol.md, 1 and 3). The file is a log of
-// checksummed entries; a torn last entry is one whose promise was never given, and is cut off.
-// Not thread-safe. One process at a time: the token's host lock sees to that.
+// For each name the highest version it has acknowledged or confirmed, and the highest epoch,
+// generation and lsn it has seen. A token that answers with less than the ledger says has lost
+// something, and the store answers Damaged instead of the older value (protocol.md, 1 and 3). The
+// file is a log of checksummed entries; a torn last entry is one whose promise was never given, and
+// is cut off. Not thread-safe. One process at a time: the token's host lock sees to that.
 #pragma once
 
 #include <map>
@@ -25,14 +25,15 @@ struct LedgerState {
   std::uint64_t generation = 0;  // the highest generation of a grant seen
   std::uint64_t lsn = 0;         // the highest lsn seen
   bool primary = false;          // role in `epoch`
-  std::optional<Epoch> frozen;   // as the target of a promotion to this epoch: pulls nothing more at it
+  std::optional<Epoch>
+      frozen;  // as the target of a promotion to this epoch: pulls nothing more at it
   bool operator==(const LedgerState&) const = default;
 };
 
 class Ledger {
  public:
-  // Reads the file if there is one. kCorrupt: it is there but its beginning does not parse; kInvalid
-  // when it is of another format.
+  // Reads the file if there is one. kCorrupt: it is there but its beginning does not parse;
+  // kInvalid when it is of another format.
   static base::Result<Ledger> Open(std::string path);
   // Without a file, for tests and the simulator: lives as long as the object.
   static Ledger InMemory() { return Ledger(std::string()); }

@@ -40,7 +40,8 @@ std::string LegacyLayout::WhyNot(const std::string& name, const Objects& objects
   for (const auto& [key, handles] : objects.keys) {
     if (auto fits = CheckKeyName(key); !fits.ok()) return fits.error().message();
     if (handles.size() > 1) {
-      return fmt::format("key {} stands {} times and nothing says which is the newest", key, handles.size());
+      return fmt::format("key {} stands {} times and nothing says which is the newest", key,
+                         handles.size());
     }
   }
   return {};
@@ -58,9 +59,11 @@ std::vector<LegacyItem> LegacyLayout::Items() const {
 
 Result<Keys> LegacyLayout::Read(token::Token& token, const std::string& name) const {
   const auto found = secrets_.find(name);
-  if (found == secrets_.end()) return Error(ErrorCode::kNotFound, "no such secret in the legacy layout");
+  if (found == secrets_.end())
+    return Error(ErrorCode::kNotFound, "no such secret in the legacy layout");
   if (std::string why = WhyNot(name, found->second); !why.empty()) {
-    return Error(ErrorCode::kInvalid, fmt::format("legacy secret {}: {}", base::Printable(name), why));
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("legacy secret {}: {}", base::Printable(name), why));
   }
   Keys keys;
   for (const auto& [key, handles] : found->second.keys) {
@@ -79,7 +82,8 @@ Result<void> LegacyLayout::Destroy(token::Token& token, const std::string& name)
     for (; !handles.empty(); handles.pop_back()) HSM_RETURN_IF_ERROR(token.Destroy(handles.back()));
     keys.erase(keys.begin());
   }
-  for (; !metadata.empty(); metadata.pop_back()) HSM_RETURN_IF_ERROR(token.Destroy(metadata.back()));
+  for (; !metadata.empty(); metadata.pop_back())
+    HSM_RETURN_IF_ERROR(token.Destroy(metadata.back()));
   secrets_.erase(found);
   return {};
 }

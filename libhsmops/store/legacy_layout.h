@@ -1,8 +1,9 @@
 // LegacyLayout: secrets as the older operator wrote them, read exactly and taken over by adopt.
 //
 // CKA_APPLICATION "hsm-secrets-operator"; one object a key with label "<secret>/<key>", and
-// "<secret>/_metadata" with JSON. Names are matched whole: "app" is not a prefix of "app2" here. The key is
-// what stands after the last "/"; a name that is not of our grammar is listed with the reason.
+// "<secret>/_metadata" with JSON. Names are matched whole: "app" is not a prefix of "app2" here.
+// The key is what stands after the last "/"; a name that is not of our grammar is listed with the
+// reason.
 #pragma once
 
 #include <map>

@@ -1,8 +1,8 @@
 #include "libhsmops/store/record.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "libhsmops/base/wire.h"
 
@@ -34,7 +34,8 @@ Result<base::ByteView> Unseal(base::ByteView bytes, Digest& digest, std::string_
   if (bytes.size() < digest.size()) return Corrupt(fmt::format("{} is too short", what));
   const base::ByteView content = bytes.first(bytes.size() - digest.size());
   digest = base::Sha256(content);
-  if (!base::Equal(digest, bytes.last(digest.size()))) return Corrupt(fmt::format("{}: its SHA-256 differs", what));
+  if (!base::Equal(digest, bytes.last(digest.size())))
+    return Corrupt(fmt::format("{}: its SHA-256 differs", what));
   return content;
 }
 
@@ -111,7 +112,9 @@ std::vector<SecretBytes> Cut(const SecretBytes& payload, std::size_t max) {
 
 }  // namespace
 
-bool Head::HasOpId(const OpId& id) const { return std::find(op_ids.begin(), op_ids.end(), id) != op_ids.end(); }
+bool Head::HasOpId(const OpId& id) const {
+  return std::find(op_ids.begin(), op_ids.end(), id) != op_ids.end();
+}
 
 Record Record::Clone() const {
   Record copy;
@@ -128,10 +131,13 @@ std::size_t Record::bytes() const {
 
 Result<Record> Encode(Head& head, const Keys& keys, std::size_t max_object_bytes) {
   HSM_CHECK(head.op_ids.size() <= kKeptOpIds && head.name.size() <= kMaxNameBytes);
-  if (keys.size() > kMaxKeys) return Error(ErrorCode::kLimit, fmt::format("{} keys, at most {} are allowed", keys.size(), kMaxKeys));
+  if (keys.size() > kMaxKeys)
+    return Error(ErrorCode::kLimit,
+                 fmt::format("{} keys, at most {} are allowed", keys.size(), kMaxKeys));
   SecretBytes payload = EncodePayload(keys);
   if (payload.size() > kMaxSecretBytes) {
-    return Error(ErrorCode::kLimit, fmt::format("{} bytes in all its keys, at most {} are allowed", payload.size(), kMaxSecretBytes));
+    return Error(ErrorCode::kLimit, fmt::format("{} bytes in all its keys, at most {} are allowed",
+                                                payload.size(), kMaxSecretBytes));
   }
   head.keys.clear();
   for (const auto& [key, value] : keys) head.keys.push_back(key);
@@ -149,7 +155,8 @@ Result<Record> Encode(Head& head, const Keys& keys, std::size_t max_object_bytes
     record.head = EncodeHead(head);
     if (record.head.size() > max_object_bytes || head.parts.size() > kMaxParts) {
       return Error(ErrorCode::kLimit,
-                   fmt::format("{} bytes in {} keys are more than this token's objects of {} bytes can hold as one secret",
+                   fmt::format("{} bytes in {} keys are more than this token's objects of {} bytes "
+                               "can hold as one secret",
                                head.total_length, keys.size(), max_object_bytes));
     }
   }
@@ -193,7 +200,8 @@ Result<Head> DecodeHead(base::ByteView bytes) {
   head.payload = SecretBytes(in.String());
   HSM_RETURN_IF_ERROR(in.Finish("head"));
   if (!SecretName::Parse(head.name).ok()) return Corrupt("head: the name is not one");
-  if (head.total_length > kMaxSecretBytes || sum + head.payload.size() != head.total_length || (parts > 0 && !head.payload.empty())) {
+  if (head.total_length > kMaxSecretBytes || sum + head.payload.size() != head.total_length ||
+      (parts > 0 && !head.payload.empty())) {
     return Corrupt("head: the lengths do not add up");
   }
   return head;
@@ -204,7 +212,8 @@ Result<Keys> DecodeKeys(const Head& head, const std::vector<SecretBytes>& parts)
   SecretBytes joined;
   joined.reserve(head.total_length);
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].size() != head.parts[i].length || base::Sha256(parts[i].view()) != head.parts[i].sha256) {
+    if (parts[i].size() != head.parts[i].length ||
+        base::Sha256(parts[i].view()) != head.parts[i].sha256) {
       return Corrupt(fmt::format("part {} is not what was written", i));
     }
     joined.Append(parts[i].view());

@@ -26,13 +26,13 @@ struct Head {
   std::string name;
   Version version;
   base::WallTime written_at;
-  std::vector<OpId> op_ids;             // the newest first, at most kKeptOpIds
+  std::vector<OpId> op_ids;  // the newest first, at most kKeptOpIds
   std::array<std::uint8_t, 16> salt{};
-  std::vector<std::string> keys;        // sorted
-  std::uint64_t total_length = 0;       // of the payload
-  std::vector<PartInfo> parts;          // empty: the payload is inline
-  base::SecretBytes payload;            // only if inline
-  base::Digest digest{};                // SHA-256 of all before it
+  std::vector<std::string> keys;   // sorted
+  std::uint64_t total_length = 0;  // of the payload
+  std::vector<PartInfo> parts;     // empty: the payload is inline
+  base::SecretBytes payload;       // only if inline
+  base::Digest digest{};           // SHA-256 of all before it
 
   bool HasOpId(const OpId& id) const;
 };
@@ -45,8 +45,8 @@ struct Record {
   std::size_t bytes() const;
 };
 
-// Head.keys, total_length, parts, payload and digest are set from `keys`. kLimit: the secret does not
-// fit in objects of `max_object_bytes`; nothing was written.
+// Head.keys, total_length, parts, payload and digest are set from `keys`. kLimit: the secret does
+// not fit in objects of `max_object_bytes`; nothing was written.
 base::Result<Record> Encode(Head& head, const Keys& keys, std::size_t max_object_bytes);
 
 // kCorrupt: not a head, or not a whole one. Checks everything that the head alone can show.
@@ -62,11 +62,12 @@ base::Result<Head> CheckRecord(const Record& record);
 struct EpochRecord {
   Uid pool{};
   Uid member{};
-  std::string serial;        // of the token it was written to
-  Epoch epoch;               // the highest seen
-  std::uint64_t lsn = 0;     // the highest known used
-  std::uint64_t sequence = 0;  // counts the EPOCH objects of this token: of one epoch the greatest counts
-  bool primary = false;      // role in that epoch
+  std::string serial;     // of the token it was written to
+  Epoch epoch;            // the highest seen
+  std::uint64_t lsn = 0;  // the highest known used
+  std::uint64_t sequence =
+      0;                 // counts the EPOCH objects of this token: of one epoch the greatest counts
+  bool primary = false;  // role in that epoch
   base::SecretBytes Encode() const;
   static base::Result<EpochRecord> Decode(base::ByteView bytes);
 };

@@ -1,10 +1,10 @@
 #include "libhsmops/store/secret.h"
 
-#include <algorithm>
-#include <charconv>
-#include <cctype>
-
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
@@ -19,10 +19,10 @@ using base::Result;
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 Error WrongName(std::string_view name, std::string_view why) {
-  return {ErrorCode::kInvalid,
-          fmt::format("secret name \"{}\": {}; use segments of a-z, 0-9, \"-\", \".\" and \"_\" that begin and end with "
-                      "a letter or digit, joined by \"/\"",
-                      base::Printable(name.substr(0, 80)), why)};
+  return {ErrorCode::kInvalid, fmt::format("secret name \"{}\": {}; use segments of a-z, 0-9, "
+                                           "\"-\", \".\" and \"_\" that begin and end with "
+                                           "a letter or digit, joined by \"/\"",
+                                           base::Printable(name.substr(0, 80)), why)};
 }
 
 // Consumes a number; false when there is none or it does not fit.
@@ -54,7 +54,9 @@ Result<std::array<std::uint8_t, 16>> ParseUuid(std::string_view text, std::strin
   }
   auto bytes = base::FromHex(digits);
   if (text.size() != 36 || !bytes.ok() || bytes->size() != 16) {
-    return Error(ErrorCode::kInvalid, fmt::format("{} is not a UUID such as 123e4567-e89b-42d3-a456-426614174000", what));
+    return Error(
+        ErrorCode::kInvalid,
+        fmt::format("{} is not a UUID such as 123e4567-e89b-42d3-a456-426614174000", what));
   }
   std::array<std::uint8_t, 16> out{};
   std::copy(bytes->begin(), bytes->end(), out.begin());
@@ -65,7 +67,9 @@ Result<std::array<std::uint8_t, 16>> ParseUuid(std::string_view text, std::strin
 
 Result<SecretName> SecretName::Parse(std::string_view text) {
   if (text.empty()) return WrongName(text, "is empty");
-  if (text.size() > kMaxNameBytes) return WrongName(text, fmt::format("has {} bytes, at most {} are allowed", text.size(), kMaxNameBytes));
+  if (text.size() > kMaxNameBytes)
+    return WrongName(
+        text, fmt::format("has {} bytes, at most {} are allowed", text.size(), kMaxNameBytes));
   std::size_t start = 0;
   while (start <= text.size()) {
     const std::size_t end = std::min(text.find('/', start), text.size());
@@ -73,11 +77,13 @@ Result<SecretName> SecretName::Parse(std::string_view text) {
     if (segment.empty()) return WrongName(text, "has an empty segment");
     for (const char c : segment) {
       if (!IsLowerOrDigit(c) && c != '-' && c != '.' && c != '_') {
-        return WrongName(text, fmt::format("\"{}\" is not allowed", base::Printable(std::string_view(&c, 1))));
+        return WrongName(
+            text, fmt::format("\"{}\" is not allowed", base::Printable(std::string_view(&c, 1))));
       }
     }
     if (!IsLowerOrDigit(segment.front()) || !IsLowerOrDigit(segment.back())) {
-      return WrongName(text, fmt::format("segment \"{}\" must begin and end with a letter or digit", segment.substr(0, 40)));
+      return WrongName(text, fmt::format("segment \"{}\" must begin and end with a letter or digit",
+                                         segment.substr(0, 40)));
     }
     start = end + 1;
   }
@@ -88,9 +94,11 @@ Result<void> CheckKeyName(std::string_view key) {
   const auto allowed = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_';
   };
-  if (key.empty() || key.size() > kMaxKeyNameBytes || key == "." || key == ".." || !std::all_of(key.begin(), key.end(), allowed)) {
+  if (key.empty() || key.size() > kMaxKeyNameBytes || key == "." || key == ".." ||
+      !std::all_of(key.begin(), key.end(), allowed)) {
     return Error(ErrorCode::kInvalid,
-                 fmt::format("key \"{}\": must be 1 to {} of A-Z, a-z, 0-9, \"-\", \".\" and \"_\", and not \".\" or \"..\"",
+                 fmt::format("key \"{}\": must be 1 to {} of A-Z, a-z, 0-9, \"-\", \".\" and "
+                             "\"_\", and not \".\" or \"..\"",
                              base::Printable(key.substr(0, 80)), kMaxKeyNameBytes));
   }
   return {};
@@ -98,11 +106,15 @@ Result<void> CheckKeyName(std::string_view key) {
 
 std::string Epoch::ToString() const { return fmt::format("{}.{:016x}", counter, nonce); }
 std::string Version::ToString() const { return fmt::format("{}.{}", epoch.counter, lsn); }
-std::string Version::Full() const { return fmt::format("{}.{}.{:016x}", epoch.counter, lsn, epoch.nonce); }
+std::string Version::Full() const {
+  return fmt::format("{}.{}.{:016x}", epoch.counter, lsn, epoch.nonce);
+}
 
 Result<Expectation> Expectation::Parse(std::string_view text) {
-  const Error wrong(ErrorCode::kInvalid, fmt::format("version \"{}\" is not of the form 3.142, as get and list show it, or absent",
-                                                     base::Printable(text.substr(0, 80))));
+  const Error wrong(
+      ErrorCode::kInvalid,
+      fmt::format("version \"{}\" is not of the form 3.142, as get and list show it, or absent",
+                  base::Printable(text.substr(0, 80))));
   Expectation e;
   if (text == "absent") {
     e.absent = true;
@@ -111,17 +123,21 @@ Result<Expectation> Expectation::Parse(std::string_view text) {
   if (!TakeNumber(text, e.counter) || !TakeDot(text) || !TakeNumber(text, e.lsn)) return wrong;
   if (text.empty()) return e;
   std::uint64_t nonce = 0;
-  if (!TakeDot(text) || text.size() != 16 || !TakeNumber(text, nonce, 16) || !text.empty()) return wrong;
+  if (!TakeDot(text) || text.size() != 16 || !TakeNumber(text, nonce, 16) || !text.empty())
+    return wrong;
   e.nonce = nonce;
   return e;
 }
 
 bool Expectation::Met(const std::optional<Version>& current) const {
   if (absent || !current) return absent && !current;
-  return counter == current->epoch.counter && lsn == current->lsn && (!nonce || *nonce == current->epoch.nonce);
+  return counter == current->epoch.counter && lsn == current->lsn &&
+         (!nonce || *nonce == current->epoch.nonce);
 }
 
-std::string Expectation::ToString() const { return absent ? "absent" : fmt::format("{}.{}", counter, lsn); }
+std::string Expectation::ToString() const {
+  return absent ? "absent" : fmt::format("{}.{}", counter, lsn);
+}
 
 std::string OpIdText(const OpId& id) { return UuidForm(id); }
 Result<OpId> ParseOpId(std::string_view text) { return ParseUuid(text, "operation id"); }

@@ -22,7 +22,8 @@ namespace hsmops::store {
 inline constexpr std::size_t kMaxNameBytes = 253;
 inline constexpr std::size_t kMaxKeyNameBytes = 253;
 inline constexpr std::size_t kMaxKeys = 1024;
-inline constexpr std::size_t kMaxSecretBytes = (std::size_t{1} << 20) + (64 << 10);  // a Kubernetes Secret and its keys
+inline constexpr std::size_t kMaxSecretBytes =
+    (std::size_t{1} << 20) + (64 << 10);  // a Kubernetes Secret and its keys
 inline constexpr std::size_t kMaxParts = 1200;
 inline constexpr std::size_t kMaxBatch = 4096;  // writes in one batch
 
@@ -74,11 +75,11 @@ struct Expectation {
 
 // Names one request of a client, so that the same request sent again is not done twice.
 using OpId = std::array<std::uint8_t, 16>;
-std::string OpIdText(const OpId& id);                          // UUID form
-base::Result<OpId> ParseOpId(std::string_view text);           // UUID form; kInvalid otherwise
+std::string OpIdText(const OpId& id);                 // UUID form
+base::Result<OpId> ParseOpId(std::string_view text);  // UUID form; kInvalid otherwise
 
-using Uid = std::array<std::uint8_t, 16>;                      // of a pool or a member
-std::string UidText(const Uid& uid);                           // UUID form
+using Uid = std::array<std::uint8_t, 16>;  // of a pool or a member
+std::string UidText(const Uid& uid);       // UUID form
 base::Result<Uid> ParseUid(std::string_view text);
 
 using Keys = std::map<std::string, base::SecretBytes>;

@@ -1,8 +1,8 @@
 #include "libhsmops/store/secret_store.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "libhsmops/base/mutant.h"
 
@@ -15,11 +15,16 @@ using base::SecretBytes;
 
 std::string_view Name(Standing standing) {
   switch (standing) {
-    case Standing::kUnknown: return "Unknown";
-    case Standing::kMember: return "Member";
-    case Standing::kBlank: return "Blank";
-    case Standing::kEmptied: return "Emptied";
-    case Standing::kForeign: return "Foreign";
+    case Standing::kUnknown:
+      return "Unknown";
+    case Standing::kMember:
+      return "Member";
+    case Standing::kBlank:
+      return "Blank";
+    case Standing::kEmptied:
+      return "Emptied";
+    case Standing::kForeign:
+      return "Foreign";
   }
   return "Unknown";
 }
@@ -42,7 +47,8 @@ Result<void> SecretStore::Ensure() {
 }
 
 Result<void> SecretStore::Reload(bool reread) {
-  // One wrong answer must not make a member a failed one: what looks so is looked at in a second view.
+  // One wrong answer must not make a member a failed one: what looks so is looked at in a second
+  // view.
   for (int looks = 0; looks < 2; ++looks) {
     stale_ = true;
     legacy_.reset();
@@ -71,15 +77,29 @@ void SecretStore::Classify() {
   const auto& epoch = index_.epoch();
   const bool was_member = known.pool != Uid{};
   if (!epoch) {
-    if (was_member) return set(Standing::kEmptied, "the token was a member and is empty now: it was initialised or swapped; reinit makes it a member again");
-    if (!index_.entries().empty()) return set(Standing::kForeign, "the token holds records but no EPOCH object; reinit makes it a member");
+    if (was_member)
+      return set(Standing::kEmptied,
+                 "the token was a member and is empty now: it was initialised or swapped; reinit "
+                 "makes it a member again");
+    if (!index_.entries().empty())
+      return set(Standing::kForeign,
+                 "the token holds records but no EPOCH object; reinit makes it a member");
     return set(Standing::kBlank, "the token is blank; init or reinit makes it a member");
   }
-  if (epoch->pool != pool_) return set(Standing::kForeign, fmt::format("the token belongs to pool {}, not to {}", UidText(epoch->pool), UidText(pool_)));
-  if (epoch->member != member_) return set(Standing::kForeign, fmt::format("the token is member {} of this pool, not {}", UidText(epoch->member), UidText(member_)));
-  if (epoch->serial != serial_) return set(Standing::kForeign, fmt::format("the records were written to token {}, this is {}: a copy?", epoch->serial, serial_));
+  if (epoch->pool != pool_)
+    return set(Standing::kForeign, fmt::format("the token belongs to pool {}, not to {}",
+                                               UidText(epoch->pool), UidText(pool_)));
+  if (epoch->member != member_)
+    return set(Standing::kForeign, fmt::format("the token is member {} of this pool, not {}",
+                                               UidText(epoch->member), UidText(member_)));
+  if (epoch->serial != serial_)
+    return set(Standing::kForeign,
+               fmt::format("the records were written to token {}, this is {}: a copy?",
+                           epoch->serial, serial_));
   if (was_member && (known.pool != pool_ || known.member != member_ || known.serial != serial_)) {
-    return set(Standing::kForeign, fmt::format("the ledger beside the token is of member {} and token {}", UidText(known.member), known.serial));
+    return set(Standing::kForeign,
+               fmt::format("the ledger beside the token is of member {} and token {}",
+                           UidText(known.member), known.serial));
   }
   set(Standing::kMember, {});
 }
@@ -105,8 +125,8 @@ Result<void> SecretStore::PromiseWhatIsValid() {
     if (!promised || *promised < newest->version) valid.push_back({id, newest->version});
   }
   if (valid.empty()) return {};
-  // Whoever wrote it may have died before its barrier. Without one it is served as it is, and not promised:
-  // a full disk must not keep anybody from reading.
+  // Whoever wrote it may have died before its barrier. Without one it is served as it is, and not
+  // promised: a full disk must not keep anybody from reading.
   if (!token_.SyncAll().ok()) return {};
   return ledger_.Promise(valid);
 }
@@ -118,10 +138,12 @@ Result<void> SecretStore::RequireMember() {
 }
 
 std::uint64_t SecretStore::HighestLsn() const {
-  return std::max({last_lsn_, ledger_.state().lsn, index_.highest_lsn(), index_.epoch() ? index_.epoch()->lsn : 0});
+  return std::max({last_lsn_, ledger_.state().lsn, index_.highest_lsn(),
+                   index_.epoch() ? index_.epoch()->lsn : 0});
 }
 
-Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Epoch& epoch, bool wipe) {
+Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Epoch& epoch,
+                                     bool wipe) {
   pool_ = pool;
   member_ = member;
   HSM_RETURN_IF_ERROR(Ensure());
@@ -147,11 +169,13 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
   }
   HSM_RETURN_IF_ERROR(ledger_.Reset({}));
   const EpochRecord record{pool, member, serial_, epoch, lsn, 1, false};
-  HSM_TRY(const token::ObjectHandle handle, token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));
+  HSM_TRY(const token::ObjectHandle handle,
+          token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));
   (void)handle;  // the new view below finds it
   HSM_RETURN_IF_ERROR(token_.Barrier());
   HSM_RETURN_IF_ERROR(Reload(true));
-  if (standing_ != Standing::kMember) return Error(ErrorCode::kUnavailable, "after initialisation: " + standing_reason_);
+  if (standing_ != Standing::kMember)
+    return Error(ErrorCode::kUnavailable, "after initialisation: " + standing_reason_);
   return {};
 }
 
@@ -172,20 +196,24 @@ Result<Keys> SecretStore::ReadLegacy(const std::string& name) {
 std::optional<Error> SecretStore::Damage(const Id& id) const {
   const Entry* entry = index_.Find(id);
   if (entry != nullptr && entry->DamagedAbove()) {
-    return Error(ErrorCode::kCorrupt, fmt::format("version {} is damaged on this token", entry->heads.front().version.ToString()));
+    return Error(ErrorCode::kCorrupt, fmt::format("version {} is damaged on this token",
+                                                  entry->heads.front().version.ToString()));
   }
   if (base::On(base::Mutant::kSmallerForDamaged)) return std::nullopt;
   const auto promised = ledger_.Promised(id);
   if (!promised) return std::nullopt;
   const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
   if (newest != nullptr && newest->version >= *promised) return std::nullopt;
-  // Set aside, not lost: a crash between the move and the ledger's entry leaves this. Only this very version:
-  // one that was set aside above it says nothing of it.
-  if (entry != nullptr && std::any_of(entry->quarantine.begin(), entry->quarantine.end(),
-                                      [&](const HeadRef& head) { return head.version == *promised; })) {
+  // Set aside, not lost: a crash between the move and the ledger's entry leaves this. Only this
+  // very version: one that was set aside above it says nothing of it.
+  if (entry != nullptr &&
+      std::any_of(entry->quarantine.begin(), entry->quarantine.end(),
+                  [&](const HeadRef& head) { return head.version == *promised; })) {
     return std::nullopt;
   }
-  return Error(ErrorCode::kCorrupt, fmt::format("version {} was acknowledged and this token has lost it", promised->ToString()));
+  return Error(
+      ErrorCode::kCorrupt,
+      fmt::format("version {} was acknowledged and this token has lost it", promised->ToString()));
 }
 
 const Entry* SecretStore::Lookup(const SecretName& name) const {
@@ -200,7 +228,8 @@ const Entry* SecretStore::Lookup(const SecretName& name) const {
 // A handle that is not there any more says that the view is old, not that there is no such secret.
 Result<SecretBytes> SecretStore::ValueOf(token::ObjectHandle handle) {
   auto value = token_.ReadValue(handle);
-  if (value.Is(ErrorCode::kNotFound)) return Error(ErrorCode::kUnavailable, value.error().message());
+  if (value.Is(ErrorCode::kNotFound))
+    return Error(ErrorCode::kUnavailable, value.error().message());
   return value;
 }
 
@@ -213,7 +242,8 @@ Result<Record> SecretStore::ReadRecordOf(const HeadRef& head) {
   for (std::size_t i = 0; i < head.parts.size(); ++i) {
     for (const token::ObjectHandle copy : head.parts[i]) {
       HSM_TRY(SecretBytes part, ValueOf(copy));
-      const bool named = i < decoded.parts.size() && base::Sha256(part.view()) == decoded.parts[i].sha256;
+      const bool named =
+          i < decoded.parts.size() && base::Sha256(part.view()) == decoded.parts[i].sha256;
       if (!named && copy != head.parts[i].back()) continue;
       record.parts.push_back(std::move(part));
       break;
@@ -222,7 +252,8 @@ Result<Record> SecretStore::ReadRecordOf(const HeadRef& head) {
   return record;
 }
 
-// Two views have read other bytes than were written: from now on every inventory says so, and sync repairs it.
+// Two views have read other bytes than were written: from now on every inventory says so, and sync
+// repairs it.
 void SecretStore::NoteDamage(const Id& id) {
   if (Damage(id)) return;  // known already, and what stands below it is whole
   Entry& entry = index_.At(id);
@@ -245,9 +276,11 @@ Result<std::optional<Secret>> SecretStore::ReadNow(const SecretName& name) {
   if (newest->tombstone) return std::optional<Secret>();
   HSM_TRY(const Record record, ReadRecordOf(*newest));
   HSM_TRY(const Head head, DecodeHead(record.head.view()));
-  if (head.digest != newest->digest) return Error(ErrorCode::kCorrupt, "the head on the token is not the one indexed");
+  if (head.digest != newest->digest)
+    return Error(ErrorCode::kCorrupt, "the head on the token is not the one indexed");
   HSM_TRY(Keys keys, DecodeKeys(head, record.parts));
-  return std::optional<Secret>(Secret{name, newest->version, newest->written_at, newest->digest, std::move(keys)});
+  return std::optional<Secret>(
+      Secret{name, newest->version, newest->written_at, newest->digest, std::move(keys)});
 }
 
 Result<std::optional<Secret>> SecretStore::Read(const SecretName& name) {
@@ -274,11 +307,13 @@ Result<Record> SecretStore::ReadRecord(const Id& id) {
     if (newest == nullptr) return Error(ErrorCode::kNotFound, "no such secret");
     HSM_TRY(Record record, ReadRecordOf(*newest));
     HSM_TRY(const Head head, CheckRecord(record));
-    if (head.digest != newest->digest) return Error(ErrorCode::kCorrupt, "the head on the token is not the one indexed");
+    if (head.digest != newest->digest)
+      return Error(ErrorCode::kCorrupt, "the head on the token is not the one indexed");
     return record;
   };
   auto record = look();
-  if (record.ok() || (record.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view())) return record;
+  if (record.ok() || (record.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view()))
+    return record;
   HSM_RETURN_IF_ERROR(Reload(true));
   damage_view_ = token_.view();
   HSM_RETURN_IF_ERROR(RequireMember());
@@ -295,8 +330,11 @@ Result<InventoryDigest> SecretStore::Digest() {
     Id first{};
     first[0] = static_cast<std::uint8_t>(bucket);
     base::Bytes content;
-    const auto add = [&](base::ByteView bytes) { content.insert(content.end(), bytes.begin(), bytes.end()); };
-    for (auto at = index_.entries().lower_bound(first); at != index_.entries().end() && at->first[0] == bucket; ++at) {
+    const auto add = [&](base::ByteView bytes) {
+      content.insert(content.end(), bytes.begin(), bytes.end());
+    };
+    for (auto at = index_.entries().lower_bound(first);
+         at != index_.entries().end() && at->first[0] == bucket; ++at) {
       const auto& [id, entry] = *at;
       const HeadRef* newest = entry.Newest();
       if (Damage(id)) {
@@ -308,7 +346,8 @@ Result<InventoryDigest> SecretStore::Digest() {
       }
     }
     const auto& promises = ledger_.promises();
-    for (auto at = promises.lower_bound(first); at != promises.end() && at->first[0] == bucket; ++at) {
+    for (auto at = promises.lower_bound(first); at != promises.end() && at->first[0] == bucket;
+         ++at) {
       if (index_.Find(at->first) != nullptr || !Damage(at->first)) continue;
       add(at->first);
       add(base::AsBytes("lost"));
@@ -317,7 +356,8 @@ Result<InventoryDigest> SecretStore::Digest() {
   }
   dirty_.reset();
   base::Bytes all;
-  for (const base::Digest& bucket : digest_.buckets) all.insert(all.end(), bucket.begin(), bucket.end());
+  for (const base::Digest& bucket : digest_.buckets)
+    all.insert(all.end(), bucket.begin(), bucket.end());
   digest_.root = base::Sha256(all);
   return digest_;
 }
@@ -342,7 +382,8 @@ Result<Inventory> SecretStore::ReadInventory(const std::bitset<kBuckets>& bucket
       item.version = std::max(entry.heads.empty() ? Version{} : entry.heads.front().version,
                               ledger_.Promised(id).value_or(Version{}));
     } else if (newest != nullptr) {
-      item.state = newest->tombstone ? InventoryItem::State::kTombstone : InventoryItem::State::kPresent;
+      item.state =
+          newest->tombstone ? InventoryItem::State::kTombstone : InventoryItem::State::kPresent;
       item.version = newest->version;
       item.digest = newest->digest;
       item.keys = newest->keys;
@@ -358,7 +399,8 @@ Result<Inventory> SecretStore::ReadInventory(const std::bitset<kBuckets>& bucket
   for (const auto& [id, version] : ledger_.promises()) {
     if (index_.Find(id) == nullptr && Damage(id)) add(id, Entry{});
   }
-  std::sort(inventory.items.begin(), inventory.items.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(inventory.items.begin(), inventory.items.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
   HSM_TRY(const LegacyLayout* legacy, Legacy());
   for (LegacyItem& item : legacy->Items()) {
     const auto name = SecretName::Parse(item.name);
@@ -402,7 +444,9 @@ Result<void> SecretStore::Promise(const std::vector<IdVersion>& versions) {
     const Entry* entry = index_.Find(v.id);
     const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
     if (newest == nullptr || newest->version < v.version) {
-      return Error(ErrorCode::kInternal, fmt::format("version {} is to be promised and is not on the token", v.version.ToString()));
+      return Error(ErrorCode::kInternal,
+                   fmt::format("version {} is to be promised and is not on the token",
+                               v.version.ToString()));
     }
   }
   return ledger_.Promise(versions);
@@ -412,8 +456,10 @@ Result<void> SecretStore::SetState(LedgerState state) {
   HSM_RETURN_IF_ERROR(RequireMember());
   const LedgerState& now = ledger_.state();
   if (state.epoch < now.epoch || (state.epoch == now.epoch && state.generation < now.generation)) {
-    return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} generation {} is older than {} generation {}", state.epoch.ToString(),
-                                                     state.generation, now.epoch.ToString(), now.generation));
+    return Error(
+        ErrorCode::kStaleEpoch,
+        fmt::format("epoch {} generation {} is older than {} generation {}", state.epoch.ToString(),
+                    state.generation, now.epoch.ToString(), now.generation));
   }
   state.pool = pool_;
   state.member = member_;

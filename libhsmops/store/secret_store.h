@@ -1,11 +1,13 @@
 // SecretStore: named secrets on one Token, each with a version.
 //
-// Writes never pass through a state in which the secret is absent; a crash at any call leaves the old
-// or the new version, never neither and never a mix (Invariant A of protocol.md, 1). Reads answer the
-// greatest version that is whole, or Damaged (kCorrupt); an error is never read as "absent".
+// Writes never pass through a state in which the secret is absent; a crash at any call leaves the
+// old or the new version, never neither and never a mix (Invariant A of protocol.md, 1). Reads
+// answer the greatest version that is whole, or Damaged (kCorrupt); an error is never read as
+// "absent".
 //
-// Does not decide who may write: `gate` does (protocol.md, 3). Not thread-safe. Token, ledger, clock
-// and rng must outlive it. After any error that ended the token's view the next call begins a new one.
+// Does not decide who may write: `gate` does (protocol.md, 3). Not thread-safe. Token, ledger,
+// clock and rng must outlive it. After any error that ended the token's view the next call begins a
+// new one.
 #pragma once
 
 #include <bitset>
@@ -28,19 +30,19 @@ namespace hsmops::store {
 
 // What the token is to this pool. Only a kMember is read from, written to, promoted or a source.
 enum class Standing : std::uint8_t {
-  kUnknown,   // not looked yet
-  kMember,    // its EPOCH names this pool, this member and this token
-  kBlank,     // nothing of ours on it, and nothing was ever promised: may be initialised
-  kEmptied,   // it was a member and its EPOCH is gone: a failed member, until reinit
-  kForeign,   // its EPOCH names another pool, member or token
+  kUnknown,  // not looked yet
+  kMember,   // its EPOCH names this pool, this member and this token
+  kBlank,    // nothing of ours on it, and nothing was ever promised: may be initialised
+  kEmptied,  // it was a member and its EPOCH is gone: a failed member, until reinit
+  kForeign,  // its EPOCH names another pool, member or token
 };
 std::string_view Name(Standing standing);
 
 struct Write {
   SecretName name;
   Keys keys{};
-  bool remove = false;   // a tombstone; keys must be empty
-  bool merge = false;    // keys not named keep their values
+  bool remove = false;  // a tombstone; keys must be empty
+  bool merge = false;   // keys not named keep their values
   OpId op_id{};
   std::optional<Expectation> expect{};
 };
@@ -62,7 +64,7 @@ enum class Applied : std::uint8_t {
 
 struct CollectReport {
   std::uint64_t destroyed = 0;
-  bool more = false;   // something is left for the next time
+  bool more = false;  // something is left for the next time
 };
 
 struct VerifyReport {
@@ -78,8 +80,9 @@ class SecretStore {
  public:
   SecretStore(token::Token& token, Ledger& ledger, base::Clock& clock, base::Rng& rng);
 
-  // Begins a view and finds out what the token is. Everything valid on a member's token the first time counts
-  // as acknowledged from here on (protocol.md, 3); what this object writes later, only by Promise. Deletes nothing.
+  // Begins a view and finds out what the token is. Everything valid on a member's token the first
+  // time counts as acknowledged from here on (protocol.md, 3); what this object writes later, only
+  // by Promise. Deletes nothing.
   base::Result<Standing> Open(const Uid& pool, const Uid& member);
   Standing standing() const { return standing_; }
   // False: the next call begins a new view first, so what is known now is of an older one.
@@ -91,22 +94,23 @@ class SecretStore {
   // destroyed first, the EPOCH before all. kConflict: not blank and not `wipe`.
   base::Result<void> Initialize(const Uid& pool, const Uid& member, const Epoch& epoch, bool wipe);
 
-  // nullopt: looked, and there is none (or it is deleted). kCorrupt: Damaged; an older version may be
-  // there but is not what was acknowledged. kUnavailable: could not look.
+  // nullopt: looked, and there is none (or it is deleted). kCorrupt: Damaged; an older version may
+  // be there but is not what was acknowledged. kUnavailable: could not look.
   base::Result<std::optional<Secret>> Read(const SecretName& name);
   // The record of the newest version, as the mirrors want it. kNotFound: no such id.
   base::Result<Record> ReadRecord(const Id& id);
   // The digest is kept up to date with every change; with a warm index it costs one hash of 8 KiB.
   base::Result<InventoryDigest> Digest();
   // Items of the buckets whose bit is set; all of them by default. Quarantine and legacy always.
-  base::Result<Inventory> ReadInventory(const std::bitset<kBuckets>& buckets = std::bitset<kBuckets>().set());
+  base::Result<Inventory> ReadInventory(
+      const std::bitset<kBuckets>& buckets = std::bitset<kBuckets>().set());
 
-  // W0 to W6 of protocol.md, 1, for a batch with one write a name: on return the ok ones are durable
-  // here. Errors: kConflict (expect), kNotFound (removing what is not there), kLimit, kInvalid,
-  // kCorrupt (the current version is damaged), kUnavailable (not written), kInDoubt (may be written:
-  // the same opId again settles it), or the gate's.
-  std::vector<base::Result<Staged>> Stage(std::vector<Write> writes, const Epoch& epoch, std::size_t max_object_bytes,
-                                          const Gate& gate);
+  // W0 to W6 of protocol.md, 1, for a batch with one write a name: on return the ok ones are
+  // durable here. Errors: kConflict (expect), kNotFound (removing what is not there), kLimit,
+  // kInvalid, kCorrupt (the current version is damaged), kUnavailable (not written), kInDoubt (may
+  // be written: the same opId again settles it), or the gate's.
+  std::vector<base::Result<Staged>> Stage(std::vector<Write> writes, const Epoch& epoch,
+                                          std::size_t max_object_bytes, const Gate& gate);
   // W3 to W6 for records from the Primary. kConflict: the same version with another digest.
   std::vector<base::Result<Applied>> Apply(std::vector<Record> records, const Gate& gate);
   // Records the promise, with fsync. Every version must be on the token.
@@ -115,8 +119,8 @@ class SecretStore {
   const LedgerState& state() const { return ledger_.state(); }
   // The highest lsn that any trace of this pool on this member shows.
   std::uint64_t HighestLsn() const;
-  // Persists epoch, generation, role and frozen target: the file first, then the EPOCH object if the epoch
-  // or role changed. Refuses to go back: kStaleEpoch.
+  // Persists epoch, generation, role and frozen target: the file first, then the EPOCH object if
+  // the epoch or role changed. Refuses to go back: kStaleEpoch.
   base::Result<void> SetState(LedgerState state);
 
   // W9: destroys what a fresh view has shown to be superseded, while `go_on` says so.
@@ -124,8 +128,8 @@ class SecretStore {
   // Destroys tombstones that every member has, exactly these versions, and what they stand on.
   base::Result<std::uint64_t> CollectTombstones(const std::vector<IdVersion>& tombstones);
 
-  // Sets versions aside under a quarantine label: copy, prove, then destroy the head. Never merged, never
-  // overwritten. What stood below them is the newest again, unless it was promised away.
+  // Sets versions aside under a quarantine label: copy, prove, then destroy the head. Never merged,
+  // never overwritten. What stood below them is the newest again, unless it was promised away.
   base::Result<void> Quarantine(const std::vector<IdVersion>& versions);
   base::Result<Secret> ReadQuarantined(const IdVersion& version);
   base::Result<void> DiscardQuarantined(const IdVersion& version);
@@ -133,7 +137,8 @@ class SecretStore {
   // A new view in which every head and every part is read and hashed.
   base::Result<VerifyReport> Verify();
 
-  // Legacy secrets that our records have superseded are destroyed by Collect. kNotFound: none there.
+  // Legacy secrets that our records have superseded are destroyed by Collect. kNotFound: none
+  // there.
   base::Result<Keys> ReadLegacy(const std::string& name);
 
   const Index& index() const { return index_; }
@@ -162,8 +167,8 @@ class SecretStore {
   base::Result<Record> ReadRecordOf(const HeadRef& head);
   void NoteDamage(const Id& id);
   base::Result<std::optional<Secret>> ReadNow(const SecretName& name);
-  base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes, Pending& pending,
-                             std::optional<Staged>& repeated);
+  base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
+                             Pending& pending, std::optional<Staged>& repeated);
   base::Result<void> AdmitRoom(const std::vector<Pending>& batch);
   void Commit(std::vector<Pending>& batch, const Gate& gate);
   std::optional<base::Error> CreateAll(std::vector<Pending>& batch, const Gate& gate);
@@ -187,10 +192,10 @@ class SecretStore {
   std::optional<LegacyLayout> legacy_;
   std::bitset<kBuckets> dirty_;
   InventoryDigest digest_;
-  std::uint64_t last_lsn_ = 0;       // the highest given out by this object
-  std::uint64_t damage_view_ = 0;    // the view in which damage was last confirmed
-  bool stale_ = true;                // the index must be built anew before it is believed
-  bool promised_at_open_ = false;    // what was valid at the first view counts as acknowledged
+  std::uint64_t last_lsn_ = 0;     // the highest given out by this object
+  std::uint64_t damage_view_ = 0;  // the view in which damage was last confirmed
+  bool stale_ = true;              // the index must be built anew before it is believed
+  bool promised_at_open_ = false;  // what was valid at the first view counts as acknowledged
 };
 
 }  // namespace hsmops::store

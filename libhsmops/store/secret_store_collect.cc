@@ -1,7 +1,8 @@
-// What SecretStore destroys or sets aside: W9, tombstones and the quarantine of protocol.md, 1 and 4.
-#include <algorithm>
-
+// What SecretStore destroys or sets aside: W9, tombstones and the quarantine of protocol.md, 1
+// and 4.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/store/secret_store.h"
@@ -16,10 +17,12 @@ bool SecretStore::RoomIsTight() const {
   return index_.objects() > token_.profile().max_objects / 4 * 3;
 }
 
-// The head first: what is left of a crash is parts that no head names. A version that stands both in its
-// place and in quarantine, as a crash leaves it, has its parts once.
+// The head first: what is left of a crash is parts that no head names. A version that stands both
+// in its place and in quarantine, as a crash leaves it, has its parts once.
 Result<std::uint64_t> SecretStore::DestroyHead(const Entry& entry, const HeadRef& head) {
-  const auto same_parts = [&](const HeadRef& other) { return other.version == head.version && other.handle != head.handle; };
+  const auto same_parts = [&](const HeadRef& other) {
+    return other.version == head.version && other.handle != head.handle;
+  };
   const bool shared = std::any_of(entry.heads.begin(), entry.heads.end(), same_parts) ||
                       std::any_of(entry.quarantine.begin(), entry.quarantine.end(), same_parts);
   HSM_RETURN_IF_ERROR(token_.Destroy(head.handle));
@@ -38,7 +41,8 @@ Result<std::uint64_t> SecretStore::DestroyHead(const Entry& entry, const HeadRef
 Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport& report) {
   if (Damage(id)) return false;
   const HeadRef* newest = entry.Newest();
-  // Parts of writes that never reached their head, or of heads destroyed: nothing was promised of them.
+  // Parts of writes that never reached their head, or of heads destroyed: nothing was promised of
+  // them.
   if (!entry.orphans.empty()) {
     HSM_RETURN_IF_ERROR(token_.Destroy(entry.orphans.back().handle));
     entry.orphans.pop_back();
@@ -67,9 +71,11 @@ Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
   HSM_RETURN_IF_ERROR(RequireMember());
   CollectReport report;
   std::uint64_t counted = 0;
-  stale_ = true;  // until all is done: of a destroy of unknown outcome only a new view says what is there
+  stale_ = true;  // until all is done: of a destroy of unknown outcome only a new view says what is
+                  // there
   const auto stop = [&] {
-    index_.AddObjects(static_cast<std::int64_t>(counted) - static_cast<std::int64_t>(report.destroyed));
+    index_.AddObjects(static_cast<std::int64_t>(counted) -
+                      static_cast<std::int64_t>(report.destroyed));
     counted = report.destroyed;
     report.more = !go_on();
     if (report.more) stale_ = false;
@@ -91,9 +97,10 @@ Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
       if (!collected) break;
     }
   }
-  index_.AddObjects(static_cast<std::int64_t>(counted) - static_cast<std::int64_t>(report.destroyed));
+  index_.AddObjects(static_cast<std::int64_t>(counted) -
+                    static_cast<std::int64_t>(report.destroyed));
   counted = report.destroyed;
-  HSM_TRY(LegacyLayout* legacy, Legacy());
+  HSM_TRY(LegacyLayout * legacy, Legacy());
   for (const LegacyItem& item : legacy->Items()) {
     const auto name = SecretName::Parse(item.name);
     const Entry* entry = name.ok() ? index_.Find(IdOf(pool_, *name)) : nullptr;
@@ -118,7 +125,7 @@ Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion
   if (std::none_of(tombstones.begin(), tombstones.end(), is_due)) return std::uint64_t{0};
   // The highest lsn must outlive the head that shows it.
   HSM_RETURN_IF_ERROR(WriteEpochObject());
-  HSM_TRY(LegacyLayout* legacy, Legacy());
+  HSM_TRY(LegacyLayout * legacy, Legacy());
   for (const IdVersion& t : tombstones) {
     if (!is_due(t)) continue;
     Entry& entry = index_.At(t.id);
@@ -173,9 +180,11 @@ Result<void> SecretStore::Quarantine(const std::vector<IdVersion>& versions) {
   std::vector<Id> lowered;
   for (const IdVersion& v : versions) {
     if (held(v, false) == nullptr) continue;
-    if (held(v, true) == nullptr) return Error(ErrorCode::kUnavailable, "the quarantine copy is not there in a new view");
+    if (held(v, true) == nullptr)
+      return Error(ErrorCode::kUnavailable, "the quarantine copy is not there in a new view");
     auto& heads = index_.At(v.id).heads;
-    const auto at = std::find_if(heads.begin(), heads.end(), [&](const HeadRef& head) { return head.version == v.version; });
+    const auto at = std::find_if(heads.begin(), heads.end(),
+                                 [&](const HeadRef& head) { return head.version == v.version; });
     stale_ = true;
     HSM_RETURN_IF_ERROR(token_.Destroy(at->handle));
     stale_ = false;
@@ -205,7 +214,8 @@ Result<Secret> SecretStore::ReadQuarantined(const IdVersion& version) {
       return Secret{std::move(name), ref.version, ref.written_at, ref.digest, std::move(keys)};
     }
   }
-  return Error(ErrorCode::kNotFound, fmt::format("no version {} in quarantine", version.version.ToString()));
+  return Error(ErrorCode::kNotFound,
+               fmt::format("no version {} in quarantine", version.version.ToString()));
 }
 
 Result<void> SecretStore::DiscardQuarantined(const IdVersion& version) {
@@ -215,7 +225,8 @@ Result<void> SecretStore::DiscardQuarantined(const IdVersion& version) {
     auto& quarantine = index_.At(version.id).quarantine;
     for (auto at = quarantine.begin(); at != quarantine.end(); ++at) {
       if (at->version != version.version) continue;
-      if (ledger_.Promised(version.id) == version.version) HSM_RETURN_IF_ERROR(ledger_.Forget({version.id}));
+      if (ledger_.Promised(version.id) == version.version)
+        HSM_RETURN_IF_ERROR(ledger_.Forget({version.id}));
       stale_ = true;
       HSM_TRY(const std::uint64_t count, DestroyHead(*found, *at));
       stale_ = false;
@@ -224,7 +235,8 @@ Result<void> SecretStore::DiscardQuarantined(const IdVersion& version) {
       return {};
     }
   }
-  return Error(ErrorCode::kNotFound, fmt::format("no version {} in quarantine", version.version.ToString()));
+  return Error(ErrorCode::kNotFound,
+               fmt::format("no version {} in quarantine", version.version.ToString()));
 }
 
 }  // namespace hsmops::store

@@ -1,8 +1,8 @@
 // The write path of SecretStore: W0 to W6 of protocol.md, 1.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/store/secret_store.h"
@@ -18,32 +18,39 @@ namespace {
 
 std::vector<OpId> WithOpId(const OpId& newest, const std::vector<OpId>& before) {
   std::vector<OpId> ids{newest};
-  ids.insert(ids.end(), before.begin(), before.begin() + static_cast<std::ptrdiff_t>(std::min(before.size(), kKeptOpIds - 1)));
+  ids.insert(ids.end(), before.begin(),
+             before.begin() + static_cast<std::ptrdiff_t>(std::min(before.size(), kKeptOpIds - 1)));
   return ids;
 }
 
 }  // namespace
 
 // W0 (sizes), W1 and W2 for one write. Sets `repeated` when its opId is there already.
-Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes, Pending& pending,
-                                  std::optional<Staged>& repeated) {
-  if (write.remove && !write.keys.empty()) return Error(ErrorCode::kInvalid, "a removal has no keys");
-  if (!write.remove && write.keys.empty()) return Error(ErrorCode::kInvalid, "a secret needs at least one key");
+Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
+                                  Pending& pending, std::optional<Staged>& repeated) {
+  if (write.remove && !write.keys.empty())
+    return Error(ErrorCode::kInvalid, "a removal has no keys");
+  if (!write.remove && write.keys.empty())
+    return Error(ErrorCode::kInvalid, "a secret needs at least one key");
   for (const auto& [key, value] : write.keys) HSM_RETURN_IF_ERROR(CheckKeyName(key));
   HSM_TRY(std::optional<Secret> current, Read(write.name));
   pending.id = IdOf(pool_, write.name);
   const Entry* entry = index_.Find(pending.id);
   const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
-  if (newest != nullptr && std::find(newest->op_ids.begin(), newest->op_ids.end(), write.op_id) != newest->op_ids.end()) {
+  if (newest != nullptr && std::find(newest->op_ids.begin(), newest->op_ids.end(), write.op_id) !=
+                               newest->op_ids.end()) {
     HSM_TRY(Record record, ReadRecordOf(*newest));
     repeated = Staged{pending.id, newest->version, newest->digest, std::move(record), true};
     return {};
   }
-  if (write.expect && !write.expect->Met(current ? std::optional(current->version) : std::nullopt)) {
-    return Error(ErrorCode::kConflict, fmt::format("expected version {}, found {}", write.expect->ToString(),
-                                                   current ? current->version.ToString() : "absent"));
+  if (write.expect &&
+      !write.expect->Met(current ? std::optional(current->version) : std::nullopt)) {
+    return Error(ErrorCode::kConflict,
+                 fmt::format("expected version {}, found {}", write.expect->ToString(),
+                             current ? current->version.ToString() : "absent"));
   }
-  if (write.remove && !current) return Error(ErrorCode::kNotFound, fmt::format("secret {} not found", write.name.text()));
+  if (write.remove && !current)
+    return Error(ErrorCode::kNotFound, fmt::format("secret {} not found", write.name.text()));
   if (write.merge && current) {
     for (auto& [key, value] : current->keys) write.keys.try_emplace(key, std::move(value));
   }
@@ -57,7 +64,8 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
   last_lsn_ = HighestLsn() + 1;
   head.version = {epoch, last_lsn_};
   if (newest != nullptr && head.version <= newest->version) {
-    return Error(ErrorCode::kStaleEpoch, fmt::format("version {} is there, epoch {} is older", newest->version.ToString(), epoch.ToString()));
+    return Error(ErrorCode::kStaleEpoch, fmt::format("version {} is there, epoch {} is older",
+                                                     newest->version.ToString(), epoch.ToString()));
   }
   const std::size_t room = std::min(max_object_bytes, token_.profile().max_object_bytes);
   HSM_TRY(pending.record, Encode(head, write.keys, room));
@@ -69,18 +77,22 @@ Result<void> SecretStore::AdmitRoom(const std::vector<Pending>& batch) {
   std::uint64_t bytes = 0;
   for (const Pending& p : batch) {
     objects += 1 + p.record.parts.size();
-    bytes += p.record.bytes() + 1024 * (1 + p.record.parts.size());  // attributes and padding of each object
+    bytes += p.record.bytes() +
+             1024 * (1 + p.record.parts.size());  // attributes and padding of each object
   }
   const token::Profile& profile = token_.profile();
   if (index_.objects() + objects > profile.max_objects) {
-    return Error(ErrorCode::kLimit, fmt::format("the token holds {} objects, {} more would pass the limit of {} for {}",
-                                                index_.objects(), objects, profile.max_objects, profile.name));
+    return Error(
+        ErrorCode::kLimit,
+        fmt::format("the token holds {} objects, {} more would pass the limit of {} for {}",
+                    index_.objects(), objects, profile.max_objects, profile.name));
   }
   HSM_TRY(const token::Status status, token_.ReadStatus());
   if (status.write_protected) return Error(ErrorCode::kReadOnly, "the token is write-protected");
   if (status.free_bytes && *status.free_bytes < bytes + profile.min_free_bytes) {
-    return Error(ErrorCode::kLimit, fmt::format("{} bytes free for the token, {} are needed", *status.free_bytes,
-                                                bytes + profile.min_free_bytes));
+    return Error(ErrorCode::kLimit,
+                 fmt::format("{} bytes free for the token, {} are needed", *status.free_bytes,
+                             bytes + profile.min_free_bytes));
   }
   return {};
 }
@@ -96,9 +108,11 @@ std::vector<Result<Staged>> SecretStore::Stage(std::vector<Write> writes, const 
     std::optional<Staged> repeated;
     Result<void> prepared = RequireMember();
     if (prepared.ok()) prepared = gate();
-    if (prepared.ok() && results.size() >= kMaxBatch) prepared = Error(ErrorCode::kLimit, fmt::format("more than {} writes in a batch", kMaxBatch));
+    if (prepared.ok() && results.size() >= kMaxBatch)
+      prepared = Error(ErrorCode::kLimit, fmt::format("more than {} writes in a batch", kMaxBatch));
     if (prepared.ok() && !names.insert(write.name.text()).second) {
-      prepared = Error(ErrorCode::kInvalid, fmt::format("secret {} stands twice in one batch", write.name.text()));
+      prepared = Error(ErrorCode::kInvalid,
+                       fmt::format("secret {} stands twice in one batch", write.name.text()));
     }
     if (prepared.ok()) prepared = Prepare(write, epoch, max_object_bytes, pending, repeated);
     if (!prepared.ok()) {
@@ -136,11 +150,14 @@ std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, con
       if (head.pool != pool_) return Error(ErrorCode::kInvalid, "the record is of another pool");
       Pending p;
       p.id = IdOf(pool_, *SecretName::Parse(head.name));
-      if (!ids.insert(p.id).second) return Error(ErrorCode::kInvalid, "one secret stands twice in a batch");
+      if (!ids.insert(p.id).second)
+        return Error(ErrorCode::kInvalid, "one secret stands twice in a batch");
       const std::size_t limit = token_.profile().max_object_bytes;
       std::size_t largest = record.head.size();
       for (const base::SecretBytes& part : record.parts) largest = std::max(largest, part.size());
-      if (largest > limit) return Error(ErrorCode::kLimit, fmt::format("an object of {} bytes; this token takes {}", largest, limit));
+      if (largest > limit)
+        return Error(ErrorCode::kLimit,
+                     fmt::format("an object of {} bytes; this token takes {}", largest, limit));
       const Entry* entry = index_.Find(p.id);
       const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
       const bool damaged = Damage(p.id).has_value();
@@ -151,13 +168,18 @@ std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, con
             promised.push_back({p.id, head.version});
             return Applied::kEqual;
           }
-          return Error(ErrorCode::kConflict, fmt::format("version {} of {} is here with another content", head.version.ToString(), head.name));
+          return Error(ErrorCode::kConflict,
+                       fmt::format("version {} of {} is here with another content",
+                                   head.version.ToString(), head.name));
         }
       }
       // Over damage only what is at least as new may be written: anything older would hide it.
-      if (damaged && head.version < std::max(entry == nullptr || entry->heads.empty() ? Version{} : entry->heads.front().version,
+      if (damaged && head.version < std::max(entry == nullptr || entry->heads.empty()
+                                                 ? Version{}
+                                                 : entry->heads.front().version,
                                              ledger_.Promised(p.id).value_or(Version{}))) {
-        return Error(ErrorCode::kCorrupt, fmt::format("{} is damaged here and version {} is older", head.name, head.version.ToString()));
+        return Error(ErrorCode::kCorrupt, fmt::format("{} is damaged here and version {} is older",
+                                                      head.name, head.version.ToString()));
       }
       p.head = std::move(head);
       p.record = std::move(record);
@@ -212,8 +234,8 @@ void SecretStore::Commit(std::vector<Pending>& batch, const Gate& gate) {
   }
 }
 
-// All parts, then all heads. The first error of a create stops it: what the token holds then is for a
-// new view to say. A closed gate only refuses the write that met it.
+// All parts, then all heads. The first error of a create stops it: what the token holds then is for
+// a new view to say. A closed gate only refuses the write that met it.
 std::optional<Error> SecretStore::CreateAll(std::vector<Pending>& batch, const Gate& gate) {
   for (Pending& p : batch) {
     p.ref = Describe(p.head);
@@ -235,7 +257,8 @@ std::optional<Error> SecretStore::CreateAll(std::vector<Pending>& batch, const G
       index_.At(p.id).heads.clear();
     }
     p.begun = true;
-    auto head = token_.Create(kApplication, Label{p.kind, p.id, p.head.version, 0}.ToString(), p.record.head.view());
+    auto head = token_.Create(kApplication, Label{p.kind, p.id, p.head.version, 0}.ToString(),
+                              p.record.head.view());
     if (!head.ok()) return head.error().Within(p.head.name);
     index_.AddObjects(1);
     p.ref.handle = *head;
@@ -251,40 +274,56 @@ void SecretStore::Prove(std::vector<Pending>& batch, const Error& why_not) {
   for (Pending& p : batch) {
     if (p.error) continue;
     if (!p.begun && !reloaded.ok()) {
-      p.error = Error(why_not.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable, "not written: " + why_not.message());
+      p.error =
+          Error(why_not.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable,
+                "not written: " + why_not.message());
       continue;
     }
     if (!reloaded.ok()) {
-      p.error = Error(ErrorCode::kInDoubt, fmt::format("{}; looking again: {}", why_not.message(), reloaded.error().message()));
+      p.error = Error(ErrorCode::kInDoubt, fmt::format("{}; looking again: {}", why_not.message(),
+                                                       reloaded.error().message()));
       continue;
     }
     const Entry* entry = index_.Find(p.id);
-    const auto& heads = entry == nullptr ? std::vector<HeadRef>() : p.kind == Label::Kind::kHead ? entry->heads : entry->quarantine;
+    const auto& heads = entry == nullptr               ? std::vector<HeadRef>()
+                        : p.kind == Label::Kind::kHead ? entry->heads
+                                                       : entry->quarantine;
     const auto found = std::find_if(heads.begin(), heads.end(), [&](const HeadRef& head) {
       return head.version == p.head.version && head.digest == p.head.digest && head.Complete();
     });
     if (found == heads.end()) {
-      p.error = Error(why_not.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable, "not written: " + why_not.message());
+      p.error =
+          Error(why_not.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable,
+                "not written: " + why_not.message());
       continue;
     }
     auto record = ReadRecordOf(*found);
     const bool same = record.ok() && record->head == p.record.head &&
                       (p.kind == Label::Kind::kQuarantine || record->parts == p.record.parts);
     if (!same) {
-      p.error = Error(ErrorCode::kInDoubt, fmt::format("{}: {}", p.head.name,
-                                                       record.ok() ? "a new view shows other bytes than were written" : record.error().message()));
+      p.error = Error(ErrorCode::kInDoubt,
+                      fmt::format("{}: {}", p.head.name,
+                                  record.ok() ? "a new view shows other bytes than were written"
+                                              : record.error().message()));
     }
   }
   if (!reloaded.ok()) stale_ = true;
 }
 
-// A new EPOCH object, proven like a head. The old ones go with the next Collect: the greatest counts.
+// A new EPOCH object, proven like a head. The old ones go with the next Collect: the greatest
+// counts.
 Result<void> SecretStore::WriteEpochObject() {
   const LedgerState& state = ledger_.state();
-  EpochRecord record{pool_, member_, serial_, state.epoch, std::max(state.lsn, HighestLsn()),
-                     index_.epoch()->sequence + 1, state.primary};
+  EpochRecord record{pool_,
+                     member_,
+                     serial_,
+                     state.epoch,
+                     std::max(state.lsn, HighestLsn()),
+                     index_.epoch()->sequence + 1,
+                     state.primary};
   const auto create = [&]() -> Result<ObjectHandle> {
-    HSM_TRY(const ObjectHandle handle, token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));
+    HSM_TRY(const ObjectHandle handle,
+            token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));
     HSM_RETURN_IF_ERROR(token_.Barrier());
     return handle;
   };
@@ -298,8 +337,10 @@ Result<void> SecretStore::WriteEpochObject() {
   HSM_RETURN_IF_ERROR(token_.Barrier().Within("EPOCH object"));
   const auto& seen = index_.epoch();
   if (seen && seen->epoch == record.epoch && seen->sequence == record.sequence) return {};
-  return Error(ErrorCode::kUnavailable,
-               "EPOCH object not written: " + (created.ok() ? std::string("a new view does not show it") : created.error().message()));
+  return Error(
+      ErrorCode::kUnavailable,
+      "EPOCH object not written: " +
+          (created.ok() ? std::string("a new view does not show it") : created.error().message()));
 }
 
 }  // namespace hsmops::store

@@ -1,8 +1,7 @@
 #include "libhsmops/token/host_lock.h"
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "libhsmops/base/digest.h"
 #include "libhsmops/base/encoding.h"
@@ -14,9 +13,9 @@ base::Result<base::FileLock> LockToken(const Identity& identity, const std::stri
   std::string in = folder;
   if (in.empty()) in = access("/run/lock", W_OK) == 0 ? "/run/lock" : "/tmp";
   const std::string zero(1, '\0');
-  const base::Digest name =
-      base::Sha256({base::AsBytes(identity.manufacturer), base::AsBytes(zero), base::AsBytes(identity.model),
-                    base::AsBytes(zero), base::AsBytes(identity.serial)});
+  const base::Digest name = base::Sha256({base::AsBytes(identity.manufacturer), base::AsBytes(zero),
+                                          base::AsBytes(identity.model), base::AsBytes(zero),
+                                          base::AsBytes(identity.serial)});
   const std::string path =
       fmt::format("{}/kubectl-hsm-{}.lock", in, base::Hex(base::ByteView(name).first(8)));
   return base::FileLock::Take(path, "kubectl-hsm", clock, deadline)

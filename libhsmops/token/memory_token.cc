@@ -79,18 +79,20 @@ Result<std::string> MemoryToken::ReadLabel(ObjectHandle object) {
 Result<ObjectHandle> MemoryToken::Create(std::string_view application, std::string_view label,
                                          base::ByteView value) {
   HSM_RETURN_IF_ERROR(Ready());
-  if (value.size() > profile_->max_object_bytes) return RvError("C_CreateObject", CKR_DATA_LEN_RANGE);
+  if (value.size() > profile_->max_object_bytes)
+    return RvError("C_CreateObject", CKR_DATA_LEN_RANGE);
   if (objects_.size() >= max_objects_) return RvError("C_CreateObject", CKR_DEVICE_MEMORY);
   const std::uint64_t handle = next_++;
-  objects_.emplace(handle, Object{std::string(application), std::string(label),
-                                  base::SecretBytes(value), !swallow_ && profile_->proof == Proof::kFreshView,
-                                  swallow_});
+  objects_.emplace(handle,
+                   Object{std::string(application), std::string(label), base::SecretBytes(value),
+                          !swallow_ && profile_->proof == Proof::kFreshView, swallow_});
   return ObjectHandle{handle};
 }
 
 Result<void> MemoryToken::Destroy(ObjectHandle object) {
   HSM_RETURN_IF_ERROR(Ready());
-  if (objects_.erase(object.value) == 0) return RvError("C_DestroyObject", CKR_OBJECT_HANDLE_INVALID);
+  if (objects_.erase(object.value) == 0)
+    return RvError("C_DestroyObject", CKR_OBJECT_HANDLE_INVALID);
   return {};
 }
 
@@ -134,7 +136,8 @@ std::vector<std::string> MemoryToken::Labels() const {
 }
 
 void MemoryToken::Plant(std::string application, std::string label, base::ByteView value) {
-  objects_.emplace(next_++, Object{std::move(application), std::move(label), base::SecretBytes(value), true, false});
+  objects_.emplace(next_++, Object{std::move(application), std::move(label),
+                                   base::SecretBytes(value), true, false});
 }
 
 }  // namespace hsmops::token

@@ -35,7 +35,7 @@ class MemoryToken : public Token {
   base::Result<void> SyncAll() override { return Barrier(); }
 
   // The world's side of it.
-  void Unplug();                  // every call fails and the view is lost, until Replug and Refresh
+  void Unplug();  // every call fails and the view is lost, until Replug and Refresh
   void Replug() { plugged_ = true; }
   void Crash(bool lose_unsynced);  // the process died: view gone, perhaps what was not yet durable
   void SwallowWrites(bool on) { swallow_ = on; }  // creates answer OK and are gone at the next view

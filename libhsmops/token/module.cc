@@ -1,10 +1,10 @@
 #include "libhsmops/token/module.h"
 
-#include <atomic>
-#include <unistd.h>
-
 #include <fmt/format.h>
 #include <p11-kit/p11-kit.h>
+#include <unistd.h>
+
+#include <atomic>
 
 #include "libhsmops/token/rv.h"
 
@@ -17,18 +17,21 @@ std::atomic<bool> loaded{false};
 
 base::Result<std::unique_ptr<Module>> Module::Load(const std::string& path) {
   if (access(path.c_str(), R_OK) != 0) {
-    return base::Error(base::ErrorCode::kNotFound,
-                       fmt::format("PKCS#11 module {} cannot be read: install it or correct module-path", path));
+    return base::Error(
+        base::ErrorCode::kNotFound,
+        fmt::format("PKCS#11 module {} cannot be read: install it or correct module-path", path));
   }
   if (loaded.exchange(true)) {
-    return base::Error(base::ErrorCode::kInvalid, "this process has a PKCS#11 module loaded already");
+    return base::Error(base::ErrorCode::kInvalid,
+                       "this process has a PKCS#11 module loaded already");
   }
   CK_FUNCTION_LIST* functions = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_CRITICAL);
   if (functions == nullptr) {
     loaded = false;
     const char* why = p11_kit_message();
     return base::Error(base::ErrorCode::kInvalid,
-                       fmt::format("{} is not a PKCS#11 module: {}", path, why == nullptr ? "no C_GetFunctionList" : why));
+                       fmt::format("{} is not a PKCS#11 module: {}", path,
+                                   why == nullptr ? "no C_GetFunctionList" : why));
   }
   return std::unique_ptr<Module>(new Module(path, functions));
 }
@@ -50,7 +53,8 @@ base::Result<void> Module::Initialize() {
 void Module::Finalize() {
   if (!initialized_) return;
   initialized_ = false;
-  (void)p11_kit_module_finalize(functions_);  // a module that cannot finalize is initialised again all the same
+  (void)p11_kit_module_finalize(
+      functions_);  // a module that cannot finalize is initialised again all the same
 }
 
 }  // namespace hsmops::token

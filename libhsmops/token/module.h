@@ -4,10 +4,10 @@
 // C_Finalize are process-wide, hence one Module at a time: a second Load is kInvalid.
 #pragma once
 
+#include <p11-kit/pkcs11.h>
+
 #include <memory>
 #include <string>
-
-#include <p11-kit/pkcs11.h>
 
 #include "libhsmops/base/result.h"
 
@@ -27,7 +27,8 @@ class Module {
   CK_FUNCTION_LIST& functions() { return *functions_; }
 
  private:
-  Module(std::string path, CK_FUNCTION_LIST* functions) : path_(std::move(path)), functions_(functions) {}
+  Module(std::string path, CK_FUNCTION_LIST* functions)
+      : path_(std::move(path)), functions_(functions) {}
   std::string path_;
   CK_FUNCTION_LIST* functions_;
   bool initialized_ = false;

@@ -21,8 +21,9 @@ constexpr std::uint32_t kMaxPending = 2;
 
 base::Digest Key(base::ByteView pin, base::ByteView salt) {
   base::Digest key{};
-  HSM_CHECK(EVP_PBE_scrypt(reinterpret_cast<const char*>(pin.data()), pin.size(), salt.data(), salt.size(),
-                           1 << 12, 8, 1, std::uint64_t{64} << 20, key.data(), key.size()) == 1);
+  HSM_CHECK(EVP_PBE_scrypt(reinterpret_cast<const char*>(pin.data()), pin.size(), salt.data(),
+                           salt.size(), 1 << 12, 8, 1, std::uint64_t{64} << 20, key.data(),
+                           key.size()) == 1);
   return key;
 }
 
@@ -45,7 +46,9 @@ Result<PinLatch> PinLatch::Open(std::string path, base::Rng& rng) {
   return latch;
 }
 
-bool PinLatch::Matches(base::ByteView pin) const { return known_ && base::Equal(Key(pin, salt_), key_); }
+bool PinLatch::Matches(base::ByteView pin) const {
+  return known_ && base::Equal(Key(pin, salt_), key_);
+}
 
 Result<void> PinLatch::Admit(base::ByteView pin, bool count_low) const {
   if (!Matches(pin) || base::On(base::Mutant::kPinRetried)) return {};
@@ -56,8 +59,10 @@ Result<void> PinLatch::Admit(base::ByteView pin, bool count_low) const {
   }
   if (pending_ > 0 && (count_low || (!accepted_ && pending_ >= kMaxPending))) {
     return Error(ErrorCode::kAuthFailed,
-                 fmt::format("PIN rejected: an attempt with this PIN was cut short and the token may have refused it; "
-                             "correct the PIN file, or remove {} to try it once more", path_));
+                 fmt::format("PIN rejected: an attempt with this PIN was cut short and the token "
+                             "may have refused it; "
+                             "correct the PIN file, or remove {} to try it once more",
+                             path_));
   }
   return {};
 }

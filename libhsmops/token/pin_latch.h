@@ -38,8 +38,8 @@ class PinLatch {
   base::Rng* rng_;
   std::array<std::uint8_t, 16> salt_{};
   base::Digest key_{};
-  bool known_ = false;      // salt_ and key_ are of some content
-  bool accepted_ = false;   // that content went through at least once
+  bool known_ = false;     // salt_ and key_ are of some content
+  bool accepted_ = false;  // that content went through at least once
   bool refused_ = false;
   std::uint32_t pending_ = 0;  // attempts begun whose end was not recorded
 };

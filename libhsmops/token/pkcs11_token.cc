@@ -1,8 +1,8 @@
 #include "libhsmops/token/pkcs11_token.h"
 
-#include <cstdlib>
-
 #include <fmt/format.h>
+
+#include <cstdlib>
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/mutant.h"
@@ -18,11 +18,11 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-constexpr CK_ULONG kPage = 512;               // handles per C_FindObjects
+constexpr CK_ULONG kPage = 512;  // handles per C_FindObjects
 constexpr std::size_t kMaxSlots = 256;
-constexpr std::size_t kFirstGuess = 4096;     // most values fit, so one call reads them
+constexpr std::size_t kFirstGuess = 4096;  // most values fit, so one call reads them
 constexpr std::size_t kMaxAttributeBytes = 64 << 20;
-constexpr int kLengthTries = 4;               // a length that keeps changing is an error
+constexpr int kLengthTries = 4;  // a length that keeps changing is an error
 constexpr std::size_t kMaxPinBytes = 255;
 
 template <std::size_t N>
@@ -33,7 +33,8 @@ std::string Trimmed(const unsigned char (&field)[N]) {
 }
 
 Identity IdentityOf(const CK_TOKEN_INFO& info) {
-  return {Trimmed(info.label), Trimmed(info.manufacturerID), Trimmed(info.model), Trimmed(info.serialNumber)};
+  return {Trimmed(info.label), Trimmed(info.manufacturerID), Trimmed(info.model),
+          Trimmed(info.serialNumber)};
 }
 
 PinState PinOf(const CK_TOKEN_INFO& info, PinState last) {
@@ -60,7 +61,8 @@ constexpr CK_BBOOL kTrue = CK_TRUE;
 std::string Wanted(const Uri& uri) {
   std::string text;
   if (uri.token) text += fmt::format("\"{}\"", base::Printable(*uri.token));
-  if (uri.serial) text += fmt::format("{}with serial {}", text.empty() ? "" : " ", base::Printable(*uri.serial));
+  if (uri.serial)
+    text += fmt::format("{}with serial {}", text.empty() ? "" : " ", base::Printable(*uri.serial));
   if (uri.slot_id) text += fmt::format("{}in slot {}", text.empty() ? "" : " ", *uri.slot_id);
   return text;
 }
@@ -77,8 +79,8 @@ Result<base::SecretBytes> ReadPin(const std::string& path) {
 
 }  // namespace
 
-Pkcs11Token::Pkcs11Token(Uri uri, Pkcs11Options options, std::unique_ptr<Module> module, base::Clock& clock,
-                         base::Rng& rng)
+Pkcs11Token::Pkcs11Token(Uri uri, Pkcs11Options options, std::unique_ptr<Module> module,
+                         base::Clock& clock, base::Rng& rng)
     : uri_(std::move(uri)),
       options_(std::move(options)),
       clock_(clock),
@@ -88,8 +90,8 @@ Pkcs11Token::Pkcs11Token(Uri uri, Pkcs11Options options, std::unique_ptr<Module>
 
 Pkcs11Token::~Pkcs11Token() { EndView(); }
 
-Result<std::unique_ptr<Pkcs11Token>> Pkcs11Token::Open(Uri uri, Pkcs11Options options, base::Clock& clock,
-                                                       base::Rng& rng) {
+Result<std::unique_ptr<Pkcs11Token>> Pkcs11Token::Open(Uri uri, Pkcs11Options options,
+                                                       base::Clock& clock, base::Rng& rng) {
   HSM_CHECK(options.on_hung != nullptr);
   if (!uri.softhsm_conf.empty()) setenv("SOFTHSM2_CONF", uri.softhsm_conf.c_str(), 1);
   if (!uri.p11_kit_server.empty()) setenv("P11_KIT_SERVER_ADDRESS", uri.p11_kit_server.c_str(), 1);
@@ -110,7 +112,8 @@ CK_RV Pkcs11Token::Call(const char* name, CK_RV (*function)(Params...), Args... 
 }
 
 Result<void> Pkcs11Token::Ready() const {
-  if (session_ == 0) return Error(ErrorCode::kUnavailable, "no view of the token: it was lost or never opened");
+  if (session_ == 0)
+    return Error(ErrorCode::kUnavailable, "no view of the token: it was lost or never opened");
   return {};
 }
 
@@ -131,8 +134,10 @@ Result<std::vector<Pkcs11Token::Slot>> Pkcs11Token::PresentTokens() {
   std::vector<Slot> slots;
   for (CK_ULONG i = 0; i < count; ++i) {
     Slot slot{ids[i], {}};
-    // A slot that cannot be read now is not the token that is looked for, or is found missing below.
-    if (Call("C_GetTokenInfo", p11.C_GetTokenInfo, slot.id, &slot.info) == CKR_OK) slots.push_back(slot);
+    // A slot that cannot be read now is not the token that is looked for, or is found missing
+    // below.
+    if (Call("C_GetTokenInfo", p11.C_GetTokenInfo, slot.id, &slot.info) == CKR_OK)
+      slots.push_back(slot);
   }
   return slots;
 }
@@ -143,20 +148,25 @@ Result<Pkcs11Token::Slot> Pkcs11Token::FindSlot() {
   std::string seen;
   for (const Slot& slot : present) {
     const Identity identity = IdentityOf(slot.info);
-    if ((slot.info.flags & CKF_TOKEN_INITIALIZED) != 0) seen += fmt::format(" \"{}\"", base::Printable(identity.label));
-    const auto fits = [](const auto& wanted, const auto& found) { return !wanted || *wanted == found; };
-    if (fits(uri_.token, identity.label) && fits(uri_.serial, identity.serial) && fits(uri_.model, identity.model) &&
-        fits(uri_.manufacturer, identity.manufacturer) && fits(uri_.slot_id, std::uint64_t{slot.id})) {
+    if ((slot.info.flags & CKF_TOKEN_INITIALIZED) != 0)
+      seen += fmt::format(" \"{}\"", base::Printable(identity.label));
+    const auto fits = [](const auto& wanted, const auto& found) {
+      return !wanted || *wanted == found;
+    };
+    if (fits(uri_.token, identity.label) && fits(uri_.serial, identity.serial) &&
+        fits(uri_.model, identity.model) && fits(uri_.manufacturer, identity.manufacturer) &&
+        fits(uri_.slot_id, std::uint64_t{slot.id})) {
       matching.push_back(slot);
     }
   }
   if (matching.empty()) {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("no token {} is present; tokens present:{}", Wanted(uri_), seen.empty() ? " none" : seen));
+    return Error(ErrorCode::kUnavailable, fmt::format("no token {} is present; tokens present:{}",
+                                                      Wanted(uri_), seen.empty() ? " none" : seen));
   }
   if (matching.size() > 1) {
-    return Error(ErrorCode::kInvalid, fmt::format("{} tokens match {}: add serial=, as in serial={}", matching.size(),
-                                                  Wanted(uri_), IdentityOf(matching[0].info).serial));
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("{} tokens match {}: add serial=, as in serial={}", matching.size(),
+                             Wanted(uri_), IdentityOf(matching[0].info).serial));
   }
   return matching[0];
 }
@@ -165,10 +175,12 @@ Result<void> Pkcs11Token::Adopt(const Slot& slot) {
   const Identity identity = IdentityOf(slot.info);
   if (identity_) {
     if (*identity_ == identity) return {};
-    return Error(ErrorCode::kUnavailable, fmt::format("another token is in its place: serial {} instead of {}",
-                                                      base::Printable(identity.serial), identity_->serial));
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("another token is in its place: serial {} instead of {}",
+                             base::Printable(identity.serial), identity_->serial));
   }
-  HSM_TRY(lock_, LockToken(identity, options_.lock_folder, clock_, clock_.Now() + options_.lock_wait));
+  HSM_TRY(lock_,
+          LockToken(identity, options_.lock_folder, clock_, clock_.Now() + options_.lock_wait));
   CK_INFO info{};
   const CK_RV rv = Call("C_GetInfo", module_->functions().C_GetInfo, &info);
   if (rv != CKR_OK) return RvError("C_GetInfo", rv);
@@ -195,15 +207,22 @@ Result<void> Pkcs11Token::OpenSession(const Slot& slot) {
 Result<void> Pkcs11Token::Login(const Slot& slot) {
   if ((slot.info.flags & CKF_LOGIN_REQUIRED) == 0) return {};
   pin_ = PinOf(slot.info, pin_ == PinState::kRejected ? PinState::kUnknown : pin_);
-  if (pin_ == PinState::kLocked) return Error(ErrorCode::kAuthFailed, "the user PIN is locked; unblock it with the SO PIN");
-  if (pin_ == PinState::kNotSet) return Error(ErrorCode::kAuthFailed, "the token has no user PIN; initialise it first");
+  if (pin_ == PinState::kLocked)
+    return Error(ErrorCode::kAuthFailed, "the user PIN is locked; unblock it with the SO PIN");
+  if (pin_ == PinState::kNotSet)
+    return Error(ErrorCode::kAuthFailed, "the token has no user PIN; initialise it first");
   if (pin_ == PinState::kFinalTry) {
-    return Error(ErrorCode::kAuthFailed, "one PIN attempt is left and is not used here; log in by hand to reset the counter");
+    return Error(
+        ErrorCode::kAuthFailed,
+        "one PIN attempt is left and is not used here; log in by hand to reset the counter");
   }
-  if (uri_.pin_path.empty()) return Error(ErrorCode::kAuthFailed, "the token wants a PIN: add pin-source=file:/path to its URI");
+  if (uri_.pin_path.empty())
+    return Error(ErrorCode::kAuthFailed,
+                 "the token wants a PIN: add pin-source=file:/path to its URI");
   HSM_TRY(const base::SecretBytes pin, ReadPin(uri_.pin_path));
   HSM_TRY(PinLatch latch, PinLatch::Open(fmt::format("{}/pin-{}", options_.state_folder,
-                                                     base::Hex(base::AsBytes(identity_->serial))), rng_));
+                                                     base::Hex(base::AsBytes(identity_->serial))),
+                                         rng_));
   const bool count_low = (slot.info.flags & CKF_USER_PIN_COUNT_LOW) != 0;
   if (auto admitted = latch.Admit(pin.view(), count_low); !admitted.ok()) {
     pin_ = PinState::kRejected;
@@ -222,7 +241,8 @@ Result<void> Pkcs11Token::Login(const Slot& slot) {
   if (error.code() == ErrorCode::kUnavailable) return error;
   pin_ = PinState::kRejected;
   HSM_RETURN_IF_ERROR(latch.Refused());
-  return Error(ErrorCode::kAuthFailed, fmt::format("PIN rejected: {}; correct the PIN file {}", error.message(), uri_.pin_path));
+  return Error(ErrorCode::kAuthFailed, fmt::format("PIN rejected: {}; correct the PIN file {}",
+                                                   error.message(), uri_.pin_path));
 }
 
 Result<void> Pkcs11Token::Refresh() {
@@ -259,13 +279,15 @@ Result<Status> Pkcs11Token::ReadStatus() {
   status.write_protected = (slot.info.flags & CKF_WRITE_PROTECTED) != 0;
   if (files_) {
     HSM_TRY(status.free_bytes, files_->FreeBytes());
-  } else if (slot.info.ulFreePrivateMemory != CK_UNAVAILABLE_INFORMATION && slot.info.ulTotalPrivateMemory != 0 &&
+  } else if (slot.info.ulFreePrivateMemory != CK_UNAVAILABLE_INFORMATION &&
+             slot.info.ulTotalPrivateMemory != 0 &&
              slot.info.ulTotalPrivateMemory != CK_UNAVAILABLE_INFORMATION) {
     status.free_bytes = slot.info.ulFreePrivateMemory;
   }
   if (session_ != 0) {
     CK_SESSION_INFO session{};
-    const CK_RV rv = Call("C_GetSessionInfo", module_->functions().C_GetSessionInfo, session_, &session);
+    const CK_RV rv =
+        Call("C_GetSessionInfo", module_->functions().C_GetSessionInfo, session_, &session);
     if (rv != CKR_OK) return RvError("C_GetSessionInfo", rv);
   }
   return status;
@@ -274,8 +296,8 @@ Result<Status> Pkcs11Token::ReadStatus() {
 Result<base::Bytes> Pkcs11Token::Random(std::size_t size) {
   HSM_RETURN_IF_ERROR(Ready());
   base::Bytes bytes(size);
-  const CK_RV rv = Call("C_GenerateRandom", module_->functions().C_GenerateRandom, session_, bytes.data(),
-                        static_cast<CK_ULONG>(bytes.size()));
+  const CK_RV rv = Call("C_GenerateRandom", module_->functions().C_GenerateRandom, session_,
+                        bytes.data(), static_cast<CK_ULONG>(bytes.size()));
   if (rv != CKR_OK) return RvError("C_GenerateRandom", rv);
   return bytes;
 }
@@ -295,24 +317,30 @@ Result<std::vector<ObjectHandle>> Pkcs11Token::Search(std::vector<CK_ATTRIBUTE> 
     rv = Call("C_FindObjects", p11.C_FindObjects, session_, handles.data(), page, &count);
     if (rv != CKR_OK || count > page) break;
     for (CK_ULONG i = 0; i < count; ++i) found.push_back({handles[i]});
-  } while (count > 0 && found.size() <= profile_->max_objects * 2 && !base::On(base::Mutant::kPageOf100));
-  const CK_RV final_rv = session_ == 0 ? rv : Call("C_FindObjectsFinal", p11.C_FindObjectsFinal, session_);
+  } while (count > 0 && found.size() <= profile_->max_objects * 2 &&
+           !base::On(base::Mutant::kPageOf100));
+  const CK_RV final_rv =
+      session_ == 0 ? rv : Call("C_FindObjectsFinal", p11.C_FindObjectsFinal, session_);
   if (rv != CKR_OK) return RvError("C_FindObjects", rv);
-  if (count > page) return Error(ErrorCode::kUnavailable, "C_FindObjects answered more handles than asked for");
+  if (count > page)
+    return Error(ErrorCode::kUnavailable, "C_FindObjects answered more handles than asked for");
   if (final_rv != CKR_OK) return RvError("C_FindObjectsFinal", final_rv);
   if (found.size() > profile_->max_objects * 2) {
-    return Error(ErrorCode::kLimit, fmt::format("more than {} objects on the token", profile_->max_objects * 2));
+    return Error(ErrorCode::kLimit,
+                 fmt::format("more than {} objects on the token", profile_->max_objects * 2));
   }
   return found;
 }
 
 Result<std::vector<ObjectHandle>> Pkcs11Token::Find(std::string_view application) {
-  return Search({Attribute(CKA_CLASS, &kDataClass, sizeof kDataClass), Attribute(CKA_APPLICATION, application)});
+  return Search({Attribute(CKA_CLASS, &kDataClass, sizeof kDataClass),
+                 Attribute(CKA_APPLICATION, application)});
 }
 
-Result<std::vector<ObjectHandle>> Pkcs11Token::FindLabel(std::string_view application, std::string_view label) {
-  return Search({Attribute(CKA_CLASS, &kDataClass, sizeof kDataClass), Attribute(CKA_APPLICATION, application),
-                 Attribute(CKA_LABEL, label)});
+Result<std::vector<ObjectHandle>> Pkcs11Token::FindLabel(std::string_view application,
+                                                         std::string_view label) {
+  return Search({Attribute(CKA_CLASS, &kDataClass, sizeof kDataClass),
+                 Attribute(CKA_APPLICATION, application), Attribute(CKA_LABEL, label)});
 }
 
 // The two-call form of C_GetAttributeValue (PKCS#11 v2.40, 5.7), for values that the scratch buffer
@@ -321,23 +349,25 @@ Result<base::SecretBytes> Pkcs11Token::ReadAttribute(ObjectHandle object, CK_ATT
   CK_FUNCTION_LIST& p11 = module_->functions();
   for (int tries = 0; tries < kLengthTries; ++tries) {
     CK_ATTRIBUTE attribute = Attribute(type, nullptr, 0);
-    CK_RV rv = Call("C_GetAttributeValue", p11.C_GetAttributeValue, session_, CK_OBJECT_HANDLE{object.value},
-                    &attribute, CK_ULONG{1});
+    CK_RV rv = Call("C_GetAttributeValue", p11.C_GetAttributeValue, session_,
+                    CK_OBJECT_HANDLE{object.value}, &attribute, CK_ULONG{1});
     if (rv != CKR_OK) return RvError("C_GetAttributeValue", rv);
     if (attribute.ulValueLen > kMaxAttributeBytes) {
-      return Error(ErrorCode::kUnavailable, "C_GetAttributeValue answered a length of more than 64 MiB");
+      return Error(ErrorCode::kUnavailable,
+                   "C_GetAttributeValue answered a length of more than 64 MiB");
     }
     base::SecretBytes value(attribute.ulValueLen);
     attribute = Attribute(type, value.data(), value.size());
-    rv = Call("C_GetAttributeValue", p11.C_GetAttributeValue, session_, CK_OBJECT_HANDLE{object.value}, &attribute,
-              CK_ULONG{1});
+    rv = Call("C_GetAttributeValue", p11.C_GetAttributeValue, session_,
+              CK_OBJECT_HANDLE{object.value}, &attribute, CK_ULONG{1});
     if (rv == CKR_BUFFER_TOO_SMALL) continue;
     if (rv != CKR_OK) return RvError("C_GetAttributeValue", rv);
     if (attribute.ulValueLen > value.size()) continue;
     value.resize(attribute.ulValueLen);
     return value;
   }
-  return Error(ErrorCode::kUnavailable, "C_GetAttributeValue: the length of an attribute keeps changing");
+  return Error(ErrorCode::kUnavailable,
+               "C_GetAttributeValue: the length of an attribute keeps changing");
 }
 
 Result<StoredObject> Pkcs11Token::Read(ObjectHandle object) {
@@ -345,8 +375,9 @@ Result<StoredObject> Pkcs11Token::Read(ObjectHandle object) {
   unsigned char label[256];
   CK_ATTRIBUTE both[] = {Attribute(CKA_LABEL, label, sizeof label),
                          Attribute(CKA_VALUE, scratch_.data(), scratch_.size())};
-  const CK_RV rv = Call("C_GetAttributeValue", module_->functions().C_GetAttributeValue, session_,
-                        CK_OBJECT_HANDLE{object.value}, static_cast<CK_ATTRIBUTE*>(both), CK_ULONG{2});
+  const CK_RV rv =
+      Call("C_GetAttributeValue", module_->functions().C_GetAttributeValue, session_,
+           CK_OBJECT_HANDLE{object.value}, static_cast<CK_ATTRIBUTE*>(both), CK_ULONG{2});
   const bool fits = both[0].ulValueLen <= sizeof label && both[1].ulValueLen <= scratch_.size();
   if (rv == CKR_OK && fits) {
     return StoredObject{std::string(reinterpret_cast<char*>(label), both[0].ulValueLen),
@@ -363,7 +394,8 @@ Result<base::SecretBytes> Pkcs11Token::ReadValue(ObjectHandle object) {
   CK_ATTRIBUTE value = Attribute(CKA_VALUE, scratch_.data(), scratch_.size());
   const CK_RV rv = Call("C_GetAttributeValue", module_->functions().C_GetAttributeValue, session_,
                         CK_OBJECT_HANDLE{object.value}, &value, CK_ULONG{1});
-  if (rv == CKR_OK && value.ulValueLen <= scratch_.size()) return base::SecretBytes(scratch_.view().first(value.ulValueLen));
+  if (rv == CKR_OK && value.ulValueLen <= scratch_.size())
+    return base::SecretBytes(scratch_.view().first(value.ulValueLen));
   if (rv != CKR_OK && rv != CKR_BUFFER_TOO_SMALL) return RvError("C_GetAttributeValue", rv);
   return ReadAttribute(object, CKA_VALUE);
 }
@@ -378,8 +410,9 @@ Result<ObjectHandle> Pkcs11Token::Create(std::string_view application, std::stri
                                          base::ByteView value) {
   HSM_RETURN_IF_ERROR(Ready());
   if (value.size() > profile_->max_object_bytes) {
-    return Error(ErrorCode::kLimit, fmt::format("an object of {} bytes; {} tokens take at most {}", value.size(),
-                                                profile_->name, profile_->max_object_bytes));
+    return Error(ErrorCode::kLimit,
+                 fmt::format("an object of {} bytes; {} tokens take at most {}", value.size(),
+                             profile_->name, profile_->max_object_bytes));
   }
   CK_ATTRIBUTE attributes[] = {Attribute(CKA_CLASS, &kDataClass, sizeof kDataClass),
                                Attribute(CKA_TOKEN, &kTrue, sizeof kTrue),
@@ -388,11 +421,12 @@ Result<ObjectHandle> Pkcs11Token::Create(std::string_view application, std::stri
                                Attribute(CKA_LABEL, label),
                                Attribute(CKA_VALUE, value.data(), value.size())};
   CK_OBJECT_HANDLE handle = 0;
-  const CK_RV rv = Call("C_CreateObject", module_->functions().C_CreateObject, session_,
-                        static_cast<CK_ATTRIBUTE*>(attributes), CK_ULONG{std::size(attributes)}, &handle);
+  const CK_RV rv =
+      Call("C_CreateObject", module_->functions().C_CreateObject, session_,
+           static_cast<CK_ATTRIBUTE*>(attributes), CK_ULONG{std::size(attributes)}, &handle);
   if (rv != CKR_OK) {
-    if (rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_ATTRIBUTE_TYPE_INVALID ||
-        rv == CKR_FUNCTION_NOT_SUPPORTED) {
+    if (rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_TEMPLATE_INCONSISTENT ||
+        rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_FUNCTION_NOT_SUPPORTED) {
       return RvError("C_CreateObject", rv).Within("this token takes no private CKO_DATA objects");
     }
     return RvError("C_CreateObject", rv);
@@ -403,8 +437,8 @@ Result<ObjectHandle> Pkcs11Token::Create(std::string_view application, std::stri
 
 Result<void> Pkcs11Token::Destroy(ObjectHandle object) {
   HSM_RETURN_IF_ERROR(Ready());
-  const CK_RV rv =
-      Call("C_DestroyObject", module_->functions().C_DestroyObject, session_, CK_OBJECT_HANDLE{object.value});
+  const CK_RV rv = Call("C_DestroyObject", module_->functions().C_DestroyObject, session_,
+                        CK_OBJECT_HANDLE{object.value});
   if (rv != CKR_OK) return RvError("C_DestroyObject", rv);
   return {};
 }

@@ -21,19 +21,19 @@
 namespace hsmops::token {
 
 struct Pkcs11Options {
-  std::string state_folder;                 // for the PIN latch; must exist, 0700
-  std::string lock_folder;                  // empty: /run/lock
+  std::string state_folder;  // for the PIN latch; must exist, 0700
+  std::string lock_folder;   // empty: /run/lock
   base::Duration lock_wait = std::chrono::seconds(10);
   std::chrono::milliseconds call_limit{15'000};
-  Watchdog::OnHung on_hung;                 // required: must end the process
+  Watchdog::OnHung on_hung;  // required: must end the process
 };
 
 class Pkcs11Token : public Token {
  public:
-  // Loads the module and nothing more. Sets SOFTHSM2_CONF or P11_KIT_SERVER_ADDRESS where the URI has them, so no other
-  // thread may run yet that reads the environment.
-  static base::Result<std::unique_ptr<Pkcs11Token>> Open(Uri uri, Pkcs11Options options, base::Clock& clock,
-                                                         base::Rng& rng);
+  // Loads the module and nothing more. Sets SOFTHSM2_CONF or P11_KIT_SERVER_ADDRESS where the URI
+  // has them, so no other thread may run yet that reads the environment.
+  static base::Result<std::unique_ptr<Pkcs11Token>> Open(Uri uri, Pkcs11Options options,
+                                                         base::Clock& clock, base::Rng& rng);
   ~Pkcs11Token() override;
 
   const Profile& profile() const override { return *profile_; }
@@ -56,7 +56,8 @@ class Pkcs11Token : public Token {
   base::Result<std::uint64_t> CollectGhosts() override;
 
  private:
-  Pkcs11Token(Uri uri, Pkcs11Options options, std::unique_ptr<Module> module, base::Clock& clock, base::Rng& rng);
+  Pkcs11Token(Uri uri, Pkcs11Options options, std::unique_ptr<Module> module, base::Clock& clock,
+              base::Rng& rng);
 
   struct Slot {
     CK_SLOT_ID id = 0;
@@ -67,7 +68,7 @@ class Pkcs11Token : public Token {
   CK_RV Call(const char* name, CK_RV (*function)(Params...), Args... args);
   base::Result<std::vector<Slot>> PresentTokens();
   base::Result<Slot> FindSlot();
-  base::Result<void> Adopt(const Slot& slot);   // identity, lock, profile
+  base::Result<void> Adopt(const Slot& slot);  // identity, lock, profile
   base::Result<void> OpenSession(const Slot& slot);
   base::Result<void> Login(const Slot& slot);
   base::Result<std::vector<ObjectHandle>> Search(std::vector<CK_ATTRIBUTE> criteria);

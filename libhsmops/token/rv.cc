@@ -1,8 +1,8 @@
 #include "libhsmops/token/rv.h"
 
-#include <array>
-
 #include <fmt/format.h>
+
+#include <array>
 
 namespace hsmops::token {
 namespace {
@@ -15,7 +15,8 @@ struct Entry {
   ErrorCode code;
 };
 
-#define HSM_RV(name, code) Entry{name, #name, ErrorCode::code}
+#define HSM_RV(name, code) \
+  Entry { name, #name, ErrorCode::code }
 constexpr std::array kEntries = {
     HSM_RV(CKR_OK, kInternal),
     HSM_RV(CKR_CANCEL, kUnavailable),
@@ -75,7 +76,8 @@ const Entry* Lookup(CK_RV rv) {
 
 std::string RvName(CK_RV rv) {
   if (const Entry* entry = Lookup(rv)) return std::string(entry->name);
-  if ((rv & CKR_VENDOR_DEFINED) != 0) return fmt::format("CKR_VENDOR_DEFINED|0x{:x}", rv & ~CKR_VENDOR_DEFINED);
+  if ((rv & CKR_VENDOR_DEFINED) != 0)
+    return fmt::format("CKR_VENDOR_DEFINED|0x{:x}", rv & ~CKR_VENDOR_DEFINED);
   return fmt::format("CKR_0x{:x}", rv);
 }
 
@@ -96,8 +98,10 @@ bool EndsView(CK_RV rv) {
     case CKR_SESSION_HANDLE_INVALID:
     case CKR_GENERAL_ERROR:
     case CKR_USER_NOT_LOGGED_IN:
-    case CKR_CRYPTOKI_NOT_INITIALIZED: return true;
-    default: return false;
+    case CKR_CRYPTOKI_NOT_INITIALIZED:
+      return true;
+    default:
+      return false;
   }
 }
 

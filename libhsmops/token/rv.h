@@ -1,10 +1,10 @@
 // CK_RV: PKCS#11 return values as names and as Errors (PKCS#11 v2.40, 5.1).
 #pragma once
 
+#include <p11-kit/pkcs11.h>
+
 #include <string>
 #include <string_view>
-
-#include <p11-kit/pkcs11.h>
 
 #include "libhsmops/base/error.h"
 

@@ -1,11 +1,11 @@
 #include "libhsmops/token/soft_token.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "libhsmops/base/file.h"
 #include "libhsmops/token/module.h"
@@ -22,8 +22,8 @@ constexpr CK_ULONG kMaxSlots = 64;
 constexpr std::size_t kLabelBytes = 32;
 constexpr std::size_t kMaxPinBytes = 255;
 
-#define HSM_CK(function, ...)                                                          \
-  do {                                                                                 \
+#define HSM_CK(function, ...)                                                                    \
+  do {                                                                                           \
     if (const CK_RV rv = p11.function(__VA_ARGS__); rv != CKR_OK) return RvError(#function, rv); \
   } while (false)
 
@@ -40,12 +40,15 @@ Result<std::optional<Found>> FindToken(CK_FUNCTION_LIST& p11, const unsigned cha
     Found found{slots[i], {}};
     HSM_CK(C_GetTokenInfo, slots[i], &found.info);
     const bool initialized = (found.info.flags & CKF_TOKEN_INITIALIZED) != 0;
-    if (label == nullptr ? !initialized : initialized && std::memcmp(found.info.label, label, kLabelBytes) == 0) return std::optional(found);
+    if (label == nullptr ? !initialized
+                         : initialized && std::memcmp(found.info.label, label, kLabelBytes) == 0)
+      return std::optional(found);
   }
   return std::optional<Found>();
 }
 
-Result<void> SetUserPin(CK_FUNCTION_LIST& p11, CK_SLOT_ID slot, base::SecretBytes& so_pin, base::SecretBytes& pin) {
+Result<void> SetUserPin(CK_FUNCTION_LIST& p11, CK_SLOT_ID slot, base::SecretBytes& so_pin,
+                        base::SecretBytes& pin) {
   CK_SESSION_HANDLE session = 0;
   HSM_CK(C_OpenSession, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
   HSM_CK(C_Login, session, CKU_SO, so_pin.data(), static_cast<CK_ULONG>(so_pin.size()));
@@ -59,7 +62,8 @@ Result<void> SetUserPin(CK_FUNCTION_LIST& p11, CK_SLOT_ID slot, base::SecretByte
 
 Result<std::string> MakeSoftToken(const NewSoftToken& wanted) {
   if (wanted.label.empty() || wanted.label.size() > kLabelBytes) {
-    return Error(ErrorCode::kInvalid, fmt::format("token label \"{}\" must have 1 to {} bytes", wanted.label, kLabelBytes));
+    return Error(ErrorCode::kInvalid, fmt::format("token label \"{}\" must have 1 to {} bytes",
+                                                  wanted.label, kLabelBytes));
   }
   unsigned char label[kLabelBytes];
   std::fill(std::copy(wanted.label.begin(), wanted.label.end(), label), label + kLabelBytes, ' ');
@@ -70,15 +74,19 @@ Result<std::string> MakeSoftToken(const NewSoftToken& wanted) {
   HSM_RETURN_IF_ERROR(module->Initialize());
   CK_FUNCTION_LIST& p11 = module->functions();
   HSM_TRY(const auto taken, FindToken(p11, label));
-  if (taken) return Error(ErrorCode::kConflict, fmt::format("a token labelled {} is there already", wanted.label));
+  if (taken)
+    return Error(ErrorCode::kConflict,
+                 fmt::format("a token labelled {} is there already", wanted.label));
   HSM_TRY(const auto free_slot, FindToken(p11, nullptr));
-  if (!free_slot) return Error(ErrorCode::kUnavailable, "the module has no free slot: is it SoftHSM?");
+  if (!free_slot)
+    return Error(ErrorCode::kUnavailable, "the module has no free slot: is it SoftHSM?");
   HSM_CK(C_InitToken, free_slot->slot, so_pin.data(), static_cast<CK_ULONG>(so_pin.size()), label);
   // SoftHSM gives the token another slot id.
   HSM_TRY(const auto made, FindToken(p11, label));
   if (!made) return Error(ErrorCode::kUnavailable, "the new token is not there after C_InitToken");
   HSM_RETURN_IF_ERROR(SetUserPin(p11, made->slot, so_pin, pin));
-  std::string serial(reinterpret_cast<const char*>(made->info.serialNumber), sizeof made->info.serialNumber);
+  std::string serial(reinterpret_cast<const char*>(made->info.serialNumber),
+                     sizeof made->info.serialNumber);
   serial.erase(serial.find_last_not_of(' ') + 1);
   return serial;
 }

@@ -1,19 +1,19 @@
 #include "libhsmops/token/softhsm_files.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
-#include <memory>
-#include <sstream>
+#include <fmt/format.h>
+#include <p11-kit/pkcs11.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
-#include <p11-kit/pkcs11.h>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <sstream>
 
 #include "libhsmops/base/wire.h"
 
@@ -28,7 +28,8 @@ constexpr std::size_t kMaxConfBytes = 64 * 1024;
 constexpr std::size_t kMaxObjectFileBytes = 4 << 20;
 constexpr std::size_t kFsyncEach = 16;  // beyond this many files one syncfs costs less
 constexpr std::time_t kGhostAge = 60;
-constexpr std::uint64_t kVendorBase = 0x80005348;  // SoftHSM's own attributes of token.object lie just above
+constexpr std::uint64_t kVendorBase =
+    0x80005348;  // SoftHSM's own attributes of token.object lie just above
 
 std::string ConfPath(const std::string& given) {
   if (!given.empty()) return given;
@@ -76,10 +77,10 @@ std::vector<std::string> Names(const std::string& folder) {
 // Which attributes a file holds; `whole` when it ends where an attribute does.
 struct Contents {
   bool whole = false;
-  bool token = false;        // SoftHSM's attributes of a token
-  std::size_t label = 0;     // bytes of each, as stored (encrypted, so never 0 when there is one)
+  bool token = false;     // SoftHSM's attributes of a token
+  std::size_t label = 0;  // bytes of each, as stored (encrypted, so never 0 when there is one)
   std::size_t application = 0;
-  bool value = false;        // CKA_VALUE is there
+  bool value = false;  // CKA_VALUE is there
   std::size_t value_bytes = 0;
 };
 
@@ -91,8 +92,12 @@ Contents Parse(base::ByteView bytes) {
     const std::uint64_t type = in.U64();
     std::size_t size = 0;
     switch (in.U64()) {
-      case 1: (void)in.U8(); break;
-      case 2: (void)in.U64(); break;
+      case 1:
+        (void)in.U8();
+        break;
+      case 2:
+        (void)in.U64();
+        break;
       case 3:
       case 4: {
         const std::uint64_t length = in.U64();
@@ -100,7 +105,8 @@ Contents Parse(base::ByteView bytes) {
         (void)in.Raw(size);
         break;
       }
-      default: in.Fail();
+      default:
+        in.Fail();
     }
     if (!in.ok()) return found;
     if (type == CKA_LABEL) found.label = size;
@@ -117,7 +123,7 @@ Contents Parse(base::ByteView bytes) {
 
 // An fcntl lock as SoftHSM takes it on its files; ends with the descriptor.
 bool LockFile(int fd, short type) {
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return fcntl(fd, F_SETLKW, &lock) == 0;
@@ -127,13 +133,15 @@ Result<base::SecretBytes> ReadAll(int fd, const std::string& path) {
   base::SecretBytes content(kMaxObjectFileBytes < 8192 ? kMaxObjectFileBytes : 8192);
   std::size_t size = 0;
   for (;;) {
-    const ssize_t n = pread(fd, content.data() + size, content.size() - size, static_cast<off_t>(size));
+    const ssize_t n =
+        pread(fd, content.data() + size, content.size() - size, static_cast<off_t>(size));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return base::ErrnoError("reading", path, errno);
     if (n == 0) break;
     size += static_cast<std::size_t>(n);
     if (size == content.size()) {
-      if (size > kMaxObjectFileBytes) return Error(ErrorCode::kLimit, path + " is too long for an object file");
+      if (size > kMaxObjectFileBytes)
+        return Error(ErrorCode::kLimit, path + " is too long for an object file");
       content.resize(size * 2);
     }
   }
@@ -155,7 +163,8 @@ Result<bool> RestoreOne(const std::string& folder) {
   if (contents.whole && contents.token) return false;
   HSM_TRY(const base::SecretBytes copy, base::ReadFile(copy_path, kMaxObjectFileBytes));
   const Contents saved = Parse(copy.view());
-  if (!saved.whole || !saved.token) return Error(ErrorCode::kCorrupt, copy_path + " is not a token.object");
+  if (!saved.whole || !saved.token)
+    return Error(ErrorCode::kCorrupt, copy_path + " is not a token.object");
   if (pwrite(fd.get(), copy.data(), copy.size(), 0) != static_cast<ssize_t>(copy.size()) ||
       ftruncate(fd.get(), static_cast<off_t>(copy.size())) != 0 || fsync(fd.get()) != 0) {
     return base::ErrnoError("restoring", path, errno);
@@ -175,7 +184,8 @@ std::optional<SoftHsmFiles> SoftHsmFiles::Find(const std::string& conf, const st
     const std::string folder = parent + "/" + name;
     base::Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     base::Fd inotify(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!fd || !inotify || inotify_add_watch(inotify.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
+    if (!fd || !inotify ||
+        inotify_add_watch(inotify.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
       return std::nullopt;
     }
     return SoftHsmFiles(folder, std::move(fd), std::move(inotify));
@@ -202,7 +212,8 @@ Result<void> SoftHsmFiles::SaveTokenObject() const {
   if (!LockFile(fd.get(), F_RDLCK)) return base::ErrnoError("locking", path, errno);
   HSM_TRY(const base::SecretBytes now, ReadAll(fd.get(), path));
   const Contents contents = Parse(now.view());
-  if (!contents.whole || !contents.token) return Error(ErrorCode::kCorrupt, path + " does not parse");
+  if (!contents.whole || !contents.token)
+    return Error(ErrorCode::kCorrupt, path + " does not parse");
   const auto copy = base::ReadFile(copy_path, kMaxObjectFileBytes);
   if (copy.ok() && *copy == now) return {};
   return base::WriteFile(copy_path, now.view(), 0600);
@@ -263,8 +274,8 @@ Result<void> SoftHsmFiles::Barrier(std::uint64_t min_free_bytes) {
   if (fsync(folder_fd_.get()) != 0) return base::ErrnoError("syncing folder", folder_, errno);
   unsynced_ = false;
   if (room < min_free_bytes) {
-    return Error(ErrorCode::kLimit, fmt::format("{} bytes left on the disk of {}, {} are kept free", room,
-                                                folder_, min_free_bytes));
+    return Error(ErrorCode::kLimit, fmt::format("{} bytes left on the disk of {}, {} are kept free",
+                                                room, folder_, min_free_bytes));
   }
   if (whole < creates_ || overflowed_) {
     return Error(ErrorCode::kUnavailable,
@@ -281,17 +292,19 @@ Result<void> SoftHsmFiles::SyncAll() {
 }
 
 Result<std::uint64_t> SoftHsmFiles::FreeBytes() const {
-  struct statvfs stat {};
-  if (fstatvfs(folder_fd_.get(), &stat) != 0) return base::ErrnoError("asking the disk of", folder_, errno);
+  struct statvfs stat{};
+  if (fstatvfs(folder_fd_.get(), &stat) != 0)
+    return base::ErrnoError("asking the disk of", folder_, errno);
   return static_cast<std::uint64_t>(stat.f_bavail) * stat.f_frsize;
 }
 
 Result<std::uint64_t> SoftHsmFiles::CollectGhosts() const {
   std::uint64_t removed = 0;
-  constexpr off_t kLargestGhost = 512;  // the default attributes of a data object without its three values
+  constexpr off_t kLargestGhost =
+      512;  // the default attributes of a data object without its three values
   for (const std::string& name : Names(folder_)) {
     if (!name.ends_with(".object") || name == "token.object") continue;
-    struct stat st {};
+    struct stat st{};
     if (fstatat(folder_fd_.get(), name.c_str(), &st, 0) != 0) continue;
     if (st.st_size > kLargestGhost || st.st_mtime > std::time(nullptr) - kGhostAge) continue;
     const base::Fd fd(openat(folder_fd_.get(), name.c_str(), O_RDWR | O_CLOEXEC));

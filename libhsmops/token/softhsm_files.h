@@ -1,11 +1,13 @@
 // SoftHsmFiles: what only SoftHSM 2.6's file backend needs, at the level of its files.
 //
-// SoftHSM answers from memory and does not look whether its writes arrived; a full disk gives CKR_OK
-// and loses the object. So after a create this class looks at the new files themselves. It also
-// rewrites token.object in place at every C_Login, so a kill there leaves no token; hence a copy.
+// SoftHSM answers from memory and does not look whether its writes arrived; a full disk gives
+// CKR_OK and loses the object. So after a create this class looks at the new files themselves. It
+// also rewrites token.object in place at every C_Login, so a kill there leaves no token; hence a
+// copy.
 //
-// File form, as SoftHSM 2.6.1 writes it: a 64-bit generation, then attributes of {type, kind, value},
-// all 64-bit big-endian; kind 1 a byte, 2 a 64-bit integer, 3 and 4 a length and that many bytes.
+// File form, as SoftHSM 2.6.1 writes it: a 64-bit generation, then attributes of {type, kind,
+// value}, all 64-bit big-endian; kind 1 a byte, 2 a 64-bit integer, 3 and 4 a length and that many
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +35,12 @@ class SoftHsmFiles {
 
   // Notes one create that the module answered with CKR_OK.
   void CountCreate();
-  // Drops what is pending: for the start of a view. The next Barrier syncs all of it, whatever it was.
+  // Drops what is pending: for the start of a view. The next Barrier syncs all of it, whatever it
+  // was.
   void Forget();
-  // Every object created since the last call is a whole file and synced, the folder too, and the disk
-  // has at least `min_free_bytes` left. kLimit when it has not, kUnavailable when a file is missing or torn.
+  // Every object created since the last call is a whole file and synced, the folder too, and the
+  // disk has at least `min_free_bytes` left. kLimit when it has not, kUnavailable when a file is
+  // missing or torn.
   base::Result<void> Barrier(std::uint64_t min_free_bytes);
   // The same for every file, whoever wrote it.
   base::Result<void> SyncAll();
@@ -48,7 +52,9 @@ class SoftHsmFiles {
 
  private:
   SoftHsmFiles(std::string folder, base::Fd folder_fd, base::Fd inotify)
-      : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), inotify_(std::move(inotify)) {}
+      : folder_(std::move(folder)),
+        folder_fd_(std::move(folder_fd)),
+        inotify_(std::move(inotify)) {}
   base::Result<void> Drain();
 
   std::string folder_;

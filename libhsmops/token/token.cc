@@ -4,13 +4,20 @@ namespace hsmops::token {
 
 std::string_view Name(PinState state) {
   switch (state) {
-    case PinState::kUnknown: return "unknown";
-    case PinState::kAccepted: return "ok";
-    case PinState::kCountLow: return "count-low";
-    case PinState::kFinalTry: return "final-try";
-    case PinState::kLocked: return "locked";
-    case PinState::kRejected: return "rejected";
-    case PinState::kNotSet: return "not-set";
+    case PinState::kUnknown:
+      return "unknown";
+    case PinState::kAccepted:
+      return "ok";
+    case PinState::kCountLow:
+      return "count-low";
+    case PinState::kFinalTry:
+      return "final-try";
+    case PinState::kLocked:
+      return "locked";
+    case PinState::kRejected:
+      return "rejected";
+    case PinState::kNotSet:
+      return "not-set";
   }
   return "unknown";
 }

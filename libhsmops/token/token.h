@@ -33,12 +33,12 @@ struct Identity {
 
 enum class PinState : std::uint8_t {
   kUnknown,
-  kAccepted,   // the last login with this PIN went through
-  kCountLow,   // somebody entered a wrong PIN since the last success (CKF_USER_PIN_COUNT_LOW)
-  kFinalTry,   // one attempt left: this program will not use it
+  kAccepted,  // the last login with this PIN went through
+  kCountLow,  // somebody entered a wrong PIN since the last success (CKF_USER_PIN_COUNT_LOW)
+  kFinalTry,  // one attempt left: this program will not use it
   kLocked,
-  kRejected,   // this very PIN was refused; latched until its source changes
-  kNotSet,     // the token has no user PIN yet (CKF_USER_PIN_INITIALIZED is clear)
+  kRejected,  // this very PIN was refused; latched until its source changes
+  kNotSet,    // the token has no user PIN yet (CKF_USER_PIN_INITIALIZED is clear)
 };
 std::string_view Name(PinState state);
 
@@ -47,7 +47,8 @@ struct Status {
   PinState pin = PinState::kUnknown;
   bool initialized = false;
   bool write_protected = false;
-  std::optional<std::uint64_t> free_bytes;  // of private memory or of the disk below; unset: the token does not say
+  std::optional<std::uint64_t>
+      free_bytes;  // of private memory or of the disk below; unset: the token does not say
 };
 
 struct ObjectHandle {
@@ -71,7 +72,8 @@ class Token {
   virtual base::Result<void> Refresh() = 0;
   // Counts the views; 0 before the first.
   virtual std::uint64_t view() const = 0;
-  // True after an error that ended the view (device removed, session closed, module not initialised).
+  // True after an error that ended the view (device removed, session closed, module not
+  // initialised).
   virtual bool view_lost() const = 0;
 
   // Asks the device now. Works without a view where the module allows it.
@@ -96,7 +98,8 @@ class Token {
   // W5 of protocol.md, and with Proof::kFiles W6 too: everything created since the last barrier is
   // whole and on stable storage. An error: nothing is known about those objects.
   virtual base::Result<void> Barrier() = 0;
-  // The same for everything that this view shows, which a process before this one may have left behind.
+  // The same for everything that this view shows, which a process before this one may have left
+  // behind.
   virtual base::Result<void> SyncAll() = 0;
 
   // Removes what refused or killed creates left on the medium (quirks of the driver). Never touches

@@ -1,9 +1,9 @@
 #include "libhsmops/token/uri.h"
 
-#include <charconv>
-#include <cctype>
-
 #include <fmt/format.h>
+
+#include <cctype>
+#include <charconv>
 
 #include "libhsmops/base/printable.h"
 
@@ -17,7 +17,9 @@ using base::Result;
 constexpr std::size_t kMaxUriBytes = 4096;
 constexpr std::string_view kScheme = "pkcs11:";
 
-Error Wrong(std::string message) { return {ErrorCode::kInvalid, "pkcs11 URI: " + std::move(message)}; }
+Error Wrong(std::string message) {
+  return {ErrorCode::kInvalid, "pkcs11 URI: " + std::move(message)};
+}
 
 // RFC 3986, 2.1.
 Result<std::string> Unescape(std::string_view text, std::string_view attribute) {
@@ -39,7 +41,8 @@ Result<std::string> Unescape(std::string_view text, std::string_view attribute) 
     out += static_cast<char>(value);
     i += 2;
   }
-  if (out.find('\0') != std::string::npos) return Wrong(fmt::format("{} holds a NUL byte", attribute));
+  if (out.find('\0') != std::string::npos)
+    return Wrong(fmt::format("{} holds a NUL byte", attribute));
   return out;
 }
 
@@ -47,7 +50,8 @@ Result<std::string> Unescape(std::string_view text, std::string_view attribute) 
 std::string Escape(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._~/:=@+").find(c) != std::string_view::npos) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+        std::string_view("-._~/:=@+").find(c) != std::string_view::npos) {
       out += c;
     } else {
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
@@ -87,8 +91,9 @@ Result<void> TakePath(Uri& uri, const Attribute& a) {
     if (error != std::errc() || end != last) return Wrong("slot-id is not a number");
     return Once(uri.slot_id, a, id);
   }
-  return Wrong(fmt::format("attribute \"{}\" is not one of token, serial, manufacturer, model, slot-id",
-                           base::Printable(a.name)));
+  return Wrong(
+      fmt::format("attribute \"{}\" is not one of token, serial, manufacturer, model, slot-id",
+                  base::Printable(a.name)));
 }
 
 Result<void> TakeAbsolute(std::string& field, const Attribute& a, std::string_view value) {
@@ -106,7 +111,8 @@ Result<void> TakeQuery(Uri& uri, const Attribute& a) {
   }
   if (a.name == "pin-source") {
     std::string_view value = a.value;
-    if (value.starts_with('|')) return Wrong("pin-source must not be a command; use pin-source=file:/path");
+    if (value.starts_with('|'))
+      return Wrong("pin-source must not be a command; use pin-source=file:/path");
     if (value.starts_with("file:")) {
       value.remove_prefix(5);
       if (value.starts_with("//")) value.remove_prefix(2);
@@ -116,9 +122,10 @@ Result<void> TakeQuery(Uri& uri, const Attribute& a) {
   if (a.name == "pin-value") {
     return Wrong("pin-value would put the PIN where others can read it; use pin-source=file:/path");
   }
-  return Wrong(fmt::format(
-      "query attribute \"{}\" is not one of module-path, pin-source, x-softhsm-conf, x-p11-kit-server, x-profile",
-      base::Printable(a.name)));
+  return Wrong(
+      fmt::format("query attribute \"{}\" is not one of module-path, pin-source, x-softhsm-conf, "
+                  "x-p11-kit-server, x-profile",
+                  base::Printable(a.name)));
 }
 
 Result<void> TakeAll(Uri& uri, std::string_view part, char separator,
@@ -146,9 +153,12 @@ Result<Uri> Uri::Parse(std::string_view text) {
   const std::size_t mark = text.find('?');
   Uri uri;
   HSM_RETURN_IF_ERROR(TakeAll(uri, text.substr(0, mark), ';', TakePath));
-  if (mark != std::string_view::npos) HSM_RETURN_IF_ERROR(TakeAll(uri, text.substr(mark + 1), '&', TakeQuery));
-  if (uri.module_path.empty()) return Wrong("module-path is missing: add ?module-path=/path/to/module.so");
-  if (!uri.token && !uri.serial && !uri.slot_id) return Wrong("names no token: add token=, serial= or slot-id=");
+  if (mark != std::string_view::npos)
+    HSM_RETURN_IF_ERROR(TakeAll(uri, text.substr(mark + 1), '&', TakeQuery));
+  if (uri.module_path.empty())
+    return Wrong("module-path is missing: add ?module-path=/path/to/module.so");
+  if (!uri.token && !uri.serial && !uri.slot_id)
+    return Wrong("names no token: add token=, serial= or slot-id=");
   return uri;
 }
 

@@ -3,6 +3,8 @@
 //   bench [--quick]    --quick uses 1,000 secrets where the full run uses 10,000
 //
 // SoftHSM tokens on memory-backed storage, each served by a token process as in production.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,8 +16,6 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "libhsmops/agent/child.h"
 #include "libhsmops/agent/local_token.h"
@@ -40,8 +40,10 @@ int misses = 0;
 template <typename T>
 T Must(base::Result<T> result, const char* what) {
   if (result.ok()) {
-    if constexpr (!std::is_void_v<T>) return *std::move(result);
-    else return;
+    if constexpr (!std::is_void_v<T>)
+      return *std::move(result);
+    else
+      return;
   }
   std::cerr << "bench: " << what << ": " << result.error().message() << "\n";
   std::filesystem::remove_all(kFolder);
@@ -57,7 +59,11 @@ double Time(const std::function<void()>& work) {
 bool counts = true;  // the careful profile is printed beside, and has no targets
 
 void Row(const std::string& work, double ours, double limit, const std::string& target, bool met) {
-  std::printf("%-58s %10.3f ms %10.3f ms %7.2f x   %-18s %s\n", work.c_str(), ours * 1e3, limit * 1e3, limit > 0 ? ours / limit : 0.0, counts ? target.c_str() : "", !counts ? "" : met ? "met" : "MISSED");
+  std::printf("%-58s %10.3f ms %10.3f ms %7.2f x   %-18s %s\n", work.c_str(), ours * 1e3,
+              limit * 1e3, limit > 0 ? ours / limit : 0.0, counts ? target.c_str() : "",
+              !counts ? ""
+              : met   ? "met"
+                      : "MISSED");
   std::fflush(stdout);
   if (!met && counts) ++misses;
 }
@@ -70,7 +76,8 @@ struct Token {
 
 Token MakeToken(const std::string& name) {
   const std::string folder = kFolder + "/" + name;
-  return {folder, Must(agent::MakeLocalToken(HSMOPS_CLI, folder, name, wall, rng), "making a token")};
+  return {folder,
+          Must(agent::MakeLocalToken(HSMOPS_CLI, folder, name, wall, rng), "making a token")};
 }
 
 struct Raw {
@@ -79,12 +86,14 @@ struct Raw {
 };
 
 Raw RunRaw(const Token& token, const std::string& mode, int count, std::size_t bytes) {
-  const std::string command = fmt::format("SOFTHSM2_CONF={0}/softhsm2.conf {1} {2} {0}/pin {3} {4} {5}", token.folder, HSMOPS_RAW,
-                                          Must(token::Uri::Parse(token.uri), "uri").module_path, mode, count, bytes);
+  const std::string command = fmt::format(
+      "SOFTHSM2_CONF={0}/softhsm2.conf {1} {2} {0}/pin {3} {4} {5}", token.folder, HSMOPS_RAW,
+      Must(token::Uri::Parse(token.uri), "uri").module_path, mode, count, bytes);
   FILE* out = popen(command.c_str(), "r");
   Raw raw;
   double kilobytes = 0;
-  if (out == nullptr || std::fscanf(out, "%lf %lf", &raw.seconds, &kilobytes) != 2 || pclose(out) != 0) {
+  if (out == nullptr || std::fscanf(out, "%lf %lf", &raw.seconds, &kilobytes) != 2 ||
+      pclose(out) != 0) {
     std::cerr << "bench: " << command << " failed\n";
     std::exit(1);
   }
@@ -105,35 +114,47 @@ const store::Uid kPool{1};
 const store::Epoch kEpoch{1, 42};
 
 // A member in a token process, enrolled; the first one may be granted.
-std::unique_ptr<agent::Client> MakeMember(const Token& token, std::uint8_t number, const std::string& suffix = "") {
+std::unique_ptr<agent::Client> MakeMember(const Token& token, std::uint8_t number,
+                                          const std::string& suffix = "") {
   agent::ChildConfig config;
   config.uri = token.uri + suffix;
   config.pool = kPool;
   config.member = store::Uid{2, number};
   config.state_folder = token.folder + "/state";
-  auto member = std::make_unique<agent::Client>(agent::MakeChildChannel(HSMOPS_CLI, config, std::chrono::minutes(10), wall));
+  auto member = std::make_unique<agent::Client>(
+      agent::MakeChildChannel(HSMOPS_CLI, config, std::chrono::minutes(10), wall));
   Must(member->Initialize(kEpoch, false), "enrolling");
   return member;
 }
 
 void Grant(agent::Client& member) {
   const auto status = Must(member.Status(false), "status");
-  Must(member.OpenGate({status.nonce, kEpoch, 1, std::chrono::seconds(300), std::nullopt}), "grant");
+  Must(member.OpenGate({status.nonce, kEpoch, 1, std::chrono::seconds(300), std::nullopt}),
+       "grant");
 }
 
 std::vector<store::Write> Writes(int first, int count) {
   std::vector<store::Write> writes;
   for (int i = first; i < first + count; ++i) {
     store::Keys keys;
-    for (const char* key : {"username", "password", "endpoint"}) keys.emplace(key, base::SecretBytes(base::ByteView(rng.Array<64>())));
-    writes.push_back({Must(store::SecretName::Parse(fmt::format("bench/secret-{}", i)), "name"), std::move(keys), false, false, rng.Array<16>(), {}});
+    for (const char* key : {"username", "password", "endpoint"})
+      keys.emplace(key, base::SecretBytes(base::ByteView(rng.Array<64>())));
+    writes.push_back({Must(store::SecretName::Parse(fmt::format("bench/secret-{}", i)), "name"),
+                      std::move(keys),
+                      false,
+                      false,
+                      rng.Array<16>(),
+                      {}});
   }
   return writes;
 }
 
-void WriteAll(agent::Client& primary, const mirror::SyncSet& sync_set, int first, int count, std::size_t max_object_bytes) {
+void WriteAll(agent::Client& primary, const mirror::SyncSet& sync_set, int first, int count,
+              std::size_t max_object_bytes) {
   for (int at = first; at < first + count; at += 500) {
-    for (const auto& result : mirror::ReplicatedWrite("primary", primary, sync_set, kEpoch, max_object_bytes, Writes(at, std::min(500, first + count - at)), executor)) {
+    for (const auto& result :
+         mirror::ReplicatedWrite("primary", primary, sync_set, kEpoch, max_object_bytes,
+                                 Writes(at, std::min(500, first + count - at)), executor)) {
       Must(result, "write");
     }
   }
@@ -141,7 +162,8 @@ void WriteAll(agent::Client& primary, const mirror::SyncSet& sync_set, int first
 
 // The bytes of one of these secrets' head on the token.
 std::size_t HeadBytes(agent::Client& member) {
-  const auto inventory = Must(member.ReadInventory(std::bitset<store::kBuckets>().set()), "inventory");
+  const auto inventory =
+      Must(member.ReadInventory(std::bitset<store::kBuckets>().set()), "inventory");
   auto records = Must(member.ReadRecords({inventory.items.front().id}), "record");
   return Must(std::move(records.front()), "record").head.size();
 }
@@ -152,7 +174,9 @@ double ChildMegabytes(const Token& token) {
     std::error_code error;
     for (const auto& fd : std::filesystem::directory_iterator(entry.path() / "fd", error)) {
       const auto target = std::filesystem::read_symlink(fd.path(), error);
-      if (target != token.folder + "/state/ledger" || entry.path() == std::filesystem::path("/proc/self")) continue;
+      if (target != token.folder + "/state/ledger" ||
+          entry.path() == std::filesystem::path("/proc/self"))
+        continue;
       std::ifstream status(entry.path() / "status");
       for (std::string line; std::getline(status, line);) {
         if (line.starts_with("VmRSS:")) return std::atof(line.c_str() + 6) / 1024;
@@ -162,37 +186,47 @@ double ChildMegabytes(const Token& token) {
   return 0;
 }
 
-double FirstSync(agent::Client& source, const std::map<std::string, mirror::Member*>& members, int secrets) {
+double FirstSync(agent::Client& source, const std::map<std::string, mirror::Member*>& members,
+                 int secrets) {
   return Time([&] {
     const auto from = Must(source.ReadInventory(std::bitset<store::kBuckets>().set()), "inventory");
     std::vector<mirror::MemberInventory> inventories;
-    for (const auto& [node, member] : members) inventories.push_back({node, member->ReadInventory(std::bitset<store::kBuckets>().set())});
+    for (const auto& [node, member] : members)
+      inventories.push_back({node, member->ReadInventory(std::bitset<store::kBuckets>().set())});
     const auto plan = mirror::Plan(from, inventories, kEpoch, false);
     const auto report = mirror::Apply(plan, source, members, kEpoch, executor, nullptr);
     if (report.copied != static_cast<std::uint64_t>(secrets) * members.size()) {
-      std::cerr << "bench: copied " << report.copied << ", failed " << report.failed.size() << (report.failed.empty() ? "" : ": " + report.failed.front().error.message()) << "\n";
+      std::cerr << "bench: copied " << report.copied << ", failed " << report.failed.size()
+                << (report.failed.empty() ? "" : ": " + report.failed.front().error.message())
+                << "\n";
       std::exit(1);
     }
   });
 }
 
-// The same reads without the hop to another process, as a program that embeds the library makes them.
+// The same reads without the hop to another process, as a program that embeds the library makes
+// them.
 double GetInProcess(const Token& token, const std::string& suffix) {
   token::Pkcs11Options options;
   options.state_folder = token.folder + "/state";
   options.on_hung = [](const std::string&) { std::_Exit(1); };
-  auto opened = Must(token::Pkcs11Token::Open(Must(token::Uri::Parse(token.uri + suffix), "uri"), options, wall, rng), "token");
+  auto opened = Must(token::Pkcs11Token::Open(Must(token::Uri::Parse(token.uri + suffix), "uri"),
+                                              options, wall, rng),
+                     "token");
   store::Ledger ledger = Must(store::Ledger::Open(token.folder + "/state/ledger"), "ledger");
   store::SecretStore secrets(*opened, ledger, wall, rng);
   Must(secrets.Open(kPool, store::Uid{2, 1}), "store");
   return Time([&] {
-    for (int i = 0; i < 1000; ++i) Must(secrets.Read(Must(store::SecretName::Parse(fmt::format("bench/secret-{}", i)), "name")), "get");
+    for (int i = 0; i < 1000; ++i)
+      Must(secrets.Read(Must(store::SecretName::Parse(fmt::format("bench/secret-{}", i)), "name")),
+           "get");
   });
 }
 
 // Everything at one number of secrets; with `suffix` the URI asks for the careful profile.
 void Suite(int secrets, const std::string& name, const std::string& suffix) {
-  std::printf("\n%s, %d secrets of 3 x 64 bytes\n%-58s %13s %13s %9s   %-18s\n", name.c_str(), secrets, "work", "ours", "beside it", "ratio", "target");
+  std::printf("\n%s, %d secrets of 3 x 64 bytes\n%-58s %13s %13s %9s   %-18s\n", name.c_str(),
+              secrets, "work", "ours", "beside it", "ratio", "target");
   const bool careful = !suffix.empty();
   counts = !careful;
   const std::string id = fmt::format("{}{}", careful ? "g" : "s", secrets);
@@ -206,7 +240,8 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
   const std::size_t bytes = HeadBytes(*source);
   const Token raw_put_token = MakeToken(id + "r1");
   const Raw raw_put = RunRaw(raw_put_token, "create", 1000, bytes);
-  Row("put of 1,000 secrets, batches of 500", put, raw_put.seconds, "<= 1.5 x", put <= 1.5 * raw_put.seconds);
+  Row("put of 1,000 secrets, batches of 500", put, raw_put.seconds, "<= 1.5 x",
+      put <= 1.5 * raw_put.seconds);
   if (secrets > 1000) {
     Grant(*source);
     WriteAll(*source, {}, 1000, secrets - 1000, max_object);
@@ -221,13 +256,24 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
   const double raw_two = RunRawOnTwo(raw_a, raw_b, secrets, bytes);
   const double raw_read = Time([&] {
     std::vector<store::Id> ids;
-    for (const auto& item : Must(source->ReadInventory(std::bitset<store::kBuckets>().set()), "inventory").items) ids.push_back(item.id);
+    for (const auto& item :
+         Must(source->ReadInventory(std::bitset<store::kBuckets>().set()), "inventory").items)
+      ids.push_back(item.id);
     for (std::size_t at = 0; at < ids.size(); at += 256) {
-      Must(source->ReadRecords({ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + 256, ids.size()))}), "read");
+      Must(source->ReadRecords(
+               {ids.begin() + static_cast<std::ptrdiff_t>(at),
+                ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + 256, ids.size()))}),
+           "read");
     }
   });
-  Row(fmt::format("first sync of {} secrets to two mirrors", secrets), sync, raw_two + raw_read, "<= 1.3 x", sync <= 1.3 * (raw_two + raw_read));
+  Row(fmt::format("first sync of {} secrets to two mirrors", secrets), sync, raw_two + raw_read,
+      "<= 1.3 x", sync <= 1.3 * (raw_two + raw_read));
 
+  for (mirror::Member* member :
+       {static_cast<mirror::Member*>(source.get()), static_cast<mirror::Member*>(a.get()),
+        static_cast<mirror::Member*>(b.get())}) {
+    Must(member->Digest(), "digest");  // warm: hashes what the sync has changed
+  }
   bool equal = true;
   const double nothing = Time([&] {
     const auto root = Must(source->Digest(), "digest").root;
@@ -246,15 +292,23 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
   WriteAll(*source, sync_set, 0, 1, max_object);  // warms what the first write after a sync warms
   constexpr int kChanges = 20;
   const double change = Time([&] {
-    for (int i = 0; i < kChanges; ++i) WriteAll(*source, sync_set, 10 + i, 1, max_object);
-  }) / kChanges;
-  const double one = (RunRaw(raw_a, "one", kChanges, bytes).seconds + RunRaw(raw_b, "one", kChanges, bytes).seconds + RunRaw(raw_a, "one", kChanges, bytes).seconds);
-  Row(fmt::format("one change among {}, to the acknowledgement", secrets), change, one, "<= 5 ms + 2 x", change <= 0.005 + 2 * one);
+                          for (int i = 0; i < kChanges; ++i)
+                            WriteAll(*source, sync_set, 10 + i, 1, max_object);
+                        }) /
+                        kChanges;
+  const double one = (RunRaw(raw_a, "one", kChanges, bytes).seconds +
+                      RunRaw(raw_b, "one", kChanges, bytes).seconds +
+                      RunRaw(raw_a, "one", kChanges, bytes).seconds);
+  Row(fmt::format("one change among {}, to the acknowledgement", secrets), change, one,
+      "<= 5 ms + 2 x", change <= 0.005 + 2 * one);
 
   const Token raw_read_token = MakeToken(id + "rr");
   const Raw raw_get = RunRaw(raw_read_token, "read", 1000, bytes);
   const double get = Time([&] {
-    for (int i = 0; i < 1000; ++i) Must(source->Read(Must(store::SecretName::Parse(fmt::format("bench/secret-{}", i)), "name"), true), "get");
+    for (int i = 0; i < 1000; ++i)
+      Must(source->Read(Must(store::SecretName::Parse(fmt::format("bench/secret-{}", i)), "name"),
+                        true),
+           "get");
   });
   const bool counted = std::exchange(counts, false);
   Row("1,000 gets by name, warm, through the token's process", get, raw_get.seconds, "", true);
@@ -262,12 +316,14 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
 
   const double memory = ChildMegabytes(a_token);
   const double raw_memory = RunRaw(MakeToken(id + "rm"), "create", secrets, bytes).megabytes;
-  std::printf("%-58s %10.1f MB %10.1f MB %+7.1f MB  %-18s %s\n", "memory of a token's process", memory, raw_memory, memory - raw_memory, "<= + 25 MB",
+  std::printf("%-58s %10.1f MB %10.1f MB %+7.1f MB  %-18s %s\n", "memory of a token's process",
+              memory, raw_memory, memory - raw_memory, "<= + 25 MB",
               memory > 0 && memory <= raw_memory + 25 ? "met" : "MISSED");
   if (counts && !(memory > 0 && memory <= raw_memory + 25)) ++misses;
   source.reset();
   const double library = GetInProcess(source_token, suffix);
-  Row("1,000 gets by name, warm, in the library", library, raw_get.seconds, "<= 2 x", library <= 2 * raw_get.seconds);
+  Row("1,000 gets by name, warm, in the library", library, raw_get.seconds, "<= 2 x",
+      library <= 2 * raw_get.seconds);
 }
 
 }  // namespace

@@ -1,20 +1,21 @@
-// The limit that the benchmarks are measured beside: plain PKCS#11 calls in a loop, nothing of ours.
+// The limit that the benchmarks are measured beside: plain PKCS#11 calls in a loop, nothing of
+// ours.
 //
 //   raw_pkcs11 MODULE PIN_FILE create|read|one COUNT BYTES     (SOFTHSM2_CONF in the environment)
 //
 // Prints "seconds RSS_KB". create: COUNT objects; read: creates COUNT, then times COUNT
-// C_GetAttributeValue by handle; one: times the creation of 20 objects on a token that holds what it
-// holds, per object.
+// C_GetAttributeValue by handle; one: times the creation of 20 objects on a token that holds what
+// it holds, per object.
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <dlfcn.h>
 #include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
-
-#include <p11-kit/pkcs11.h>
 
 namespace {
 
@@ -35,21 +36,29 @@ void Open(const char* module, const char* pin_file) {
   CK_SLOT_ID slots[16];
   CK_ULONG count = 16;
   Check(p11->C_GetSlotList(CK_TRUE, slots, &count), "C_GetSlotList");
-  Check(p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session), "C_OpenSession");
+  Check(
+      p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session),
+      "C_OpenSession");
   std::ifstream in(pin_file);
   std::string pin;
   std::getline(in, pin);
-  Check(p11->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()), pin.size()), "C_Login");
+  Check(p11->C_Login(session, CKU_USER, reinterpret_cast<unsigned char*>(pin.data()), pin.size()),
+        "C_Login");
 }
 
 CK_OBJECT_HANDLE Create(int number, std::vector<unsigned char>& value) {
   CK_OBJECT_CLASS type = CKO_DATA;
   CK_BBOOL yes = CK_TRUE;
-  std::string label = "k1.h.abcdefghijklmnopqrstuvwxyz234567.1.0123456789abcdef." + std::to_string(number);
+  std::string label =
+      "k1.h.abcdefghijklmnopqrstuvwxyz234567.1.0123456789abcdef." + std::to_string(number);
   std::string application = "raw";
-  for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<unsigned char>(i * 7 + static_cast<unsigned>(number));
-  CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &type, sizeof type}, {CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &yes, 1},
-                               {CKA_APPLICATION, application.data(), application.size()}, {CKA_LABEL, label.data(), label.size()},
+  for (std::size_t i = 0; i < value.size(); ++i)
+    value[i] = static_cast<unsigned char>(i * 7 + static_cast<unsigned>(number));
+  CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &type, sizeof type},
+                               {CKA_TOKEN, &yes, 1},
+                               {CKA_PRIVATE, &yes, 1},
+                               {CKA_APPLICATION, application.data(), application.size()},
+                               {CKA_LABEL, label.data(), label.size()},
                                {CKA_VALUE, value.data(), value.size()}};
   CK_OBJECT_HANDLE handle = 0;
   Check(p11->C_CreateObject(session, attributes, 6, &handle), "C_CreateObject");
@@ -83,7 +92,8 @@ int main(int argc, char** argv) {
       Check(p11->C_GetAttributeValue(session, handle, &attribute, 1), "C_GetAttributeValue");
     }
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::printf("%.6f %ld\n", mode == "one" ? seconds / count : seconds, Rss());
   return 0;
 }

@@ -1,0 +1,47 @@
+// The golden transcripts of test/cli/transcripts, each run against the real binary and real tokens.
+// HSMOPS_REWRITE=1 writes them anew; read the diff.
+#include "test/cli/transcript.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace {
+
+std::vector<std::filesystem::path> Transcripts() {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(HSMOPS_TEST_DIR "/cli/transcripts")) {
+    if (entry.path().extension() == ".txt") paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string Slurp(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("every transcript comes out as it is written") {
+  const auto paths = Transcripts();
+  REQUIRE(paths.size() >= 8);
+  for (const auto& path : paths) {
+    CAPTURE(path.filename().string());
+    const std::string golden = Slurp(path);
+    const std::string now = hsmops::test::RunTranscript(golden, HSMOPS_CLI);
+    if (std::getenv("HSMOPS_REWRITE") != nullptr) {
+      std::ofstream(path) << now;
+    } else {
+      CHECK_MESSAGE(now == golden, "now:\n" << now);
+    }
+  }
+}
