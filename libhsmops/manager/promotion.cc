@@ -379,7 +379,8 @@ class Run {
     // The arbiter is what counts; a history that cannot be written is told by the next status.
     (void)pool_.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
       status.Remember(entry);
-      if (done) status.promotion.reset();
+      if (done || !fenced_) status.promotion.reset();
+      if (!fenced_) status.phase = cluster::DevicePhase::kUnset;  // the next look says what it is
       if (done && !status.mirroring) status.mirroring.emplace();
       if (done) ++status.mirroring->failover_count;
       if (done) status.primary_node = report_.to;

@@ -52,6 +52,27 @@ Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t nonce) {
   return {};
 }
 
+namespace {
+
+// k and D as the device's spec has them now. Nothing is granted while this process opens the pool,
+// and a grant of the old D ran out with the process that held it; who promotes waits for the longer
+// one.
+Result<void> FollowSpec(Pool& pool) {
+  const cluster::HSMDevice& device = pool.device();
+  cluster::Arbiter next = pool.arbiter();
+  next.k = device.MinSyncMirrors(pool.nodes().size());
+  if (device.spec.mirroring) next.grant_duration = device.spec.mirroring->failover.grant_duration;
+  if (next.k == pool.arbiter().k && next.grant_duration == pool.arbiter().grant_duration) return {};
+  if (next.grant_duration != pool.arbiter().grant_duration) {
+    next.old_grant_duration = pool.arbiter().grant_duration;
+    next.grant_replaced_at = pool.world().clock.Wall();
+  }
+  ++next.generation;
+  return pool.Swap(std::move(next)).Within("following the spec");
+}
+
+}  // namespace
+
 Result<Writer> Writer::Open(Pool& pool) {
   Writer writer(pool);
   writer.primary_ = pool.holder();
@@ -60,6 +81,7 @@ Result<Writer> Writer::Open(Pool& pool) {
                  "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again "
                  "to finish it");
   }
+  HSM_RETURN_IF_ERROR(FollowSpec(pool));
   const failover::ClusterState state = pool.Observe(false);
   const failover::MemberView* primary = state.Holder();
   if (primary == nullptr)
@@ -131,34 +153,47 @@ Result<void> Writer::Refresh() {
   return {};
 }
 
+mirror::SyncSet Writer::SyncSetNow() {
+  mirror::SyncSet sync_set;
+  for (const std::string& uid : pool_->arbiter().sync_set) {
+    const std::string node = pool_->NodeOf(uid);
+    if (!node.empty()) sync_set.mirrors[node] = &pool_->At(node);
+  }
+  const std::size_t in_set = sync_set.mirrors.size();
+  const bool all = pool_->device().policy() == cluster::MirroringPolicy::kActive;
+  const auto k = static_cast<std::size_t>(std::max(pool_->arbiter().k, 0));
+  sync_set.needed = static_cast<unsigned>(all ? in_set : std::min(k, in_set));
+  return sync_set;
+}
+
+// A batch must end well within the grant, or its acknowledgements would all come too late; so its
+// size follows from how long the one before took.
 std::vector<Result<mirror::Acknowledged>> Writer::Write(std::vector<store::Write> writes,
                                                         const mirror::Progress& progress) {
   std::vector<Result<mirror::Acknowledged>> results;
   const std::size_t total = writes.size();
-  for (std::size_t at = 0; at < total; at += kWriteBatch) {
+  std::size_t size = kFirstBatch;
+  base::Clock& clock = pool_->world().clock;
+  for (std::size_t at = 0; at < total;) {
     if (auto fresh = Refresh(); !fresh.ok()) {
       while (results.size() < total) results.emplace_back(fresh.error().Within("not tried"));
       break;
     }
-    mirror::SyncSet sync_set;
-    for (const std::string& uid : pool_->arbiter().sync_set) {
-      const std::string node = pool_->NodeOf(uid);
-      if (!node.empty()) sync_set.mirrors[node] = &pool_->At(node);
-    }
-    const std::size_t in_set = sync_set.mirrors.size();
-    sync_set.needed = static_cast<unsigned>(
-        std::min<std::size_t>(static_cast<std::size_t>(std::max(pool_->arbiter().k, 0)), in_set));
-    if (pool_->device().policy() == cluster::MirroringPolicy::kActive)
-      sync_set.needed = static_cast<unsigned>(in_set);
-    const std::size_t end = std::min(at + kWriteBatch, total);
+    const std::size_t end = std::min(at + size, total);
     std::vector<store::Write> batch(
         std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(at)),
         std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(end)));
+    const base::TimePoint begin = clock.Now();
     auto answers =
-        mirror::ReplicatedWrite(primary_, pool_->At(primary_), sync_set, pool_->epoch(),
+        mirror::ReplicatedWrite(primary_, pool_->At(primary_), SyncSetNow(), pool_->epoch(),
                                 max_object_bytes_, std::move(batch), pool_->world().executor);
+    const base::Duration took = std::max(clock.Now() - begin, base::Duration(1));
     for (auto& answer : answers) results.push_back(std::move(answer));
     if (progress) progress(results.size(), total);
+    const base::Duration room = pool_->arbiter().grant_duration / 4;
+    const auto fits = static_cast<std::size_t>(room / took) * (end - at);
+    size = std::clamp<std::size_t>(fits, 1, kWriteBatch);
+    at = end;
   }
   return results;
 }

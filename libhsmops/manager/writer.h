@@ -12,6 +12,7 @@
 namespace hsmops::manager {
 
 inline constexpr std::size_t kWriteBatch = 500;
+inline constexpr std::size_t kFirstBatch = 32;  // until it is known how fast the tokens are
 
 // Renews R by a compare-and-swap that changes nothing but the time, and hands the Primary its grant
 // (protocol.md, 3): the nonce first, then the CAS, then the grant. kReadOnly: there is no Primary.
@@ -37,6 +38,7 @@ class Writer {
  private:
   explicit Writer(Pool& pool) : pool_(&pool) {}
   base::Result<void> Refresh();
+  mirror::SyncSet SyncSetNow();
 
   Pool* pool_;
   std::string primary_;
