@@ -133,17 +133,26 @@ Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion
     stale_ = true;  // until this entry is done
     HSM_RETURN_IF_ERROR(legacy->Destroy(token_, name));
     // From the smallest up, so that the tombstone is the last to go.
-    while (!entry.heads.empty()) {
+    while (entry.heads.size() > 1) {
       HSM_TRY(const std::uint64_t count, DestroyHead(entry, entry.heads.back()));
       index_.AddObjects(-static_cast<std::int64_t>(count));
       entry.heads.pop_back();
     }
     stale_ = false;
-    Touch(t.id);
     gone.push_back(t.id);
-    if (entry.quarantine.empty() && entry.orphans.empty()) index_.Erase(t.id);
   }
+  // Before the tombstones: a promise of what is not there any more would read as damage.
   HSM_RETURN_IF_ERROR(ledger_.Forget(gone));
+  for (const Id& id : gone) {
+    Entry& entry = index_.At(id);
+    stale_ = true;
+    HSM_TRY(const std::uint64_t count, DestroyHead(entry, entry.heads.back()));
+    stale_ = false;
+    index_.AddObjects(-static_cast<std::int64_t>(count));
+    entry.heads.clear();
+    Touch(id);
+    if (entry.quarantine.empty() && entry.orphans.empty()) index_.Erase(id);
+  }
   return std::uint64_t{gone.size()};
 }
 
