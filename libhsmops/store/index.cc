@@ -17,6 +17,16 @@ bool Before(const HeadRef& a, const HeadRef& b) {
   return a.valid && !b.valid;
 }
 
+// A version whose parts were found damaged stays so in the next view, until somebody looks anew.
+bool KnownDamaged(const Index* previous, const Label& label) {
+  if (previous == nullptr || label.kind != Label::Kind::kHead) return false;
+  const Entry* entry = previous->Find(label.id);
+  return entry != nullptr &&
+         std::any_of(entry->heads.begin(), entry->heads.end(), [&](const HeadRef& head) {
+           return head.version == label.version && head.damaged;
+         });
+}
+
 const HeadRef* KnownHead(const Index* previous, const Label& label) {
   if (previous == nullptr) return nullptr;
   const Entry* entry = previous->Find(label.id);
@@ -126,6 +136,7 @@ Result<void> Index::Take(token::Token& token, ObjectHandle handle, const Uid& po
         IdOf(pool, *SecretName::Parse(head->name)) == label->id) {
       ref = Describe(*head);
       ref.proven = true;
+      ref.damaged = KnownDamaged(previous, *label);
     }
   }
   ref.version = label->version;
@@ -159,7 +170,7 @@ void Index::Place(const std::vector<std::pair<Label, ObjectHandle>>& parts) {
 
 void Index::Insert(const Id& id, HeadRef head) {
   auto& heads = entries_[id].heads;
-  heads.insert(std::upper_bound(heads.begin(), heads.end(), head, Before), std::move(head));
+  heads.insert(std::lower_bound(heads.begin(), heads.end(), head, Before), std::move(head));
 }
 
 const Entry* Index::Find(const Id& id) const {

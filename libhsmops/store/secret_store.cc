@@ -115,6 +115,11 @@ Result<void> SecretStore::PromiseWhatIsValid() {
     state.epoch = epoch.epoch;
     state.primary = epoch.primary;
   }
+  // What only the token says may come from a process that died before its barrier.
+  const LedgerState& known = ledger_.state();
+  if (state.pool != known.pool || state.serial != known.serial || state.epoch != known.epoch) {
+    HSM_RETURN_IF_ERROR(token_.SyncAll());
+  }
   state.lsn = std::max({state.lsn, epoch.lsn, index_.highest_lsn()});
   HSM_RETURN_IF_ERROR(ledger_.SetState(state));
   std::vector<IdVersion> valid;
@@ -263,6 +268,12 @@ void SecretStore::NoteDamage(const Id& id) {
   }
 }
 
+// Before a new view that shall judge anew, or a repair.
+void SecretStore::LookAgainAt(const Id& id) {
+  if (index_.Find(id) == nullptr) return;
+  for (HeadRef& head : index_.At(id).heads) head.damaged = false;
+}
+
 Result<std::optional<Secret>> SecretStore::ReadNow(const SecretName& name) {
   if (auto damage = Damage(IdOf(pool_, name))) return *damage;
   const Entry* entry = Lookup(name);
@@ -289,12 +300,14 @@ Result<std::optional<Secret>> SecretStore::Read(const SecretName& name) {
   if (read.ok() || read.Is(ErrorCode::kInvalid)) return read;
   if (base::On(base::Mutant::kErrorAsAbsent)) return std::optional<Secret>();
   // Whatever went wrong may have been the view. Damage that this view has confirmed stays damage.
-  if (read.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view()) return read;
+  const Id id = IdOf(pool_, name);
+  if (read.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view() && Damage(id)) return read;
+  LookAgainAt(id);
   HSM_RETURN_IF_ERROR(Reload(true));
   damage_view_ = token_.view();
   HSM_RETURN_IF_ERROR(RequireMember());
   read = ReadNow(name);
-  if (read.Is(ErrorCode::kCorrupt)) NoteDamage(IdOf(pool_, name));
+  if (read.Is(ErrorCode::kCorrupt)) NoteDamage(id);
   return read;
 }
 
@@ -312,8 +325,10 @@ Result<Record> SecretStore::ReadRecord(const Id& id) {
     return record;
   };
   auto record = look();
-  if (record.ok() || (record.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view()))
+  if (record.ok() ||
+      (record.Is(ErrorCode::kCorrupt) && damage_view_ == token_.view() && Damage(id)))
     return record;
+  LookAgainAt(id);
   HSM_RETURN_IF_ERROR(Reload(true));
   damage_view_ = token_.view();
   HSM_RETURN_IF_ERROR(RequireMember());
@@ -413,9 +428,9 @@ Result<Inventory> SecretStore::ReadInventory(const std::bitset<kBuckets>& bucket
 }
 
 Result<VerifyReport> SecretStore::Verify() {
+  for (const auto& [id, entry] : index_.entries()) LookAgainAt(id);
   HSM_RETURN_IF_ERROR(Reload(true));
   HSM_RETURN_IF_ERROR(RequireMember());
-  damage_view_ = token_.view();
   VerifyReport report;
   std::vector<Id> ids;  // a read may begin another view, and then the index is another one
   for (const auto& [id, entry] : index_.entries()) {

@@ -166,6 +166,7 @@ class SecretStore {
   base::Result<base::SecretBytes> ValueOf(token::ObjectHandle handle);
   base::Result<Record> ReadRecordOf(const HeadRef& head);
   void NoteDamage(const Id& id);
+  void LookAgainAt(const Id& id);
   base::Result<std::optional<Secret>> ReadNow(const SecretName& name);
   base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
                              Pending& pending, std::optional<Staged>& repeated);

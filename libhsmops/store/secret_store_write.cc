@@ -181,6 +181,7 @@ std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, con
         return Error(ErrorCode::kCorrupt, fmt::format("{} is damaged here and version {} is older",
                                                       head.name, head.version.ToString()));
       }
+      LookAgainAt(p.id);
       p.head = std::move(head);
       p.record = std::move(record);
       place.push_back(results.size());
