@@ -1,0 +1,117 @@
+// Each known way to break the store's protocol is found by a check that passes without it.
+#include "test/unit/store/device.h"
+
+namespace hsmops::test {
+namespace {
+
+using base::Mutant;
+
+const std::string kOld(1800, 'o');
+const std::string kNew(1800, 'n');
+
+// The check holds, and does not with the mutant on.
+void Finds(Mutant mutant, bool (*check)()) {
+  CHECK(check());
+  const MutantOn on(mutant);
+  CHECK(!check());
+}
+
+bool UpdateSurvivesEveryCrash(const token::Profile& profile, Fault::Kind kind, bool lose_unsynced) {
+  for (std::uint64_t k = 1;; ++k) {
+    Device device(profile);
+    REQUIRE(device.Put("app", kOld).ok());
+    device.faulty->Arm(Fault{.kind = kind, .call = k});
+    const bool acknowledged = device.Put("app", kNew).ok();
+    const bool fired = device.faulty->fired();
+    REQUIRE(device.Restart(lose_unsynced).ok());
+    const std::string seen = device.Seen("app");
+    if (seen != "k=" + kNew && (acknowledged || seen != "k=" + kOld)) return false;
+    if (!fired) return true;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("mutant: destroy before create is found by a crash at every call of an update") {
+  Finds(Mutant::kDestroyBeforeCreate,
+        [] { return UpdateSurvivesEveryCrash(kSmallFiles, Fault::Kind::kDieBefore, false); });
+}
+
+TEST_CASE("mutant: error as absent is found by a read that fails") {
+  Finds(Mutant::kErrorAsAbsent, [] {
+    for (std::uint64_t call = 1; call < 12; ++call) {
+      Device device;
+      REQUIRE(device.Put("app", kOld).ok());
+      device.faulty->Arm(Fault{.call = call, .times = 0});
+      if (device.Seen("app") == "absent") return false;
+    }
+    return true;
+  });
+}
+
+TEST_CASE("mutant: first instead of greatest is found by an update that is read") {
+  Finds(Mutant::kFirstInsteadOfGreatest, [] {
+    Device device;
+    (void)device.Put("app", kOld);
+    (void)device.Put("app", kNew);
+    (void)device.Restart();
+    return device.Seen("app") == "k=" + kNew;
+  });
+}
+
+TEST_CASE(
+    "mutant: a read-back in the same view as proof is found by a token that swallows writes") {
+  Finds(Mutant::kInSessionProof, [] {
+    for (const token::Profile* profile : {&kSmallFiles, &kSmallViews}) {
+      Device device(*profile);
+      (void)device.Put("app", kOld);
+      device.memory.SwallowWrites(true);
+      const bool acknowledged = device.Put("app", kNew).ok();
+      device.memory.SwallowWrites(false);
+      (void)device.Restart(true);
+      if (acknowledged && device.Seen("app") != "k=" + kNew) return false;
+    }
+    return true;
+  });
+}
+
+TEST_CASE("mutant: names matched by prefix are found by a name that is the beginning of another") {
+  Finds(Mutant::kPrefixMatch, [] {
+    Device device;
+    (void)device.Put("app-prod", kNew);
+    return device.Seen("app") == "absent";
+  });
+}
+
+TEST_CASE(
+    "mutant: a tombstone collected in the view that wrote it is found by a crash that loses it") {
+  Finds(Mutant::kTombstoneEarly, [] {
+    Device device;
+    (void)device.Put("app", kOld);
+    const auto gone = device.Remove("app");
+    return *device.store->CollectTombstones({{IdOf("app"), *gone}}) == 0;
+  });
+}
+
+TEST_CASE(
+    "mutant: an older version for a damaged newer one is found by a head that is not readable") {
+  Finds(Mutant::kSmallerForDamaged, [] {
+    for (const bool vanished : {false, true}) {
+      Device device;
+      (void)device.Put("app", kOld);
+      const auto newest = device.Put("app", kNew);
+      const std::string label =
+          store::Label{store::Label::Kind::kHead, IdOf("app"), *newest, 0}.ToString();
+      if (vanished) {
+        device.memory.Remove(label);
+      } else {
+        device.memory.Corrupt(label, 60);
+      }
+      (void)device.Restart();
+      if (device.Seen("app") == "k=" + kOld) return false;
+    }
+    return true;
+  });
+}
+
+}  // namespace hsmops::test
