@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bitset>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <tuple>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -50,6 +52,10 @@ std::vector<Aside> FindAside(Context& context, manager::Pool& pool, const Diverg
       if (wanted) found.push_back({node, item});
     }
   }
+  std::stable_sort(found.begin(), found.end(), [](const Aside& a, const Aside& b) {
+    return std::tie(a.item.name, a.node, a.item.version) <
+           std::tie(b.item.name, b.node, b.item.version);
+  });
   return found;
 }
 

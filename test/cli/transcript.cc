@@ -29,6 +29,9 @@ std::string ReplaceAll(std::string text, const std::string& from, const std::str
 // Widths of table columns follow from what is replaced, so runs of blanks become two.
 std::string Normalise(std::string text, const std::string& folder) {
   text = ReplaceAll(std::move(text), folder, "DIR");
+  // A blank line would be lost when the transcript is read again.
+  text = ReplaceAll(std::move(text), "\n\n", "\n");
+  if (text.starts_with("\n")) text.erase(0, 1);
   static const std::array<std::pair<std::regex, const char*>, 9> kRules = {{
       {std::regex("\x1b\\[[0-9;]*[A-Za-z]"), "<ESC>"},
       {std::regex("\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z"), "TIME"},
@@ -142,8 +145,8 @@ std::string RunTranscript(const std::string& script, const std::string& binary) 
       out += line + "\n";
     } else if (line.starts_with("$ ")) {
       out += line + "\n" + session.Command(line.substr(2));
-    } else if (line.starts_with("#") || line.empty()) {
-      if (line.starts_with("# ") || line.empty()) out += line + "\n";
+    } else if (line.starts_with("# ")) {
+      out += line + "\n";
     }
   }
   return out;
