@@ -20,7 +20,11 @@ Result<LegacyLayout> LegacyLayout::Build(token::Token& token) {
   HSM_TRY(const std::vector<ObjectHandle> found, token.Find(kLegacyApplication));
   LegacyLayout layout;
   for (const ObjectHandle handle : found) {
+    // Nothing here has a checksum: every answer is asked for twice.
     HSM_TRY(const std::string label, token.ReadLabel(handle));
+    HSM_TRY(const std::string again, token.ReadLabel(handle));
+    if (label != again)
+      return Error(ErrorCode::kUnavailable, "a label of the legacy layout reads in two ways");
     const std::size_t slash = label.rfind('/');
     const std::string name = slash == std::string::npos ? label : label.substr(0, slash);
     const std::string key = slash == std::string::npos ? std::string() : label.substr(slash + 1);
@@ -68,6 +72,12 @@ Result<Keys> LegacyLayout::Read(token::Token& token, const std::string& name) co
   Keys keys;
   for (const auto& [key, handles] : found->second.keys) {
     HSM_TRY(token::StoredObject object, token.Read(handles.front()));
+    HSM_TRY(const token::StoredObject again, token.Read(handles.front()));
+    if (object.label != again.label || object.label != name + "/" + key ||
+        object.value != again.value) {
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("legacy secret {} reads in two ways", base::Printable(name)));
+    }
     keys.emplace(key, std::move(object.value));
   }
   return keys;

@@ -169,7 +169,11 @@ Result<void> SecretStore::Quarantine(const std::vector<IdVersion>& versions) {
   std::vector<Pending> batch;
   for (const IdVersion& v : versions) {
     const HeadRef* head = held(v, false);
-    if (head == nullptr || held(v, true) != nullptr) continue;  // gone, or copied by an earlier try
+    if (held(v, true) != nullptr) continue;  // copied by an earlier try
+    if (head == nullptr) {
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("version {} is not there to be set aside", v.version.ToString()));
+    }
     HSM_TRY(const token::StoredObject object, token_.Read(head->handle));
     Pending p;
     p.id = v.id;
@@ -188,7 +192,17 @@ Result<void> SecretStore::Quarantine(const std::vector<IdVersion>& versions) {
   HSM_RETURN_IF_ERROR(RequireMember());
   std::vector<Id> lowered;
   for (const IdVersion& v : versions) {
-    if (held(v, false) == nullptr) continue;
+    if (held(v, false) == nullptr) {
+      // Only who was copied just now must show in this view: one wrong answer is not an empty
+      // place.
+      const bool copied = std::any_of(batch.begin(), batch.end(), [&](const Pending& p) {
+        return p.id == v.id && p.head.version == v.version;
+      });
+      if (!copied) continue;
+      stale_ = true;
+      return Error(ErrorCode::kUnavailable,
+                   "the version copied to quarantine does not show in a new view");
+    }
     if (held(v, true) == nullptr)
       return Error(ErrorCode::kUnavailable, "the quarantine copy is not there in a new view");
     auto& heads = index_.At(v.id).heads;
