@@ -6,7 +6,10 @@
 # shellcheck source=test/counting.sh
 . "$HSMOPS_ROOT/test/counting.sh"
 
-readonly tier_order=(lint unit token crash kill cli regress install sim fuzz asan tsan)
+readonly tier_order=(lint unit token crash kill cli regress install sim)
+# Run by name only, until each has been green on a machine of its own: docs/TESTING.md says how far they are.
+# shellcheck disable=SC2034
+readonly named_tiers=(fuzz asan tsan)
 
 # A tier is there when it has something to run.
 has_tier() {
