@@ -329,4 +329,11 @@ Result<void> Agent::Initialize(const Epoch& epoch, bool wipe) {
   return store_.Initialize(pool_, member_, epoch, wipe);
 }
 
+bool Agent::Watch() {
+  const std::lock_guard lock(mutex_);
+  if (open_ && !token_.view_lost() && token_.Watch().ok()) return true;
+  granted_.reset();
+  return EnsureOpen().ok() && store_.Digest().ok();
+}
+
 }  // namespace hsmops::agent

@@ -50,6 +50,10 @@ class Agent : public mirror::Member {
       const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) override;
   base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) override;
 
+  // Between requests, where there is no other thread: a token that went away closes the gate now
+  // and not at the next request; one that came back is read again. False: it is not there.
+  bool Watch();
+
  private:
   struct Granted {
     store::Epoch epoch;

@@ -30,6 +30,7 @@ using base::Result;
 using base::SecretBytes;
 
 constexpr int kHungExit = 75;  // EX_TEMPFAIL of sysexits.h
+constexpr std::chrono::milliseconds kWatchInterval{1000};
 constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{2000};
 constexpr std::chrono::milliseconds kEndWait{2000};
@@ -82,7 +83,13 @@ int RunChild(int socket) {
   if (!in.reader().Finish("configuration").ok()) return EXIT_FAILURE;
   Served served;
   const Result<void> built = Build(served, config, socket);
+  bool asked = false;
   for (;;) {
+    if (asked && built.ok() && !WaitForFrame(socket, kWatchInterval)) {
+      served.agent->Watch();
+      continue;
+    }
+    asked = true;
     const auto request = ReceiveFrame(socket, kMaxFrameBytes);
     if (!request.ok()) return EXIT_SUCCESS;  // the parent closed the pipe or is gone
     const SecretBytes answer =

@@ -87,6 +87,11 @@ Result<void> SendFrame(int socket, base::ByteView message) {
   return {};
 }
 
+bool WaitForFrame(int socket, std::chrono::milliseconds patience) {
+  pollfd waiting{socket, POLLIN, 0};
+  return poll(&waiting, 1, static_cast<int>(patience.count())) != 0;
+}
+
 Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit) {
   return Receive(socket, limit, std::nullopt);
 }

@@ -12,6 +12,9 @@ inline constexpr std::size_t kMaxFrameBytes = std::size_t{256} << 20;
 // kUnavailable: the other end is gone. Never raises SIGPIPE.
 base::Result<void> SendFrame(int socket, base::ByteView message);
 
+// True: there is something to read, or the other end is gone. False: nothing for so long.
+bool WaitForFrame(int socket, std::chrono::milliseconds patience);
+
 // Waits for ever. kUnavailable: closed or broken; kLimit: longer than `limit`.
 base::Result<base::SecretBytes> ReceiveFrame(int socket, std::size_t limit);
 // The same until `deadline`; kLimit when it passes.

@@ -58,6 +58,10 @@ Result<Status> FaultyToken::ReadStatus() {
   return status;
 }
 
+Result<void> FaultyToken::Watch() {
+  return Intercept("C_GetSessionInfo", [&] { return inner_.Watch(); });
+}
+
 Result<base::Bytes> FaultyToken::Random(std::size_t size) {
   return Intercept("C_GenerateRandom", [&] { return inner_.Random(size); });
 }

@@ -44,6 +44,7 @@ class FaultyToken : public Token {
   std::uint64_t view() const override { return inner_.view(); }
   bool view_lost() const override { return lost_ || inner_.view_lost(); }
   base::Result<Status> ReadStatus() override;
+  base::Result<void> Watch() override;
   base::Result<base::Bytes> Random(std::size_t size) override;
   base::Result<std::vector<ObjectHandle>> Find(std::string_view application) override;
   base::Result<std::vector<ObjectHandle>> FindLabel(std::string_view application,

@@ -40,6 +40,8 @@ Result<Status> MemoryToken::ReadStatus() {
   return Status{identity_, pin_, true, false, std::nullopt};
 }
 
+Result<void> MemoryToken::Watch() { return Ready(); }
+
 Result<base::Bytes> MemoryToken::Random(std::size_t size) {
   HSM_RETURN_IF_ERROR(Ready());
   base::Bytes bytes(size);

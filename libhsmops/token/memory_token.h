@@ -22,6 +22,7 @@ class MemoryToken : public Token {
   std::uint64_t view() const override { return view_; }
   bool view_lost() const override { return view_lost_; }
   base::Result<Status> ReadStatus() override;
+  base::Result<void> Watch() override;
   base::Result<base::Bytes> Random(std::size_t size) override;
   base::Result<std::vector<ObjectHandle>> Find(std::string_view application) override;
   base::Result<std::vector<ObjectHandle>> FindLabel(std::string_view application,

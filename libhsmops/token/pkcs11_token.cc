@@ -278,6 +278,7 @@ Result<Status> Pkcs11Token::ReadStatus() {
   status.initialized = (slot.info.flags & CKF_TOKEN_INITIALIZED) != 0;
   status.write_protected = (slot.info.flags & CKF_WRITE_PROTECTED) != 0;
   if (files_) {
+    HSM_RETURN_IF_ERROR(files_->Present());
     HSM_TRY(status.free_bytes, files_->FreeBytes());
   } else if (slot.info.ulFreePrivateMemory != CK_UNAVAILABLE_INFORMATION &&
              slot.info.ulTotalPrivateMemory != 0 &&
@@ -291,6 +292,16 @@ Result<Status> Pkcs11Token::ReadStatus() {
     if (rv != CKR_OK) return RvError("C_GetSessionInfo", rv);
   }
   return status;
+}
+
+// Asks: a blocking C_WaitForSlotEvent would be a second thread in the module (protocol.md, 2), and
+// without blocking not every module has events.
+Result<void> Pkcs11Token::Watch() {
+  HSM_RETURN_IF_ERROR(Ready());
+  const Result<Status> status = ReadStatus();
+  if (status.ok()) return {};
+  session_ = 0;
+  return status.error();
 }
 
 Result<base::Bytes> Pkcs11Token::Random(std::size_t size) {

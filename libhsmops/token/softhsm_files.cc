@@ -298,6 +298,18 @@ Result<std::uint64_t> SoftHsmFiles::FreeBytes() const {
   return static_cast<std::uint64_t>(stat.f_bavail) * stat.f_frsize;
 }
 
+Result<void> SoftHsmFiles::Present() const {
+  struct stat ours{};
+  struct stat there{};
+  if (fstat(folder_fd_.get(), &ours) != 0) return base::ErrnoError("looking at", folder_, errno);
+  if (stat((folder_ + "/token.object").c_str(), &there) != 0 ||
+      stat(folder_.c_str(), &there) != 0 || there.st_ino != ours.st_ino ||
+      there.st_dev != ours.st_dev) {
+    return Error(ErrorCode::kUnavailable, fmt::format("the token's folder {} went away", folder_));
+  }
+  return {};
+}
+
 Result<std::uint64_t> SoftHsmFiles::CollectGhosts() const {
   std::uint64_t removed = 0;
   constexpr off_t kLargestGhost =

@@ -45,6 +45,9 @@ class SoftHsmFiles {
   // The same for every file, whoever wrote it.
   base::Result<void> SyncAll();
   base::Result<std::uint64_t> FreeBytes() const;
+  // kUnavailable: the token's folder went away or another is in its place. SoftHSM itself does not
+  // look again before the next C_Initialize.
+  base::Result<void> Present() const;
 
   // Removes object files that hold no label, no application and no value, and are older than a
   // minute: what a refused or killed create leaves. Only outside a view of this process.

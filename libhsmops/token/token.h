@@ -78,6 +78,9 @@ class Token {
 
   // Asks the device now. Works without a view where the module allows it.
   virtual base::Result<Status> ReadStatus() = 0;
+  // Looks whether the device that this view was read from is still there, without a login. An
+  // error: it is not, or nobody can tell; the view is lost then.
+  virtual base::Result<void> Watch() = 0;
   virtual base::Result<base::Bytes> Random(std::size_t size) = 0;
 
   // Every CKO_DATA object with this CKA_APPLICATION, searched to the end.

@@ -61,6 +61,22 @@ TEST_CASE("a nonce of another run, one used twice, and a duration out of range a
             .Is(ErrorCode::kInvalid));
 }
 
+TEST_CASE(
+    "a token that goes away between requests closes the gate, and is read again on its return") {
+  One one;
+  REQUIRE(one.node.Grant(kEpoch, 1).ok());
+  REQUIRE(one.node.Stage("app", "1", 1).ok());
+  CHECK(one.node.agent->Watch());
+  CHECK(one.node.client->Status(false)->gate_open);
+  one.node.memory.Unplug();
+  CHECK(!one.node.agent->Watch());
+  one.node.memory.Replug();
+  CHECK(one.node.agent->Watch());
+  CHECK(one.node.Seen("app") == "k=1");
+  CHECK(!one.node.client->Status(false)->gate_open);
+  CHECK(one.node.Stage("app", "2", 2).Is(ErrorCode::kReadOnly));
+}
+
 TEST_CASE("a grant never outlives the process") {
   One one;
   REQUIRE(one.node.Grant(kEpoch, 1).ok());
