@@ -79,21 +79,23 @@ Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
 }
 
 Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& verb,
-                                                           const std::string& device) {
+                                                           const std::string& device,
+                                                           const std::string& in_namespace) {
+  const std::string ns = in_namespace.empty() ? globals_.ns : in_namespace;
   auto cluster = std::make_unique<LocalCluster>();
   HSM_TRY(const base::Duration timeout, Timeout());
   HSM_TRY(cluster->resources_, OpenResources());
   HSM_TRY(const std::string name, DeviceName(*cluster->resources_, device));
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
-  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(globals_.ns).Within("--namespace"));
+  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(ns).Within("--namespace"));
   const std::string locks = globals_.local + "/.locks";
   HSM_RETURN_IF_ERROR(base::MakeFolders(locks, 0750));
   HSM_TRY(cluster->lock_,
-          base::FileLock::Take(fmt::format("{}/{}.{}", locks, globals_.ns, name),
-                               "kubectl hsm " + verb, clock_, clock_.Now() + timeout)
+          base::FileLock::Take(fmt::format("{}/{}.{}", locks, ns, name), "kubectl hsm " + verb,
+                               clock_, clock_.Now() + timeout)
               .Within(fmt::format("device {} is in use", name)));
   const std::string states = globals_.local + "/.members";
-  auto make_member = [this, states, name, timeout](
+  auto make_member = [this, states, ns, name, timeout](
                          const std::string& node, const std::string& endpoint,
                          const store::Uid& pool,
                          const store::Uid& member) -> std::unique_ptr<mirror::Member> {
@@ -101,7 +103,7 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
     config.uri = endpoint;
     config.pool = pool;
     config.member = member;
-    config.state_folder = fmt::format("{}/{}.{}/{}", states, globals_.ns, name, node);
+    config.state_folder = fmt::format("{}/{}.{}/{}", states, ns, name, node);
     config.lock_wait = timeout;
     config.call_limit = kCallLimit;
     return std::make_unique<agent::Client>(agent::MakeChildChannel(
@@ -109,7 +111,7 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
   };
   cluster->world_ = std::make_unique<manager::World>(
       manager::World{*cluster->resources_, clock_, rng_, executor_, make_member});
-  HSM_TRY(cluster->pool_, manager::Pool::Open(*cluster->world_, globals_.ns, name));
+  HSM_TRY(cluster->pool_, manager::Pool::Open(*cluster->world_, ns, name));
   const auto& status = cluster->pool_->device().status;
   if (status.paused && status.paused->until && *status.paused->until > clock_.Wall()) {
     Warn(fmt::format("paused by {} until {}: {}", base::Printable(status.paused->by),

@@ -79,8 +79,10 @@ class Context {
   // several.
   base::Result<std::string> DeviceName(cluster::ResourceStore& resources, const std::string& named);
   // Waits up to --timeout for other commands on the same device.
+  // `ns`: the device's namespace, by default that of --namespace.
   base::Result<std::unique_ptr<LocalCluster>> OpenCluster(const std::string& verb,
-                                                          const std::string& device = {});
+                                                          const std::string& device = {},
+                                                          const std::string& ns = {});
 
   // Prints "error: …" and gives the exit code of its kind.
   int Fail(const base::Error& error);

@@ -202,7 +202,7 @@ class Story {
   }
 
   std::string TokenFolder(const std::string& node) const {
-    return fmt::format("{}/tokens/local.{}/tokens", local_, node);
+    return fmt::format("{}/tokens/default.local/{}/tokens", local_, node);
   }
 
   Result<void> Rename(const std::string& from, const std::string& to) {

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "cli/commands/verbs.h"
+#include "cli/device_choice.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
@@ -14,7 +15,7 @@ namespace hsmops::cli {
 namespace {
 
 struct HealthOptions {
-  std::vector<std::string> devices;
+  DeviceChoice devices;
   std::string fail_on = "critical";
   bool live = false;
 };
@@ -52,12 +53,12 @@ int Run(const HealthOptions& options, Context& context) {
         {base::ErrorCode::kInvalid, fmt::format("--fail-on \"{}\" is not one of degraded, critical",
                                                 base::Printable(options.fail_on))});
   }
-  std::vector<std::string> names = options.devices;
-  if (names.empty()) names.emplace_back();
+  const auto chosen = options.devices.Choose(context);
+  if (!chosen.ok()) return context.Fail(chosen.error());
   std::vector<cluster::HSMDevice> devices;
   bool healthy = true;
-  for (const std::string& name : names) {
-    auto cluster = context.OpenCluster("health", name);
+  for (const cluster::HSMDevice& one : *chosen) {
+    auto cluster = context.OpenCluster("health", one.metadata.name, one.metadata.ns);
     if (!cluster.ok()) return context.Fail(cluster.error());
     manager::Pool& pool = (*cluster)->pool();
     const auto state = pool.Observe(true);
@@ -91,7 +92,9 @@ Verb HealthVerb() {
           false,
           [](Words& words) -> Runner {
             auto options = std::make_shared<HealthOptions>();
-            words.Arguments("DEVICE", "devices; by default the only one", options->devices);
+            words.Arguments("DEVICE", "devices; by default all of the namespace",
+                            options->devices.names);
+            options->devices.Declare(words);
             words.Option("fail-on", "SEVERITY",
                          "exit 3 from this severity on: degraded or critical", options->fail_on);
             words.Flag("live", "probe the devices now (without managers it always does)",

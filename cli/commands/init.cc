@@ -101,12 +101,12 @@ Result<void> MakeTokens(Context& context, const Asked& asked, cluster::HSMDevice
       device.spec.mirroring->endpoints[node] = given->second;
       continue;
     }
-    HSM_TRY(
-        device.spec.mirroring->endpoints[node],
-        agent::MakeLocalToken(context.program(),
-                              fmt::format("{}/tokens/{}.{}", folder, device.metadata.name, node),
-                              node.substr(0, 32), context.clock(), context.rng())
-            .Within(node));
+    HSM_TRY(device.spec.mirroring->endpoints[node],
+            agent::MakeLocalToken(context.program(),
+                                  fmt::format("{}/tokens/{}.{}/{}", folder, device.metadata.ns,
+                                              device.metadata.name, node),
+                                  node.substr(0, 32), context.clock(), context.rng())
+                .Within(node));
   }
   return {};
 }

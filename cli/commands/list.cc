@@ -7,16 +7,28 @@
 
 #include "cli/commands/mirrored_secret.h"
 #include "cli/commands/verbs.h"
+#include "cli/device_choice.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
+#include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::cli {
 namespace {
 
 struct ListOptions {
+  DeviceChoice devices;
   bool wide = false;
   std::string sort_by = "name";
+};
+
+// One device's part of the answer.
+struct Listed {
+  cluster::HSMDevice device;
+  std::vector<std::string> nodes;
+  manager::CoverageReport report;
+  std::map<std::string, std::string> deliveries;
+  std::vector<nlohmann::json> documents;  // of report.secrets, in order
 };
 
 // HSMSecrets that ask for a secret of this device, by its name there.
@@ -55,66 +67,133 @@ std::string Join(const std::vector<std::string>& words) {
   return text;
 }
 
-void PrintTable(Context& context, manager::Pool& pool, const manager::CoverageReport& report,
-                bool wide, const std::map<std::string, std::string>& deliveries) {
-  std::vector<std::string> headers{"NAME",     "KEYS",      "VERSION",
-                                   "COVERAGE", "LAST-SYNC", "DELIVERED-TO"};
-  for (const std::string& node : pool.nodes()) {
-    std::string upper = node;
-    std::transform(upper.begin(), upper.end(), upper.begin(),
+std::vector<std::string> Cells(const Listed& listed, const manager::SecretCoverage& secret,
+                               base::WallTime now) {
+  const auto delivered = listed.deliveries.find(secret.name);
+  return {secret.name.empty() ? "(unreadable)" : secret.name,
+          Join(secret.keys),
+          secret.legacy ? "" : secret.version.ToString(),
+          secret.Summary(),
+          secret.written_at ? Age(secret.written_at, now) : "unknown",
+          delivered == listed.deliveries.end() ? "" : delivered->second};
+}
+
+const std::vector<std::string> kHeaders{"NAME",     "KEYS",      "VERSION",
+                                        "COVERAGE", "LAST-SYNC", "DELIVERED-TO"};
+
+// A column for each member.
+Table TableOf(const Listed& listed, base::WallTime now) {
+  std::vector<std::string> headers = kHeaders;
+  for (std::string node : listed.nodes) {
+    std::transform(node.begin(), node.end(), node.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    headers.push_back(upper);
+    headers.push_back(std::move(node));
   }
-  Table table(headers, 6);
-  const base::WallTime now = context.clock().Wall();
-  for (const auto& secret : report.secrets) {
-    const auto delivered = deliveries.find(secret.name);
-    std::vector<std::string> row{secret.name.empty() ? "(unreadable)" : secret.name,
-                                 Join(secret.keys),
-                                 secret.legacy ? "" : secret.version.ToString(),
-                                 secret.Summary(),
-                                 secret.written_at ? Age(secret.written_at, now) : "unknown",
-                                 delivered == deliveries.end() ? "" : delivered->second};
+  Table table(headers, kHeaders.size());
+  for (const auto& secret : listed.report.secrets) {
+    std::vector<std::string> row = Cells(listed, secret, now);
     for (const auto& held : secret.devices) row.emplace_back(manager::Name(held.holding));
     table.Row(std::move(row));
   }
-  if (table.empty()) {
-    context.err() << "no secrets\n";
-  } else {
-    table.Print(context.out(), wide, !context.globals().no_headers);
+  return table;
+}
+
+// Devices have different members, so these share one column.
+Table TableOf(const std::vector<Listed>& all, base::WallTime now) {
+  std::vector<std::string> headers{"NAMESPACE", "DEVICE"};
+  headers.insert(headers.end(), kHeaders.begin(), kHeaders.end());
+  headers.emplace_back("MEMBERS");
+  Table table(headers, headers.size() - 1);
+  for (const Listed& listed : all) {
+    for (const auto& secret : listed.report.secrets) {
+      std::vector<std::string> row{listed.device.metadata.ns, listed.device.metadata.name};
+      for (std::string& cell : Cells(listed, secret, now)) row.push_back(std::move(cell));
+      std::vector<std::string> members;
+      for (const auto& held : secret.devices)
+        members.push_back(fmt::format("{}={}", held.node, manager::Name(held.holding)));
+      row.push_back(Join(members));
+      table.Row(std::move(row));
+    }
+  }
+  return table;
+}
+
+base::Result<Listed> ListDevice(const cluster::HSMDevice& device, const std::string& sort_by,
+                                Context& context) {
+  HSM_TRY(auto cluster, context.OpenCluster("list", device.metadata.name, device.metadata.ns));
+  manager::Pool& pool = cluster->pool();
+  Listed listed{pool.device(),
+                pool.nodes(),
+                manager::Cover(pool),
+                Deliveries(cluster->resources(), pool.device()),
+                {}};
+  Sort(listed.report.secrets, sort_by);
+  if (listed.report.unknown.size() == listed.nodes.size()) {
+    return base::Error(
+        base::ErrorCode::kUnavailable,
+        "no member can be asked: " + listed.report.unknown.begin()->second.message());
+  }
+  for (const auto& secret : listed.report.secrets)
+    listed.documents.push_back(MirroredSecretOf(pool, secret));
+  return listed;
+}
+
+// What the table cannot show: into the document, and said on standard error.
+void AddGaps(Context& context, const Listed& listed, nlohmann::json& metadata) {
+  for (const auto& [node, error] : listed.report.unknown) {
+    context.Warn(fmt::format("{} cannot be asked: {}", node, base::Printable(error.message())));
+    metadata["unknown"][node] = error.message();
+  }
+  for (const auto& [node, aside] : listed.report.quarantine) {
+    context.Warn(fmt::format("{} has {} versions in quarantine; see {} divergence list", node,
+                             aside.size(), context.CommandPrefix()));
+    metadata["quarantined"][node] = aside.size();
   }
 }
 
+// `several`: asked for more than one device, whatever of them could be listed.
+int PrintAll(Context& context, const std::vector<Listed>& all, bool several, bool wide) {
+  std::vector<nlohmann::json> items;
+  for (const Listed& listed : all)
+    items.insert(items.end(), listed.documents.begin(), listed.documents.end());
+  nlohmann::json document = ListOf(std::move(items));
+  for (const Listed& listed : all) AddGaps(context, listed, document["metadata"]);
+  return Print(context, document, [&](bool format_wide) {
+    const base::WallTime now = context.clock().Wall();
+    const Table table = several ? TableOf(all, now) : TableOf(all.front(), now);
+    if (table.empty()) {
+      context.err() << "no secrets\n";
+    } else {
+      table.Print(context.out(), wide || format_wide, !context.globals().no_headers);
+    }
+  });
+}
+
 int Run(const ListOptions& options, Context& context) {
-  auto cluster = context.OpenCluster("list");
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  manager::Pool& pool = (*cluster)->pool();
-  manager::CoverageReport report = manager::Cover(pool);
-  if (!Sort(report.secrets, options.sort_by)) {
+  std::vector<manager::SecretCoverage> none;
+  if (!Sort(none, options.sort_by)) {
     return context.Fail({base::ErrorCode::kInvalid,
                          fmt::format("--sort-by \"{}\" is not one of name, version, coverage, age",
-                                     options.sort_by)});
+                                     base::Printable(options.sort_by))});
   }
-  if (report.unknown.size() == pool.nodes().size()) {
-    return context.Fail({base::ErrorCode::kUnavailable,
-                         "no member can be asked: " + report.unknown.begin()->second.message()});
+  const auto devices = options.devices.Choose(context);
+  if (!devices.ok()) return context.Fail(devices.error());
+  std::vector<Listed> all;
+  std::optional<base::Error> failed;
+  for (const cluster::HSMDevice& device : *devices) {
+    auto listed = ListDevice(device, options.sort_by, context);
+    if (listed.ok()) {
+      all.push_back(*std::move(listed));
+      continue;
+    }
+    if (devices->size() == 1) return context.Fail(listed.error());
+    failed = listed.error().Within(
+        fmt::format("device {}/{}", device.metadata.ns, device.metadata.name));
+    context.Warn(base::Printable(failed->message()));
   }
-  std::vector<nlohmann::json> items;
-  for (const auto& secret : report.secrets) items.push_back(MirroredSecretOf(pool, secret));
-  nlohmann::json document = ListOf(std::move(items));
-  for (const auto& [node, error] : report.unknown) {
-    context.Warn(fmt::format("{} cannot be asked: {}", node, error.message()));
-    document["metadata"]["unknown"][node] = error.message();
-  }
-  for (const auto& [node, items_aside] : report.quarantine) {
-    context.Warn(fmt::format("{} has {} versions in quarantine; see {} divergence list", node,
-                             items_aside.size(), context.CommandPrefix()));
-    document["metadata"]["quarantined"][node] = items_aside.size();
-  }
-  return Print(context, document, [&](bool wide) {
-    PrintTable(context, pool, report, wide || options.wide,
-               Deliveries((*cluster)->resources(), pool.device()));
-  });
+  if (all.empty()) return context.Fail(*failed);
+  const int printed = PrintAll(context, all, devices->size() > 1, options.wide);
+  return printed == kDone && failed ? kPartial : printed;
 }
 
 }  // namespace
@@ -123,10 +202,12 @@ Verb ListVerb() {
   return {"list",
           "List every secret with its version and how many members hold it",
           {"ls"},
-          {"kubectl hsm list", "kubectl hsm list --wide --sort-by coverage"},
+          {"kubectl hsm list", "kubectl hsm list --wide --sort-by coverage",
+           "kubectl hsm list -A -l site=east -o name"},
           false,
           [](Words& words) -> Runner {
             auto options = std::make_shared<ListOptions>();
+            options->devices.Declare(words);
             words.Flag("wide", "a column for each member", options->wide);
             words.Option("sort-by", "FIELD", "name, version, coverage or age", options->sort_by);
             return [options](Context& context) { return Run(*options, context); };

@@ -23,14 +23,6 @@ struct OperationWords {
   std::string id;
 };
 
-template <typename E>
-std::string NameOf(E value) {
-  for (const auto& named : cluster::NamesOf(E{})) {
-    if (named.value == value) return std::string(named.name);
-  }
-  return {};
-}
-
 int List(Context& context, cluster::ResourceStore& resources) {
   auto all = cluster::LoadAll<HSMOperation>(resources, context.globals().ns);
   if (!all.ok()) return context.Fail(all.error());
@@ -44,9 +36,10 @@ int List(Context& context, cluster::ResourceStore& resources) {
   return Print(context, ListOf(std::move(items)), [&](bool wide) {
     Table table({"ID", "TYPE", "DEVICE", "PHASE", "STARTED", "RESULT", "MESSAGE"}, 6);
     for (const HSMOperation& o : all->items) {
-      table.Row({o.metadata.name, o.spec.type ? NameOf(*o.spec.type) : "", o.spec.device_ref.name,
-                 NameOf(o.status.phase), Age(o.status.started_at, context.clock().Wall()),
-                 o.status.result, o.status.message});
+      table.Row({o.metadata.name, std::string(o.spec.type ? cluster::Name(*o.spec.type) : ""),
+                 o.spec.device_ref.name, std::string(cluster::Name(o.status.phase)),
+                 Age(o.status.started_at, context.clock().Wall()), o.status.result,
+                 o.status.message});
     }
     if (table.empty()) {
       context.err() << "no operations\n";
@@ -68,7 +61,7 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
     if (!operation.ok()) return context.Fail(operation.error());
     if (operation->Finished()) {
       const int printed = Print(context, operation->ToJson(), [&](bool) {
-        context.out() << fmt::format("{} {}: {}\n", id, NameOf(operation->status.phase),
+        context.out() << fmt::format("{} {}: {}\n", id, cluster::Name(operation->status.phase),
                                      base::Printable(operation->status.message));
       });
       if (printed != kDone) return printed;
@@ -94,8 +87,9 @@ int Cancel(Context& context, cluster::ResourceStore& resources, const std::strin
   auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
   if (!operation.ok()) return context.Fail(operation.error());
   if (operation->Finished())
-    return context.Fail(Error(ErrorCode::kReadOnly, fmt::format("{} has finished: {}", id,
-                                                                NameOf(operation->status.phase))));
+    return context.Fail(
+        Error(ErrorCode::kReadOnly,
+              fmt::format("{} has finished: {}", id, cluster::Name(operation->status.phase))));
   operation->spec.cancel = true;
   if (auto saved = cluster::Save(resources, *operation); !saved.ok())
     return context.Fail(saved.error());

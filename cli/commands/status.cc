@@ -18,14 +18,6 @@ struct StatusOptions {
   bool watch = false;
 };
 
-template <typename E>
-std::string NameOf(E value) {
-  for (const auto& named : cluster::NamesOf(E{})) {
-    if (named.value == value) return std::string(named.name);
-  }
-  return {};
-}
-
 std::string Number(const std::optional<std::int64_t>& value, const char* unit = "") {
   return value ? fmt::format("{}{}", *value, unit) : "unknown";
 }
@@ -34,9 +26,9 @@ void PrintStatus(Context& context, const cluster::HSMDevice& device, bool wide) 
   const auto& status = device.status;
   context.out() << fmt::format(
       "device {}: {}, Primary {}, epoch {}, policy {}, tolerates {} more losses\n",
-      device.metadata.name, NameOf(status.phase),
+      device.metadata.name, cluster::Name(status.phase),
       status.primary_node.empty() ? "none" : status.primary_node,
-      status.epoch ? status.epoch->counter : 0, NameOf(device.policy()),
+      status.epoch ? status.epoch->counter : 0, cluster::Name(device.policy()),
       status.failure_tolerance.value_or(0));
   if (status.paused) {
     context.out() << fmt::format(
@@ -51,7 +43,7 @@ void PrintStatus(Context& context, const cluster::HSMDevice& device, bool wide) 
     std::string why;
     for (const std::string& reason : member.why_not) why += (why.empty() ? "" : "; ") + reason;
     const auto profile = member.device_info.find("profile");
-    table.Row({member.node_name, NameOf(member.role), member.health,
+    table.Row({member.node_name, std::string(cluster::Name(member.role)), member.health,
                member.epoch ? std::to_string(*member.epoch) : "unknown",
                member.position.empty() ? "unknown" : member.position, Number(member.lag.versions),
                Age(member.last_sync_time, context.clock().Wall()), Number(member.latency_ms, "ms"),

@@ -104,7 +104,7 @@ class Session {
     std::string verb;
     std::string name;
     words >> verb >> name;
-    const std::string tokens = fmt::format("{}/c/tokens/local.{}/tokens", folder_.path(), name);
+    const std::string tokens = fmt::format("{}/c/tokens/default.local/{}/tokens", folder_.path(), name);
     if (verb == "unplug") {
       fs::rename(tokens, tokens + ".away");
       fs::create_directory(tokens);
@@ -112,7 +112,7 @@ class Session {
       fs::remove_all(tokens);
       fs::rename(tokens + ".away", tokens);
     } else if (verb == "swap") {  // an empty token in its place
-      fs::remove_all(folder_.path() + "/c/tokens/local." + name);
+      fs::remove_all(folder_.path() + "/c/tokens/default.local/" + name);
     } else if (verb == "file") {
       std::string text;
       std::getline(words >> std::ws, text);
