@@ -58,16 +58,18 @@ void ManualClock::Advance(Duration duration) {
 }
 
 std::string FormatMicroTime(WallTime time) {
-  const auto whole = std::chrono::floor<seconds>(time);
+  // Not time - floor(time): before the first whole second of its range that overflows.
+  const std::int64_t fraction = time.time_since_epoch().count() % 1'000'000;
   std::string text = FormatTime(time);
   text.pop_back();
-  return text + fmt::format(".{:06}Z", (time - whole).count());
+  return text + fmt::format(".{:06}Z", fraction < 0 ? fraction + 1'000'000 : fraction);
 }
 
 std::string FormatTime(WallTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const auto second = std::chrono::floor<seconds>(time);
+  const auto day = std::chrono::floor<std::chrono::days>(second);
   const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(std::chrono::floor<seconds>(time - day));
+  const std::chrono::hh_mm_ss clock(second - day);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
