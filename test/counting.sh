@@ -32,6 +32,24 @@ counted() {
   failed=$((failed + bad))
 }
 
+# counted_tier NAME COMMAND...: the same for a command that ends with `N passed, N failed`.
+counted_tier() {
+  local name=$1 output status=0
+  shift
+  output=$(mktemp)
+  echo "== $name"
+  "$@" >"$output" 2>&1 || status=$?
+  cat "$output"
+  if [[ $(tail -n 1 "$output") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+  else
+    echo "$name: ended with $status before its closing line"
+    failed=$((failed + 1))
+  fi
+  rm -f -- "$output"
+}
+
 # The closing line, and whether all is well.
 print_counts() {
   echo "$passed passed, $failed failed"

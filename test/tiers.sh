@@ -6,10 +6,7 @@
 # shellcheck source=test/counting.sh
 . "$HSMOPS_ROOT/test/counting.sh"
 
-readonly tier_order=(lint unit token crash kill cli regress install sim)
-# Run by name only, until each has been green on a machine of its own: docs/TESTING.md says how far they are.
-# shellcheck disable=SC2034
-readonly named_tiers=(fuzz asan tsan)
+readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim)
 
 # A tier is there when it has something to run.
 has_tier() {
@@ -66,30 +63,21 @@ binaries_of() {
   done
 }
 
-# sanitized PRESET TIER...: their binaries, and the token tier's if it is named.
+# sanitized PRESET TIER...: their cases again, in a build with this sanitizer.
 sanitized() {
-  local preset=$1 binaries tier
+  local preset=$1 binaries binary
   shift
   export HSMOPS_SANITIZED=$preset
+  ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-19)
+  export ASAN_SYMBOLIZER_PATH TSAN_SYMBOLIZER_PATH=$ASAN_SYMBOLIZER_PATH
   mapfile -t binaries < <(for tier in "$@"; do [[ $tier == token ]] || binaries_of "$tier"; done)
   compile "$preset" "${binaries[@]}"
-  for tier in "${binaries[@]}"; do
-    counted "$preset/$tier" "${in_front[@]}" "$HSMOPS_ROOT/build/$preset/$tier"
+  for binary in "${binaries[@]}"; do
+    counted "$preset/$binary" "$HSMOPS_ROOT/build/$preset/$binary"
   done
-  if [[ " $* " == *" token "* ]] && has_tier token; then
-    local output line
-    output=$(mktemp)
-    HSMOPS_PRESET=$preset HSMOPS_TOKENS=softhsm "${in_front[@]}" "$HSMOPS_ROOT/test/token/run" | tee "$output" || true
-    line=$(tail -n 1 "$output")
-    rm -f -- "$output"
-    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-      passed=$((passed + BASH_REMATCH[1]))
-      failed=$((failed + BASH_REMATCH[2]))
-    else
-      failed=$((failed + 1))
-    fi
+  if [[ " $* " == *" token "* ]]; then
+    counted_tier "$preset/token" env HSMOPS_PRESET="$preset" HSMOPS_TOKENS=softhsm "$HSMOPS_ROOT/test/token/run"
   fi
-  print_counts
 }
 
 tier_asan() {
@@ -97,16 +85,15 @@ tier_asan() {
   export LSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/lsan.supp:print_suppressions=0"
   export ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1"
   export UBSAN_OPTIONS="print_stacktrace=1"
-  in_front=()
   sanitized asan unit token crash regress
+  print_counts
 }
 
+# Threads are in the library's executor, watches and children, and in the command line above them.
 tier_tsan() {
   export TSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/tsan.supp:second_deadlock_stack=1"
-  in_front=()
-  # g++ 12's runtime cannot place its shadow where kernels with more random bits put a program.
-  if setarch "$(uname -m)" -R true 2>/dev/null; then
-    in_front=(setarch "$(uname -m)" -R)
-  fi
   sanitized tsan unit token regress
+  compile tsan cli_tests
+  counted tsan/cli "$HSMOPS_ROOT/build/tsan/cli_tests" --test-case="json:*,two*"
+  print_counts
 }

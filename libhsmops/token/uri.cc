@@ -60,26 +60,26 @@ std::string Escape(std::string_view text) {
   return out;
 }
 
-struct Attribute {
+struct Pair {
   std::string_view name;
   std::string value;
 };
 
 template <typename T>
-Result<void> Once(std::optional<T>& field, const Attribute& a, T value) {
+Result<void> Once(std::optional<T>& field, const Pair& a, T value) {
   if (field.has_value()) return Wrong(fmt::format("{} stands twice", a.name));
   field = std::move(value);
   return {};
 }
 
-Result<void> Once(std::string& field, const Attribute& a) {
+Result<void> Once(std::string& field, const Pair& a) {
   if (!field.empty()) return Wrong(fmt::format("{} stands twice", a.name));
   if (a.value.empty()) return Wrong(fmt::format("{} is empty", a.name));
   field = a.value;
   return {};
 }
 
-Result<void> TakePath(Uri& uri, const Attribute& a) {
+Result<void> TakePath(Uri& uri, const Pair& a) {
   if (a.name == "token") return Once(uri.token, a, a.value);
   if (a.name == "serial") return Once(uri.serial, a, a.value);
   if (a.name == "manufacturer") return Once(uri.manufacturer, a, a.value);
@@ -96,12 +96,12 @@ Result<void> TakePath(Uri& uri, const Attribute& a) {
                   base::Printable(a.name)));
 }
 
-Result<void> TakeAbsolute(std::string& field, const Attribute& a, std::string_view value) {
+Result<void> TakeAbsolute(std::string& field, const Pair& a, std::string_view value) {
   if (!value.starts_with('/')) return Wrong(fmt::format("{} must be an absolute path", a.name));
   return Once(field, {a.name, std::string(value)});
 }
 
-Result<void> TakeQuery(Uri& uri, const Attribute& a) {
+Result<void> TakeQuery(Uri& uri, const Pair& a) {
   if (a.name == "module-path") return TakeAbsolute(uri.module_path, a, a.value);
   if (a.name == "x-softhsm-conf") return TakeAbsolute(uri.softhsm_conf, a, a.value);
   if (a.name == "x-p11-kit-server") return Once(uri.p11_kit_server, a);
@@ -129,7 +129,7 @@ Result<void> TakeQuery(Uri& uri, const Attribute& a) {
 }
 
 Result<void> TakeAll(Uri& uri, std::string_view part, char separator,
-                     Result<void> (*take)(Uri&, const Attribute&)) {
+                     Result<void> (*take)(Uri&, const Pair&)) {
   while (!part.empty()) {
     const std::size_t end = std::min(part.find(separator), part.size());
     const std::string_view piece = part.substr(0, end);
