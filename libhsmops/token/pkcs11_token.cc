@@ -8,6 +8,7 @@
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/token/host_lock.h"
+#include "libhsmops/token/limits.h"
 #include "libhsmops/token/pin_latch.h"
 #include "libhsmops/token/rv.h"
 
@@ -18,12 +19,9 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-constexpr CK_ULONG kPage = 512;  // handles per C_FindObjects
-constexpr std::size_t kMaxSlots = 256;
+constexpr CK_ULONG kPage = 512;            // handles per C_FindObjects
 constexpr std::size_t kFirstGuess = 4096;  // most values fit, so one call reads them
-constexpr std::size_t kMaxAttributeBytes = 64 << 20;
-constexpr int kLengthTries = 4;  // a length that keeps changing is an error
-constexpr std::size_t kMaxPinBytes = 255;
+constexpr int kLengthTries = 4;            // a length that keeps changing is an error
 
 template <std::size_t N>
 std::string Trimmed(const unsigned char (&field)[N]) {

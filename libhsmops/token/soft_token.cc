@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "libhsmops/base/file.h"
+#include "libhsmops/token/limits.h"
 #include "libhsmops/token/module.h"
 #include "libhsmops/token/rv.h"
 
@@ -18,9 +19,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-constexpr CK_ULONG kMaxSlots = 64;
 constexpr std::size_t kLabelBytes = 32;
-constexpr std::size_t kMaxPinBytes = 255;
 
 #define HSM_CK(function, ...)                                                                    \
   do {                                                                                           \
