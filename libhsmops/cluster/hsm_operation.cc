@@ -5,14 +5,14 @@
 namespace hsmops::cluster {
 namespace {
 
-constexpr Named<OperationType> kTypeNames[] = {
+constexpr Named<OperationType> kOperationTypeNames[] = {
     {OperationType::kSync, "Sync"},       {OperationType::kVerify, "Verify"},
     {OperationType::kPromote, "Promote"}, {OperationType::kFailover, "Failover"},
     {OperationType::kPause, "Pause"},     {OperationType::kResume, "Resume"},
     {OperationType::kAck, "Ack"},         {OperationType::kReinit, "Reinit"},
     {OperationType::kAdopt, "Adopt"},     {OperationType::kDiscard, "Discard"},
     {OperationType::kDrill, "Drill"}};
-constexpr Named<OperationPhase> kPhaseNames[] = {
+constexpr Named<OperationPhase> kOperationPhaseNames[] = {
     {OperationPhase::kPending, "Pending"},     {OperationPhase::kRunning, "Running"},
     {OperationPhase::kSucceeded, "Succeeded"}, {OperationPhase::kFailed, "Failed"},
     {OperationPhase::kPartial, "Partial"},     {OperationPhase::kCancelled, "Cancelled"}};
@@ -24,8 +24,8 @@ constexpr Named<StepState> kStepNames[] = {{StepState::kPending, "Pending"},
 
 }  // namespace
 
-std::span<const Named<OperationType>> NamesOf(OperationType) { return kTypeNames; }
-std::span<const Named<OperationPhase>> NamesOf(OperationPhase) { return kPhaseNames; }
+std::span<const Named<OperationType>> NamesOf(OperationType) { return kOperationTypeNames; }
+std::span<const Named<OperationPhase>> NamesOf(OperationPhase) { return kOperationPhaseNames; }
 std::span<const Named<StepState>> NamesOf(StepState) { return kStepNames; }
 
 template <typename Fields>
