@@ -19,8 +19,9 @@ Result<void> MemoryToken::Ready() const {
 
 Result<MemoryToken::Object*> MemoryToken::At(ObjectHandle object) {
   HSM_RETURN_IF_ERROR(Ready());
+  HSM_RETURN_IF_ERROR(CheckView(object, view_));
   const auto found = objects_.find(object.value);
-  if (found == objects_.end()) return RvError("C_GetAttributeValue", CKR_OBJECT_HANDLE_INVALID);
+  if (found == objects_.end()) return RvError("object", CKR_OBJECT_HANDLE_INVALID);
   return &found->second;
 }
 
@@ -53,7 +54,7 @@ Result<std::vector<ObjectHandle>> MemoryToken::Find(std::string_view application
   HSM_RETURN_IF_ERROR(Ready());
   std::vector<ObjectHandle> found;
   for (const auto& [handle, object] : objects_) {
-    if (object.application == application) found.push_back({handle});
+    if (object.application == application) found.push_back({handle, view_});
   }
   return found;
 }
@@ -63,7 +64,8 @@ Result<std::vector<ObjectHandle>> MemoryToken::FindLabel(std::string_view applic
   HSM_RETURN_IF_ERROR(Ready());
   std::vector<ObjectHandle> found;
   for (const auto& [handle, object] : objects_) {
-    if (object.application == application && object.label == label) found.push_back({handle});
+    if (object.application == application && object.label == label)
+      found.push_back({handle, view_});
   }
   return found;
 }
@@ -88,13 +90,12 @@ Result<ObjectHandle> MemoryToken::Create(std::string_view application, std::stri
   objects_.emplace(handle,
                    Object{std::string(application), std::string(label), base::SecretBytes(value),
                           !swallow_ && profile_->proof == Proof::kFreshView, swallow_});
-  return ObjectHandle{handle};
+  return ObjectHandle{handle, view_};
 }
 
 Result<void> MemoryToken::Destroy(ObjectHandle object) {
-  HSM_RETURN_IF_ERROR(Ready());
-  if (objects_.erase(object.value) == 0)
-    return RvError("C_DestroyObject", CKR_OBJECT_HANDLE_INVALID);
+  HSM_RETURN_IF_ERROR(At(object));
+  objects_.erase(object.value);
   return {};
 }
 

@@ -115,6 +115,11 @@ Result<void> Pkcs11Token::Ready() const {
   return {};
 }
 
+Result<void> Pkcs11Token::Ready(ObjectHandle object) const {
+  HSM_RETURN_IF_ERROR(Ready());
+  return CheckView(object, view_);
+}
+
 void Pkcs11Token::EndView() {
   session_ = 0;
   if (!module_->initialized()) return;
@@ -325,7 +330,7 @@ Result<std::vector<ObjectHandle>> Pkcs11Token::Search(std::vector<CK_ATTRIBUTE> 
   do {
     rv = Call("C_FindObjects", p11.C_FindObjects, session_, handles.data(), page, &count);
     if (rv != CKR_OK || count > page) break;
-    for (CK_ULONG i = 0; i < count; ++i) found.push_back({handles[i]});
+    for (CK_ULONG i = 0; i < count; ++i) found.push_back({handles[i], view_});
   } while (count > 0 && found.size() <= profile_->max_objects * 2 &&
            !base::On(base::Mutant::kPageOf100));
   const CK_RV final_rv =
@@ -380,7 +385,7 @@ Result<base::SecretBytes> Pkcs11Token::ReadAttribute(ObjectHandle object, CK_ATT
 }
 
 Result<StoredObject> Pkcs11Token::Read(ObjectHandle object) {
-  HSM_RETURN_IF_ERROR(Ready());
+  HSM_RETURN_IF_ERROR(Ready(object));
   unsigned char label[256];
   CK_ATTRIBUTE both[] = {Attribute(CKA_LABEL, label, sizeof label),
                          Attribute(CKA_VALUE, scratch_.data(), scratch_.size())};
@@ -399,7 +404,7 @@ Result<StoredObject> Pkcs11Token::Read(ObjectHandle object) {
 }
 
 Result<base::SecretBytes> Pkcs11Token::ReadValue(ObjectHandle object) {
-  HSM_RETURN_IF_ERROR(Ready());
+  HSM_RETURN_IF_ERROR(Ready(object));
   CK_ATTRIBUTE value = Attribute(CKA_VALUE, scratch_.data(), scratch_.size());
   const CK_RV rv = Call("C_GetAttributeValue", module_->functions().C_GetAttributeValue, session_,
                         CK_OBJECT_HANDLE{object.value}, &value, CK_ULONG{1});
@@ -410,7 +415,7 @@ Result<base::SecretBytes> Pkcs11Token::ReadValue(ObjectHandle object) {
 }
 
 Result<std::string> Pkcs11Token::ReadLabel(ObjectHandle object) {
-  HSM_RETURN_IF_ERROR(Ready());
+  HSM_RETURN_IF_ERROR(Ready(object));
   HSM_TRY(const base::SecretBytes label, ReadAttribute(object, CKA_LABEL));
   return std::string(label.view().begin(), label.view().end());
 }
@@ -441,11 +446,11 @@ Result<ObjectHandle> Pkcs11Token::Create(std::string_view application, std::stri
     return RvError("C_CreateObject", rv);
   }
   if (files_) files_->CountCreate();
-  return ObjectHandle{handle};
+  return ObjectHandle{handle, view_};
 }
 
 Result<void> Pkcs11Token::Destroy(ObjectHandle object) {
-  HSM_RETURN_IF_ERROR(Ready());
+  HSM_RETURN_IF_ERROR(Ready(object));
   const CK_RV rv = Call("C_DestroyObject", module_->functions().C_DestroyObject, session_,
                         CK_OBJECT_HANDLE{object.value});
   if (rv != CKR_OK) return RvError("C_DestroyObject", rv);

@@ -75,6 +75,7 @@ class Pkcs11Token : public Token {
   base::Result<std::vector<ObjectHandle>> Search(std::vector<CK_ATTRIBUTE> criteria);
   base::Result<base::SecretBytes> ReadAttribute(ObjectHandle object, CK_ATTRIBUTE_TYPE type);
   base::Result<void> Ready() const;
+  base::Result<void> Ready(ObjectHandle object) const;
   void EndView();
 
   Uri uri_;

@@ -1,5 +1,7 @@
 #include "libhsmops/token/token.h"
 
+#include <fmt/format.h>
+
 namespace hsmops::token {
 
 std::string_view Name(PinState state) {
@@ -20,6 +22,13 @@ std::string_view Name(PinState state) {
       return "not-set";
   }
   return "unknown";
+}
+
+base::Result<void> CheckView(ObjectHandle object, std::uint64_t view) {
+  if (object.view == view) return {};
+  return base::Error(
+      base::ErrorCode::kUnavailable,
+      fmt::format("an object handle of view {} is used in view {}", object.view, view));
 }
 
 base::Result<base::SecretBytes> Token::ReadValue(ObjectHandle object) {

@@ -2,7 +2,8 @@
 //
 // All objects are CKO_DATA with CKA_TOKEN and CKA_PRIVATE true, never modified after creation
 // (protocol.md, 1 and 2). A *view* is what the module shows between C_Initialize and C_Finalize;
-// handles belong to the view that gave them. An implementation is used by one thread at a time.
+// handles belong to the view that gave them, and in any other are refused as kUnavailable. An
+// implementation is used by one thread at a time.
 //
 // Errors: kUnavailable when the device could not be asked (then view_lost() tells whether only
 // Refresh helps), kAuthFailed when the PIN is refused (never tried again), kNotFound for an object
@@ -51,10 +52,15 @@ struct Status {
       free_bytes;  // of private memory or of the disk below; unset: the token does not say
 };
 
+// A number alone would not do: modules give the same ones out again in the next view, to other
+// objects.
 struct ObjectHandle {
   std::uint64_t value = 0;
+  std::uint64_t view = 0;  // that gave it
   auto operator<=>(const ObjectHandle&) const = default;
 };
+// kUnavailable unless this view gave the handle: look again.
+base::Result<void> CheckView(ObjectHandle object, std::uint64_t view);
 
 struct StoredObject {
   std::string label;
