@@ -37,6 +37,7 @@ constexpr std::array kEntries = {
     HSM_RV(CKR_DEVICE_REMOVED, kUnavailable),
     HSM_RV(CKR_FUNCTION_NOT_SUPPORTED, kInvalid),
     HSM_RV(CKR_OBJECT_HANDLE_INVALID, kNotFound),
+    HSM_RV(CKR_KEY_HANDLE_INVALID, kNotFound),  // tpm2-pkcs11 1.9 says so of any object
     HSM_RV(CKR_OPERATION_ACTIVE, kUnavailable),
     HSM_RV(CKR_OPERATION_NOT_INITIALIZED, kUnavailable),
     HSM_RV(CKR_PIN_INCORRECT, kAuthFailed),
