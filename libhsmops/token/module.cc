@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "libhsmops/token/quirks.h"
 #include "libhsmops/token/rv.h"
 
 namespace hsmops::token {
@@ -44,6 +45,10 @@ Module::~Module() {
 
 base::Result<void> Module::Initialize() {
   if (initialized_) return {};
+  if (spoilt_) {
+    return base::Error(base::ErrorCode::kUnavailable,
+                       path_ + " uses a file of this process as its own: start the process again");
+  }
   const CK_RV rv = p11_kit_module_initialize(functions_);
   if (rv != CKR_OK) return RvError("C_Initialize", rv).Within(path_);
   initialized_ = true;
@@ -53,8 +58,10 @@ base::Result<void> Module::Initialize() {
 void Module::Finalize() {
   if (!initialized_) return;
   initialized_ = false;
+  const OpenCryptokiLock lock;
   (void)p11_kit_module_finalize(
       functions_);  // a module that cannot finalize is initialised again all the same
+  if (!lock.PutBack()) spoilt_ = true;
 }
 
 }  // namespace hsmops::token

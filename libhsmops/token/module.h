@@ -32,6 +32,7 @@ class Module {
   std::string path_;
   CK_FUNCTION_LIST* functions_;
   bool initialized_ = false;
+  bool spoilt_ = false;  // must not be initialised again
 };
 
 }  // namespace hsmops::token
