@@ -50,6 +50,14 @@ base::Result<void> Module::Initialize() {
                        path_ + " uses a file of this process as its own: start the process again");
   }
   const CK_RV rv = p11_kit_module_initialize(functions_);
+  if (rv == CKR_ARGUMENTS_BAD) {
+    // NSS's softokn wants a text of its own as the reserved argument.
+    return base::Error(base::ErrorCode::kInvalid,
+                       path_ +
+                           ": C_Initialize: CKR_ARGUMENTS_BAD: this module does not start without "
+                           "arguments of its own, which are not given here; name another in "
+                           "module-path");
+  }
   if (rv != CKR_OK) return RvError("C_Initialize", rv).Within(path_);
   initialized_ = true;
   return {};

@@ -438,13 +438,17 @@ Result<ObjectHandle> Pkcs11Token::Create(std::string_view application, std::stri
   const CK_RV rv =
       Call("C_CreateObject", module_->functions().C_CreateObject, session_,
            static_cast<CK_ATTRIBUTE*>(attributes), CK_ULONG{std::size(attributes)}, &handle);
-  if (rv != CKR_OK) {
-    if (rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_TEMPLATE_INCONSISTENT ||
-        rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_FUNCTION_NOT_SUPPORTED) {
-      return RvError("C_CreateObject", rv).Within("this token takes no private CKO_DATA objects");
-    }
-    return RvError("C_CreateObject", rv);
+  const bool refused = rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_TEMPLATE_INCONSISTENT ||
+                       rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_FUNCTION_NOT_SUPPORTED;
+  if (refused && !value.empty()) {
+    return Error(
+        ErrorCode::kInvalid,
+        fmt::format("token \"{}\" ({}) takes no private CKO_DATA objects, so it cannot hold "
+                    "secrets: {}; name another token by module-path and token",
+                    base::Printable(identity_->label), base::Printable(identity_->model),
+                    RvError("C_CreateObject", rv).message()));
   }
+  if (rv != CKR_OK) return RvError("C_CreateObject", rv);
   if (files_) files_->CountCreate();
   return ObjectHandle{handle, view_};
 }
