@@ -23,12 +23,13 @@ void RunPlug(const char* name) {
 
 RealToken RealToken::FromEnvironment() {
   RealToken token{Env("HSMOPS_TOKEN_KIND"), Env("HSMOPS_TOKEN_URI"),
-                  !Env("HSMOPS_TOKEN_UNPLUG").empty()};
+                  !Env("HSMOPS_TOKEN_UNPLUG").empty(), !Env("HSMOPS_TOKEN_RENEW").empty()};
   REQUIRE_MESSAGE(!token.uri.empty(), "no token beside this test: run it by test/token/with_token");
   return token;
 }
 
 void RealToken::Unplug() const { RunPlug("HSMOPS_TOKEN_UNPLUG"); }
 void RealToken::Replug() const { RunPlug("HSMOPS_TOKEN_REPLUG"); }
+void RealToken::Renew() const { RunPlug("HSMOPS_TOKEN_RENEW"); }
 
 }  // namespace hsmops::test
