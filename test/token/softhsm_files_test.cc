@@ -44,13 +44,20 @@ struct SoftHsm {
   // The folder of the one token.
   std::string Files() const { return fs::directory_iterator(token.tokens_folder())->path(); }
 
-  // What a refused create leaves: an object without label, application and value.
-  std::string PlantGhost(const std::string& name) const {
+  // A file with these attributes, each {type, kind, content} as softhsm_files.h has it.
+  std::string Plant(const std::string& name, std::initializer_list<std::uint64_t> fields,
+                    std::string_view rest = {}) const {
     base::Writer out;
-    for (const std::uint64_t field : {0, 0, 2, 0}) out.U64(field);  // generation; CKA_CLASS, 0
+    out.U64(0);  // the generation
+    for (const std::uint64_t field : fields) out.U64(field);
+    out.Raw(AsBytes(rest));
     std::string path = Files() + "/" + name + ".object";
     WriteText(path, {out.view().begin(), out.view().end()});
     return path;
+  }
+  // What a refused create leaves: an object without label, application and value.
+  std::string PlantGhost(const std::string& name) const {
+    return Plant(name, {CKA_CLASS, 2, CKO_DATA, CKA_LABEL, 3, 0, CKA_VALUE, 3, 0});
   }
 
   void MakeOlder() const {
@@ -69,6 +76,9 @@ TEST_CASE("ghosts older than a minute are collected, and no object that has anyt
   REQUIRE(soft.open->Create("", "", AsBytes("v")).ok());
   REQUIRE(soft.open->Barrier().ok());
   const std::string old = soft.PlantGhost("old");
+  // A public object of somebody else's that has only a value, or only a label.
+  const std::string value = soft.Plant("value", {CKA_VALUE, 3, 1}, "v");
+  const std::string label = soft.Plant("label", {CKA_VALUE, 3, 0, CKA_LABEL, 3, 1}, "l");
   soft.MakeOlder();
   const std::string young = soft.PlantGhost("young");
   const auto collected = soft.open->CollectGhosts();
@@ -76,6 +86,8 @@ TEST_CASE("ghosts older than a minute are collected, and no object that has anyt
   CHECK(*collected == 1);
   CHECK(!fs::exists(old));
   CHECK(fs::exists(young));
+  CHECK(fs::exists(value));
+  CHECK(fs::exists(label));
   REQUIRE(soft.open->Refresh().ok());
   CHECK(soft.open->Find(kOurs)->size() == 2);
   CHECK(ValueOf(*soft.open, kOurs, "a") == "1");

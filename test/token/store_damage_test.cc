@@ -12,10 +12,12 @@ using base::ErrorCode;
 using store::Label;
 using State = store::InventoryItem::State;
 
+constexpr std::size_t kNoiseBytes = 300;
+
 // An object of random bytes with our application, as chance or a stranger leaves it.
 void PlantNoise(StoreUnderTest& under, const std::string& label) {
   base::SystemRng rng;
-  base::Bytes noise(300);
+  base::Bytes noise(kNoiseBytes);
   rng.Fill(noise);
   REQUIRE(under.token().Create(store::kApplication, label, noise).ok());
   REQUIRE(under.token().Barrier().ok());
@@ -66,10 +68,25 @@ TEST_SUITE("every store") {
     const std::string value(3 * under.token().profile().max_object_bytes, 'v');
     const auto version = under.Put("app", value);
     REQUIRE(version.ok());
-    PlantNoise(under, LabelOf(Label::Kind::kPart, "app", version->lsn, 1));
-    REQUIRE(*under.Restart() == store::Standing::kMember);
-    CHECK(under.Seen("app") == "k=" + value);
-    CHECK(under.store().Verify()->damaged.empty());
+    const std::string label = LabelOf(Label::Kind::kPart, "app", version->lsn, 1);
+    PlantNoise(under, label);
+    for (const bool noise_first : {false, true}) {
+      CAPTURE(noise_first);
+      REQUIRE(*under.Restart() == store::Standing::kMember);
+      CHECK(under.Seen("app") == "k=" + value);
+      CHECK(under.store().Verify()->damaged.empty());
+      // The good one is now the younger of the two.
+      const auto copies = under.token().FindLabel(store::kApplication, label);
+      REQUIRE(copies.ok());
+      for (const token::ObjectHandle copy : *copies) {
+        const auto read = under.token().ReadValue(copy);
+        REQUIRE(read.ok());
+        if (noise_first || read->size() == kNoiseBytes) continue;
+        REQUIRE(under.token().Destroy(copy).ok());
+        REQUIRE(under.token().Create(store::kApplication, label, read->view()).ok());
+        REQUIRE(under.token().Barrier().ok());
+      }
+    }
   }
 
   TEST_CASE("a token of nothing but random bytes is not taken for a member's, and not wiped") {

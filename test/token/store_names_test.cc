@@ -42,9 +42,9 @@ TEST_SUITE("every store") {
     const std::size_t objects = under.Objects();
     for (const std::string& name :
          {std::string(254, 'x'), std::string(".."), std::string("app/.."), std::string("App"),
-          std::string("app\n"), std::string("a\x1b[2Jb"), std::string("caf\xc3\xa9"),
-          std::string("a\0b", 3), std::string("app "), std::string("/app"), std::string("app//db"),
-          std::string()}) {
+          std::string("aPp"), std::string("app\n"), std::string("a\x1b[2Jb"),
+          std::string("caf\xc3\xa9"), std::string("a\0b", 3), std::string("app "),
+          std::string("/app"), std::string("app//db"), std::string()}) {
       const auto parsed = store::SecretName::Parse(name);
       REQUIRE(parsed.Is(ErrorCode::kInvalid));
       CHECK(parsed.error().message().find('\x1b') == std::string::npos);
