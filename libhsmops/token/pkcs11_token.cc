@@ -302,9 +302,15 @@ Result<Status> Pkcs11Token::ReadStatus() {
 Result<void> Pkcs11Token::Watch() {
   HSM_RETURN_IF_ERROR(Ready());
   const Result<Status> status = ReadStatus();
-  if (status.ok()) return {};
-  session_ = 0;
-  return status.error();
+  if (!status.ok()) {
+    session_ = 0;
+    return status.error();
+  }
+  // tpm2-pkcs11 1.9 tells of its token without asking the TPM. A token without a generator of its
+  // own refuses this too, and its view stands.
+  const Result<base::Bytes> random = Random(1);
+  if (session_ == 0) return random.error();
+  return {};
 }
 
 Result<base::Bytes> Pkcs11Token::Random(std::size_t size) {

@@ -36,6 +36,7 @@ TEST_SUITE("every token") {
     CHECK(token.Destroy(kNoObject).Is(ErrorCode::kUnavailable));
     CHECK(token.Barrier().Is(ErrorCode::kUnavailable));
     CHECK(token.SyncAll().Is(ErrorCode::kUnavailable));
+    CHECK(token.Watch().Is(ErrorCode::kUnavailable));
     const auto status = token.ReadStatus();
     REQUIRE(status.ok());
     CHECK(status->initialized);
@@ -160,6 +161,20 @@ TEST_SUITE("every token") {
     }
   }
 
+  TEST_CASE("watching a token notices that it went away, before any other call does") {
+    const auto on = InView();
+    for (int looks = 0; looks < 3; ++looks) CHECK(on->token().Watch().ok());
+    CHECK(on->token().view() == 1);
+    if (!on->traits().unplugs) return;  // said in the traits
+    on->Unplug();
+    CHECK(on->token().Watch().Is(ErrorCode::kUnavailable));
+    CHECK(on->token().view_lost());
+    CHECK(on->token().Find(kOurs).Is(ErrorCode::kUnavailable));
+    on->Replug();
+    REQUIRE(on->token().Refresh().ok());
+    CHECK(on->token().Watch().ok());
+  }
+
   TEST_CASE("a token that is away is unavailable, and after its return holds what it held") {
     const auto on = InView();
     if (!on->traits().unplugs) return;  // said in the traits
@@ -167,6 +182,8 @@ TEST_SUITE("every token") {
     REQUIRE(token.Create(kOurs, "kept", AsBytes("value")).ok());
     REQUIRE(token.Barrier().ok());
     const auto old = token.FindLabel(kOurs, "kept");
+    CHECK(token.Watch().ok());
+    CHECK(!token.view_lost());
     on->Unplug();
     if (on->traits().away == Traits::Away::kRandomRefused) {
       CHECK(token.Random(8).Is(ErrorCode::kUnavailable));
@@ -178,6 +195,8 @@ TEST_SUITE("every token") {
       CHECK(token.Create(kOurs, "lost", AsBytes("value")).Is(ErrorCode::kUnavailable));
       CHECK(token.Read(old->front()).Is(ErrorCode::kUnavailable));
     }
+    CHECK(token.Watch().Is(ErrorCode::kUnavailable));
+    CHECK(token.view_lost());
     CHECK(token.Refresh().Is(ErrorCode::kUnavailable));
     CHECK(token.view() == 1);
     CHECK(token.view_lost());
@@ -185,7 +204,9 @@ TEST_SUITE("every token") {
     CHECK(token.Find(kOurs).Is(ErrorCode::kUnavailable));
     CHECK(token.Refresh().Is(ErrorCode::kUnavailable));
     on->Replug();
+    CHECK(token.Watch().Is(ErrorCode::kUnavailable));  // a lost view does not come back by itself
     REQUIRE(token.Refresh().ok());
+    CHECK(token.Watch().ok());
     CHECK(token.view() == 2);
     CHECK(token.Read(old->front()).Is(ErrorCode::kUnavailable));
     CHECK(Labels(token, kOurs) == "kept");
