@@ -148,6 +148,17 @@ TEST_CASE("wrong answers: the value grew between the question for its length and
   CHECK(rig.Drive({"read=a", "read=a"}).out == "C_GetAttributeValue 0x150\na=value\n");
 }
 
+TEST_CASE("wrong answers: the value shrank between the question for its length and the read") {
+  Rig rig;
+  REQUIRE(rig.Drive({"create=a:value"}).code == 0);
+  rig.plan.Set("call=1 mode=shrink arg=3");
+  CHECK(rig.Drive({"ask=a"}).out == "a=value\n");  // asked for eight bytes, read five
+  CHECK(rig.plan.fired(true).size() == 1);
+  rig.plan.Set("call=1 mode=shrink");
+  CHECK(rig.Drive({"read=a"}).out == "a=value\n");
+  CHECK(rig.plan.fired(true).empty());
+}
+
 TEST_CASE("wrong answers: a page that is not the last has fewer objects than were asked for") {
   Rig rig;
   REQUIRE(rig.Drive({"create=a:1", "create=b:2", "create=c:3", "create=d:4"}).code == 0);
