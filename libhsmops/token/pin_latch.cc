@@ -50,24 +50,9 @@ bool PinLatch::Matches(base::ByteView pin) const {
   return known_ && base::Equal(Key(pin, salt_), key_);
 }
 
-Result<void> PinLatch::Admit(base::ByteView pin, bool count_low) const {
-  if (!Matches(pin) || base::On(base::Mutant::kPinRetried)) return {};
-  if (refused_) {
-    return Error(ErrorCode::kAuthFailed,
-                 "PIN rejected: the token refused this PIN before and it is not tried again; "
-                 "correct the PIN file that pin-source names");
-  }
-  if (pending_ > 0 && (count_low || (!accepted_ && pending_ >= kMaxPending))) {
-    return Error(ErrorCode::kAuthFailed,
-                 fmt::format("PIN rejected: an attempt with this PIN was cut short and the token "
-                             "may have refused it; "
-                             "correct the PIN file, or remove {} to try it once more",
-                             path_));
-  }
-  return {};
-}
-
-Result<void> PinLatch::Attempting(base::ByteView pin) {
+// The key is derived here and nowhere else: scrypt is most of what a login costs.
+Result<void> PinLatch::Admit(base::ByteView pin, bool count_low) {
+  admitted_ = false;
   if (!Matches(pin)) {
     rng_->Fill(salt_);
     key_ = Key(pin, salt_);
@@ -76,6 +61,25 @@ Result<void> PinLatch::Attempting(base::ByteView pin) {
     refused_ = false;
     pending_ = 0;
   }
+  const bool latched = !base::On(base::Mutant::kPinRetried);
+  if (latched && refused_) {
+    return Error(ErrorCode::kAuthFailed,
+                 "PIN rejected: the token refused this PIN before and it is not tried again; "
+                 "correct the PIN file that pin-source names");
+  }
+  if (latched && pending_ > 0 && (count_low || (!accepted_ && pending_ >= kMaxPending))) {
+    return Error(ErrorCode::kAuthFailed,
+                 fmt::format("PIN rejected: an attempt with this PIN was cut short and the token "
+                             "may have refused it; "
+                             "correct the PIN file, or remove {} to try it once more",
+                             path_));
+  }
+  admitted_ = true;
+  return {};
+}
+
+Result<void> PinLatch::Attempting() {
+  HSM_CHECK(admitted_);
   ++pending_;
   return Save();
 }

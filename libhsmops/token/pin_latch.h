@@ -22,10 +22,10 @@ class PinLatch {
 
   // May this content be tried now? `count_low`: the token says that a wrong PIN was entered since
   // the last success, so an attempt of ours whose end nobody saw may have been refused.
-  // kAuthFailed with the reason and the way out.
-  base::Result<void> Admit(base::ByteView pin, bool count_low) const;
+  // kAuthFailed with the reason and the way out. The rest is about the content admitted last.
+  base::Result<void> Admit(base::ByteView pin, bool count_low);
 
-  base::Result<void> Attempting(base::ByteView pin);
+  base::Result<void> Attempting();
   base::Result<void> Accepted();
   base::Result<void> Refused();
 
@@ -39,6 +39,7 @@ class PinLatch {
   std::array<std::uint8_t, 16> salt_{};
   base::Digest key_{};
   bool known_ = false;     // salt_ and key_ are of some content
+  bool admitted_ = false;  // and that content may be tried
   bool accepted_ = false;  // that content went through at least once
   bool refused_ = false;
   std::uint32_t pending_ = 0;  // attempts begun whose end was not recorded

@@ -232,7 +232,7 @@ Result<void> Pkcs11Token::Login(const Slot& slot) {
     return admitted;
   }
   if (files_) HSM_RETURN_IF_ERROR(files_->SaveTokenObject());
-  HSM_RETURN_IF_ERROR(latch.Attempting(pin.view()));
+  HSM_RETURN_IF_ERROR(latch.Attempting());
   const CK_RV rv = Call("C_Login", module_->functions().C_Login, session_, CK_USER_TYPE{CKU_USER},
                         const_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size()));
   if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
