@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -25,7 +26,9 @@ constexpr base::Duration kActTimeout = std::chrono::seconds(60);
 // A child's answer may take longer than a person wants to wait for a lock: a first sync is one
 // request after another.
 constexpr base::Duration kAnswerLimit = std::chrono::seconds(120);
-constexpr base::Duration kCallLimit = std::chrono::seconds(15);
+// Of one PKCS#11 call: well within --timeout, so that a command can still say that the token hangs.
+constexpr base::Duration kLongestCall = std::chrono::seconds(15);
+constexpr base::Duration kShortestCall = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -105,7 +108,7 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
     config.member = member;
     config.state_folder = fmt::format("{}/{}.{}/{}", states, ns, name, node);
     config.lock_wait = timeout;
-    config.call_limit = kCallLimit;
+    config.call_limit = std::clamp(timeout * 3 / 4, kShortestCall, kLongestCall);
     return std::make_unique<agent::Client>(agent::MakeChildChannel(
         program_, std::move(config), std::max(timeout, kAnswerLimit), clock_));
   };

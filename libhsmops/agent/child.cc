@@ -13,6 +13,7 @@
 #include "libhsmops/agent/subprocess.h"
 #include "libhsmops/base/file.h"
 #include "libhsmops/base/hardening.h"
+#include "libhsmops/base/printable.h"
 #include "libhsmops/token/pkcs11_token.h"
 
 namespace hsmops::agent {
@@ -30,6 +31,9 @@ using base::Result;
 using base::SecretBytes;
 
 constexpr int kHungExit = 75;  // EX_TEMPFAIL of sysexits.h
+// The first byte of a frame that is no answer: a call hangs, the rest of the frame says which. An
+// answer begins with a bool.
+constexpr std::uint8_t kHungMark = 0xFF;
 constexpr std::chrono::milliseconds kWatchInterval{1000};
 constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{2000};
@@ -58,10 +62,9 @@ Result<void> Build(Served& served, const ChildConfig& config, int socket) {
   options.lock_wait = config.lock_wait;
   options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
   options.on_hung = [socket](const std::string& function) {
-    const Error hung(
-        ErrorCode::kUnavailable,
-        fmt::format("Hung: {} did not return; the token's process was ended", function));
-    (void)SendFrame(socket, ErrorAnswer(hung).view());  // the parent sees the closed pipe otherwise
+    Out out;
+    out(kHungMark, fmt::format("Hung: {} did not return; the token's process was ended", function));
+    (void)SendFrame(socket, std::move(out).Take().view());  // else the parent sees the closed pipe
     _exit(kHungExit);
   };
   HSM_TRY(served.ledger, store::Ledger::Open(config.state_folder + "/ledger"));
@@ -112,6 +115,10 @@ class ChildChannel : public Channel {
 
   Result<SecretBytes> Call(SecretBytes request) override {
     const std::lock_guard lock(mutex_);
+    if (clock_.Now() < hung_until_) {
+      return Error(ErrorCode::kUnavailable,
+                   "Hung: the token's process was ended and is not started again yet");
+    }
     HSM_RETURN_IF_ERROR(EnsureRunning());
     if (auto sent = SendFrame(process_.socket(), request.view()); !sent.ok()) {
       const Error error(ErrorCode::kInDoubt,
@@ -121,18 +128,27 @@ class ChildChannel : public Channel {
     }
     auto answer =
         ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
-    if (answer.ok()) {
+    const bool hung = answer.ok() && !answer->view().empty() && answer->view()[0] == kHungMark;
+    if (answer.ok() && !hung) {
       backoff_ = kFirstBackoff;
       return answer;
     }
     const bool late = answer.Is(ErrorCode::kLimit);
     const std::string how = process_.End({}, clock_);
-    return Error(ErrorCode::kInDoubt, late
-                                          ? "Hung: the token's process gave no answer and was ended"
-                                          : fmt::format("the token's process ended ({})", how));
+    if (!hung && !late)
+      return Error(ErrorCode::kInDoubt, fmt::format("the token's process ended ({})", how));
+    hung_until_ = clock_.Now() + config_.call_limit;
+    return Error(
+        ErrorCode::kInDoubt,
+        hung ? HungText(answer->view()) : "Hung: the token's process gave no answer and was ended");
   }
 
  private:
+  static std::string HungText(base::ByteView frame) {
+    In in(frame.subspan(1));
+    return base::Printable(in.Make<std::string>());
+  }
+
   Result<void> EnsureRunning() {
     if (process_.running()) return {};
     if (const base::TimePoint now = clock_.Now(); now < not_before_)
@@ -156,6 +172,7 @@ class ChildChannel : public Channel {
   base::Clock& clock_;
   Subprocess process_;
   base::TimePoint not_before_{};
+  base::TimePoint hung_until_{};
   base::Duration backoff_ = kFirstBackoff;
 };
 

@@ -3,7 +3,9 @@
 // A PKCS#11 module is process-global and may hang or crash; so each token is served by a child of
 // this same binary, over a socketpair that carries agent::Serve's requests in frames of a 32-bit
 // length and that many bytes. The child holds the token's host lock and exits when the pipe closes;
-// a hang ends it, which is safe at any moment by Invariant A, and the next call starts another.
+// a hang ends it, which is safe at any moment by Invariant A, and a later call starts another: a
+// token that hung is left alone for as long as one call may take, so that a command which asks it
+// several things does not wait for each of them.
 #pragma once
 
 #include <memory>
@@ -31,8 +33,9 @@ inline constexpr const char* kChildVerb = "__token";
 // What the child does; its exit code. Reads its configuration from the first frame.
 int RunChild(int socket);
 
-// Starts the child at the first call, and again, with back-off, after it ended.
-// `program`: path of this binary. `clock` must outlive it.
+// Starts the child at the first call, and again, with back-off, after it ended. Errors, beside
+// those of Channel: a hang is kInDoubt for the request that met it, kUnavailable for those soon
+// after. `program`: path of this binary. `clock` must outlive it.
 std::unique_ptr<Channel> MakeChildChannel(std::string program, ChildConfig config,
                                           base::Duration answer_limit, base::Clock& clock);
 

@@ -12,7 +12,7 @@
 //   fail-before   returns rv (CKR_DEVICE_ERROR) without asking the real module
 //   fail-after    asks it, then returns rv all the same
 //   die-before, die-after   SIGKILL to this process
-//   hang          sleeps until it is killed
+//   hang, hang-after        sleeps until it is killed, before or after asking the real module
 //   full          C_CreateObject returns CKR_DEVICE_MEMORY, from the K-th on
 //   page          C_FindObjects gives at most arg objects (half of what it was asked for), and
 //                 more follow
@@ -51,6 +51,7 @@ enum class Mode {
   kDieBefore,
   kDieAfter,
   kHang,
+  kHangAfter,
   kFull,
   kPage,
   kStale,
@@ -61,8 +62,8 @@ enum class Mode {
   kShrink,
 };
 inline constexpr const char* kModeNames[] = {
-    "fail-before", "fail-after", "die-before", "die-after", "hang", "full",  "page",
-    "stale",       "truncate",   "flip",       "empty",     "grow", "shrink"};
+    "fail-before", "fail-after", "die-before", "die-after", "hang",  "hang-after", "full",
+    "page",        "stale",      "truncate",   "flip",      "empty", "grow",       "shrink"};
 // A wrong answer of the real call, not an end of it.
 constexpr bool IsLie(Mode mode) { return mode >= Mode::kPage; }
 

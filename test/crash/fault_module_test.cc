@@ -68,15 +68,18 @@ TEST_CASE("die-before and die-after end the process by SIGKILL at the call") {
   CHECK(rig.plan.fired().size() == 1);
 }
 
-TEST_CASE("hang sleeps until it is killed") {
+TEST_CASE("hang sleeps until it is killed, hang-after when the call has had its effect") {
   Rig rig;
-  rig.plan.Set("call=1 mode=hang function=C_CreateObject");
-  Process hung({ProgramPath("fault_driver"), FaultModulePath(), rig.token.pin_path(), "list=5",
-                "create=a:one"},
-               {.env = {{"SOFTHSM2_CONF", rig.token.conf()}}});
-  REQUIRE(hung.WaitFor("0 objects"));
-  CHECK(hung.Wait(std::chrono::milliseconds(200)).timed_out);
-  CHECK(rig.plan.fired().size() == 1);
+  for (const std::string mode : {"hang", "hang-after"}) {
+    rig.plan.Set("call=1 mode=" + mode + " function=C_CreateObject");
+    Process hung({ProgramPath("fault_driver"), FaultModulePath(), rig.token.pin_path(), "list=5",
+                  "create=a:one"},
+                 {.env = {{"SOFTHSM2_CONF", rig.token.conf()}}});
+    REQUIRE(hung.WaitFor("0 objects"));
+    CHECK(hung.Wait(std::chrono::milliseconds(200)).timed_out);
+    CHECK(rig.plan.fired().size() == 1);
+    CHECK(rig.Truth("read=a") == (mode == "hang" ? "absent\n" : "a=one\n"));
+  }
 }
 
 TEST_CASE("calls are counted over processes, so a restarted one does not meet the fault again") {

@@ -92,6 +92,9 @@ class Injector {
         Die();
       case Mode::kDieBefore:
         Die();
+      case Mode::kHangAfter:
+        (void)call(nth);
+        [[fallthrough]];
       case Mode::kHang:
         for (;;) pause();
       default:

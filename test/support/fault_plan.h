@@ -1,4 +1,4 @@
-// FaultPlan: what the fault module (test/crash/fault_module.cc, which has the plan's words) shall
+// FaultPlan: what the fault module (test/crash; fault.h has the plan's words) shall
 // do, and what it did.
 //
 // A driver runs k = 1, 2, 3 … until a run ends with fired() empty. The counts go on over processes
