@@ -1,5 +1,7 @@
 #include "cli/commands/operation_output.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -10,9 +12,12 @@
 namespace hsmops::cli {
 
 int FailOperation(Context& context, manager::OperationLog& log, const base::Error& error) {
-  log.Finish(cluster::OperationPhase::kFailed, std::string(base::Name(error.code())),
-             error.message());
-  return context.Fail(error);
+  const cluster::HSMOperation& operation = log.Finish(
+      cluster::OperationPhase::kFailed, std::string(base::Name(error.code())), error.message());
+  if (error.code() != base::ErrorCode::kInDoubt) return context.Fail(error);
+  context.err() << fmt::format("in doubt: {}\n  operation {}\n", base::Printable(error.message()),
+                               operation.metadata.name);
+  return ExitCodeFor(error.code());
 }
 
 int FinishOperation(Context& context, manager::OperationLog& log, cluster::OperationPhase phase,

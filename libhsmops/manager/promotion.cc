@@ -64,6 +64,18 @@ class Run {
                fmt::format("{} to {}: {}", PurposeText(), report_.to, error.message()));
   }
 
+  // An error after P2 says that something is begun: the caller must not believe that nothing
+  // changed.
+  Error Outcome(const Error& error) const {
+    const bool refused =
+        error.code() == ErrorCode::kReadOnly || error.code() == ErrorCode::kConflict;
+    if (!fenced_ || refused) return error;
+    return {ErrorCode::kInDoubt,
+            fmt::format("the promotion of {} is begun and not finished: {}; promote or failover "
+                        "again finishes it",
+                        report_.to, error.message())};
+  }
+
  private:
   std::string PurposeText() const {
     return options_.purpose == Purpose::kPromote ? "Promote" : "Failover";
@@ -412,8 +424,9 @@ class Run {
 Result<PromotionReport> Promote(Pool& pool, const PromotionOptions& options, const StepNote& note) {
   Run run(pool, options, note);
   auto report = run.Go();
-  if (!report.ok()) run.Abort(report.error());
-  return report;
+  if (report.ok()) return report;
+  run.Abort(report.error());
+  return run.Outcome(report.error());
 }
 
 }  // namespace hsmops::manager

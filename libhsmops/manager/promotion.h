@@ -43,8 +43,8 @@ struct PromotionReport {
 using StepNote = std::function<void(const std::string& name, const std::string& message)>;
 
 // kConflict: expected_primary differs, or somebody else changed the arbiter. kReadOnly: refused by
-// a precondition, reasons in the message. kUnavailable: too few members answer; before P2 nothing
-// changed.
+// a precondition, reasons in the message. kUnavailable: too few members answer; nothing changed.
+// kInDoubt: after P2, so it is begun and only goes forward.
 base::Result<PromotionReport> Promote(Pool& pool, const PromotionOptions& options,
                                       const StepNote& note);
 
