@@ -196,6 +196,7 @@ class SecretStore {
   std::uint64_t last_lsn_ = 0;     // the highest given out by this object
   std::uint64_t damage_view_ = 0;  // the view in which damage was last confirmed
   bool stale_ = true;              // the index must be built anew before it is believed
+  bool may_have_ghosts_ = true;    // of creates that were refused or cut short
   bool promised_at_open_ = false;  // what was valid at the first view counts as acknowledged
 };
 

@@ -110,6 +110,14 @@ Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
     HSM_RETURN_IF_ERROR(legacy->Destroy(token_, item.name));
   }
   stale_ = false;
+  // Ends the view if there are any. A process looks once, and again after a create of its own went
+  // wrong.
+  if (may_have_ghosts_ && !stop()) {
+    HSM_TRY(const std::uint64_t ghosts, token_.CollectGhosts());
+    report.destroyed += ghosts;
+    may_have_ghosts_ = false;
+    HSM_RETURN_IF_ERROR(Ensure());
+  }
   return report;
 }
 

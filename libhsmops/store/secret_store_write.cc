@@ -215,6 +215,7 @@ void SecretStore::Commit(std::vector<Pending>& batch, const Gate& gate) {
     return;
   }
   std::optional<Error> trouble = CreateAll(batch, gate);
+  may_have_ghosts_ = may_have_ghosts_ || trouble.has_value();
   const bool fresh_view = token_.profile().proof == token::Proof::kFreshView;
   if (!trouble && !base::On(base::Mutant::kInSessionProof)) {
     if (auto barrier = token_.Barrier(); !barrier.ok()) trouble = barrier.error();

@@ -481,8 +481,10 @@ Result<void> Pkcs11Token::SyncAll() {
 
 Result<std::uint64_t> Pkcs11Token::CollectGhosts() {
   if (!files_) return std::uint64_t{0};
+  HSM_TRY(const std::vector<std::string> ghosts, files_->Ghosts());
+  if (ghosts.empty()) return std::uint64_t{0};
   EndView();
-  return files_->CollectGhosts();
+  return files_->CollectGhosts(ghosts);
 }
 
 }  // namespace hsmops::token

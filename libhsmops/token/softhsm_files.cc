@@ -81,6 +81,7 @@ struct Contents {
   std::size_t label = 0;  // bytes of each, as stored (encrypted, so never 0 when there is one)
   std::size_t application = 0;
   bool value = false;  // CKA_VALUE is there
+  std::optional<std::uint64_t> object_class;
   std::size_t value_bytes = 0;
 };
 
@@ -91,12 +92,13 @@ Contents Parse(base::ByteView bytes) {
   while (in.ok() && in.left() > 0) {
     const std::uint64_t type = in.U64();
     std::size_t size = 0;
+    std::optional<std::uint64_t> number;
     switch (in.U64()) {
       case 1:
         (void)in.U8();
         break;
       case 2:
-        (void)in.U64();
+        number = in.U64();
         break;
       case 3:
       case 4: {
@@ -109,6 +111,7 @@ Contents Parse(base::ByteView bytes) {
         in.Fail();
     }
     if (!in.ok()) return found;
+    if (type == CKA_CLASS) found.object_class = number;
     if (type == CKA_LABEL) found.label = size;
     if (type == CKA_APPLICATION) found.application = size;
     if (type == CKA_VALUE) {
@@ -310,21 +313,38 @@ Result<void> SoftHsmFiles::Present() const {
   return {};
 }
 
-Result<std::uint64_t> SoftHsmFiles::CollectGhosts() const {
-  std::uint64_t removed = 0;
+// An object file that nobody can have meant: data without label, application and value.
+Result<bool> SoftHsmFiles::IsGhost(const std::string& name, int fd) const {
+  HSM_TRY(const base::SecretBytes content, ReadAll(fd, name));
+  const Contents contents = Parse(content.view());
+  return contents.label + contents.application + contents.value_bytes == 0 &&
+         contents.object_class.value_or(CKO_DATA) == CKO_DATA;
+}
+
+Result<std::vector<std::string>> SoftHsmFiles::Ghosts() const {
   constexpr off_t kLargestGhost =
       512;  // the default attributes of a data object without its three values
-  for (const std::string& name : Names(folder_)) {
+  std::vector<std::string> ghosts;
+  for (std::string& name : Names(folder_)) {
     if (!name.ends_with(".object") || name == "token.object") continue;
     struct stat st{};
     if (fstatat(folder_fd_.get(), name.c_str(), &st, 0) != 0) continue;
     if (st.st_size > kLargestGhost || st.st_mtime > std::time(nullptr) - kGhostAge) continue;
+    const base::Fd fd(openat(folder_fd_.get(), name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) continue;
+    HSM_TRY(const bool is_ghost, IsGhost(name, fd.get()));
+    if (is_ghost) ghosts.push_back(std::move(name));
+  }
+  return ghosts;
+}
+
+Result<std::uint64_t> SoftHsmFiles::CollectGhosts(const std::vector<std::string>& ghosts) const {
+  std::uint64_t removed = 0;
+  for (const std::string& name : ghosts) {
     const base::Fd fd(openat(folder_fd_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
     if (!fd || !LockFile(fd.get(), F_WRLCK)) continue;
-    HSM_TRY(const base::SecretBytes content, ReadAll(fd.get(), name));
-    const Contents contents = Parse(content.view());
-    if (contents.label + contents.application + contents.value_bytes > 0) continue;
-    if (unlinkat(folder_fd_.get(), name.c_str(), 0) != 0) continue;
+    HSM_TRY(const bool still, IsGhost(name, fd.get()));
+    if (!still || unlinkat(folder_fd_.get(), name.c_str(), 0) != 0) continue;
     const std::string lock = name.substr(0, name.size() - 7) + ".lock";
     (void)unlinkat(folder_fd_.get(), lock.c_str(), 0);  // the object is gone either way
     ++removed;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "libhsmops/base/file.h"
 
@@ -49,15 +50,18 @@ class SoftHsmFiles {
   // look again before the next C_Initialize.
   base::Result<void> Present() const;
 
-  // Removes object files that hold no label, no application and no value, and are older than a
-  // minute: what a refused or killed create leaves. Only outside a view of this process.
-  base::Result<std::uint64_t> CollectGhosts() const;
+  // Object files of data that hold no label, no application and no value, and are older than a
+  // minute: what a refused or killed create leaves.
+  base::Result<std::vector<std::string>> Ghosts() const;
+  // Removes those that still are. Only outside a view of this process.
+  base::Result<std::uint64_t> CollectGhosts(const std::vector<std::string>& ghosts) const;
 
  private:
   SoftHsmFiles(std::string folder, base::Fd folder_fd, base::Fd inotify)
       : folder_(std::move(folder)),
         folder_fd_(std::move(folder_fd)),
         inotify_(std::move(inotify)) {}
+  base::Result<bool> IsGhost(const std::string& name, int fd) const;
   base::Result<void> Drain();
 
   std::string folder_;

@@ -3,6 +3,7 @@
 //
 //   fault_driver MODULE PIN_FILE WORD...
 //     create=LABEL:VALUE   make an object      destroy=LABEL
+//     refused              a create that every module refuses; SoftHSM leaves a ghost
 //     read=LABEL           its value, read into a large buffer
 //     ask=LABEL            its value, by the two-call form
 //     list=N               how many objects, asking for N at a time, to the first empty answer
@@ -84,6 +85,17 @@ void Create(std::string label, std::string value) {
     std::printf("created\n");
 }
 
+void Refused() {
+  CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &data_class, sizeof data_class},
+                               {CKA_TOKEN, &yes, sizeof yes},
+                               {CKA_PRIVATE, &yes, sizeof yes},
+                               {CKA_MODULUS, &yes, sizeof yes}};
+  CK_OBJECT_HANDLE object = 0;
+  const CK_RV rv = p11->C_CreateObject(session, attributes, 4, &object);
+  std::printf("%s\n", rv == CKR_OK ? "created" : "refused");
+  if (rv == CKR_OK) ++failures;
+}
+
 void Read(const std::string& label, bool ask) {
   const std::vector<CK_OBJECT_HANDLE> found = Find(label, 10);
   if (found.empty()) {
@@ -121,6 +133,7 @@ int main(int argc, char** argv) {
     const std::string verb = word.substr(0, word.find('='));
     const std::string what = word.size() > verb.size() ? word.substr(verb.size() + 1) : "";
     if (verb == "create") Create(what.substr(0, what.find(':')), what.substr(what.find(':') + 1));
+    if (verb == "refused") Refused();
     if (verb == "destroy") {
       for (const CK_OBJECT_HANDLE object : Find(what, 10)) {
         if (Ok("C_DestroyObject", p11->C_DestroyObject(session, object)))

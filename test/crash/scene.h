@@ -4,8 +4,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -45,8 +47,20 @@ inline const std::vector<Operation> kOperations = {
       "Member epoch=4 app={k:g*100000} legacy=absent aside={k:g*100000}"}},
     {"adopt", {}},
     {"reinit", {"Emptied*", "Foreign*", "Blank*"}},
+    // Garbage goes bit by bit.
+    {"recovery",
+     {"Member epoch=3 primary app={k:old} both={k:new} torn=Corrupt never=absent damaged*"}},
     {"read", {}},
 };
+
+// All, or the one that KHSM_CRASH_OPERATION names.
+inline std::vector<Operation> ChosenOperations() {
+  const char* const only = std::getenv("KHSM_CRASH_OPERATION");
+  std::vector<Operation> chosen;
+  for (const Operation& operation : kOperations)
+    if (only == nullptr || operation.name == std::string(only)) chosen.push_back(operation);
+  return chosen;
+}
 
 struct Tally {
   std::atomic<std::uint64_t> runs{0};
@@ -64,6 +78,13 @@ inline std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
+inline const Operation& OperationNamed(const std::string& name) {
+  const auto found = std::find_if(kOperations.begin(), kOperations.end(),
+                                  [&](const Operation& o) { return o.name == name; });
+  REQUIRE(found != kOperations.end());
+  return *found;
+}
+
 // One token prepared for one operation, and what it shows before and after.
 class Scene {
  public:
@@ -72,7 +93,9 @@ class Scene {
     fs::create_directories(state());
     const Ended prepared = Worker(kSoftHsmModule, "prepare");
     REQUIRE_MESSAGE(prepared.code == 0, operation.name, ": ", prepared.out, prepared.err);
+    if (operation.name == std::string("recovery")) LeaveGhost();
     token_.SaveTo(tokens_.folder() + "/saved-tokens");
+    Age();
     fs::copy(state(), tokens_.folder() + "/saved-state", fs::copy_options::recursive);
     const auto lines = Lines(Worker(kSoftHsmModule, "check").out);
     REQUIRE_MESSAGE(lines.size() == 3, operation.name);
@@ -133,6 +156,8 @@ class Scene {
     Judge(how, "", tally);
   }
 
+  const std::string& before() const { return before_; }
+  const std::string& after() const { return after_; }
   std::uint64_t calls() const { return calls_; }
   // How many calls, value reads and creates the operation makes without faults.
   void Count() {
@@ -154,8 +179,22 @@ class Scene {
         {ProgramPath("store_worker"), token_.uri(module), state(), verb, operation_.name}, {},
         std::chrono::seconds(30));
   }
+  // A refused create on SoftHSM leaves a file without label, application and value.
+  void LeaveGhost() {
+    const Ended refused =
+        test::Run({ProgramPath("fault_driver"), kSoftHsmModule, token_.pin_path(), "refused"},
+                  {.env = {{"SOFTHSM2_CONF", token_.conf()}}});
+    REQUIRE_MESSAGE(refused.out == "refused\n", refused.out);
+  }
+  // Ghosts are collected when they are old enough not to be in the making.
+  void Age() {
+    const auto hour_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+    for (const auto& entry : fs::recursive_directory_iterator(token_.tokens_folder()))
+      if (entry.path().extension() == ".object") fs::last_write_time(entry.path(), hour_ago);
+  }
   void Restore() {
     token_.RestoreFrom(tokens_.folder() + "/saved-tokens");
+    Age();
     fs::remove_all(state());
     fs::copy(tokens_.folder() + "/saved-state", state(), fs::copy_options::recursive);
   }

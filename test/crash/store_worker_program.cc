@@ -3,17 +3,24 @@
 // to look.
 //
 //   store_worker URI STATE_FOLDER prepare OPERATION   what the operation needs to be there
-//   store_worker URI STATE_FOLDER do OPERATION        "acknowledged", "read TEXT" or "error CODE:
-//   MESSAGE" store_worker URI STATE_FOLDER check OPERATION     "look TEXT", does it again, its
-//   answer, "look TEXT" store_worker URI STATE_FOLDER look store_worker URI STATE_FOLDER write
-//   COUNT PAUSE   writes app, and says "wrote N" after each acknowledgement store_worker URI
-//   STATE_FOLDER many COUNT          "all there" or "some are missing" store_worker URI
-//   STATE_FOLDER get                 "app N", "app absent" or "error CODE: MESSAGE"
+//   store_worker URI STATE_FOLDER do OPERATION
+//       "acknowledged", "read TEXT" or "error CODE: MESSAGE"
+//   store_worker URI STATE_FOLDER check OPERATION     "look TEXT", does it again, its answer,
+//                                                     "look TEXT"
+//   store_worker URI STATE_FOLDER look
+//   store_worker URI STATE_FOLDER init
+//   store_worker URI STATE_FOLDER write COUNT PAUSE
+//       writes app, and says "wrote N" after each acknowledgement
+//   store_worker URI STATE_FOLDER many COUNT          "all there" or "some are missing"
+//   store_worker URI STATE_FOLDER get                 "app N", "app absent" or "error CODE:
+//   MESSAGE"
 // TEXT has standing, role, epoch, frozen target, the secrets and what is set aside; no versions.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -24,6 +31,7 @@
 namespace {
 
 using namespace hsmops;
+namespace fs = std::filesystem;
 using base::ErrorCode;
 using base::Result;
 using std::chrono::seconds;
@@ -45,6 +53,7 @@ store::Keys One(const std::string& value) {
 
 const std::string kFour(100'000, 'f');
 const std::string kFourNew(100'000, 'g');
+const std::string kTwo(40'000, 't');
 
 struct World {
   base::SystemClock clock;
@@ -52,8 +61,10 @@ struct World {
   std::unique_ptr<token::Pkcs11Token> token;
   std::optional<store::Ledger> ledger;
   std::optional<agent::Agent> agent;
+  std::string state;
 
-  Result<void> Open(const char* uri_text, const std::string& state) {
+  Result<void> Open(const char* uri_text, const std::string& state_folder) {
+    state = state_folder;
     HSM_TRY(token::Uri uri, token::Uri::Parse(uri_text));
     token::Pkcs11Options options;
     options.state_folder = state;
@@ -116,6 +127,78 @@ Result<std::vector<Result<store::Applied>>> ApplyOne(World& world, std::uint64_t
   HSM_TRY(store::Record record, store::Encode(head, One(value), 32 * 1024));
   records.push_back(std::move(record));
   return world.agent->Apply(kEpoch, std::move(records));
+}
+
+// Long values by their first letter and length, so that a line stays one.
+std::string Short(const store::Keys& keys) {
+  std::string text;
+  for (const auto& [key, value] : keys) {
+    const std::string all(value.view().begin(), value.view().end());
+    const bool plain = all.size() > 100 && all.find_first_not_of(all[0]) == std::string::npos;
+    text += "{" + key + ":" +
+            (plain ? std::string(1, all[0]) + "*" + std::to_string(all.size()) : all) + "}";
+  }
+  return text;
+}
+
+std::string Read(World& world, const char* name) {
+  const auto read = world.agent->Read(NameOf(name), false);
+  if (!read.ok()) return std::string(base::Name(read.code()));
+  return read->secret ? Short(read->secret->keys) : "absent";
+}
+
+// What a crash, a refused create and a disk that lost a file leave behind: `both` has its next
+// version written and not acknowledged, `torn` has a newer head without its last part, `app` has
+// parts of a version that never got its head, and so has `never`, which was never there at all.
+Result<void> LeaveAsACrashDoes(World& world) {
+  for (const char* name : {"app", "both", "torn"})
+    HSM_RETURN_IF_ERROR(world.Put(name, One("old"), 1));
+  const auto plant = [&](const char* name, std::uint64_t lsn, const std::string& value,
+                         std::size_t parts, bool head_too) -> Result<void> {
+    store::Head head;
+    head.pool = kPool;
+    head.name = name;
+    head.version = {kEpoch, lsn};
+    HSM_TRY(const store::Record record, store::Encode(head, One(value), 32 * 1024));
+    store::Label label{store::Label::Kind::kPart, IdOf(name), head.version, 0};
+    for (; label.part < std::min(parts, record.parts.size()); ++label.part) {
+      HSM_TRY(const token::ObjectHandle part,
+              world.token->Create(store::kApplication, label.ToString(),
+                                  record.parts[label.part].view()));
+      (void)part;
+    }
+    if (!head_too) return {};
+    label.kind = store::Label::Kind::kHead;
+    HSM_TRY(const token::ObjectHandle handle,
+            world.token->Create(store::kApplication, label.ToString(), record.head.view()));
+    (void)handle;
+    return {};
+  };
+  HSM_RETURN_IF_ERROR(plant("both", 20, "new", 0, true));
+  HSM_RETURN_IF_ERROR(plant("torn", 21, kTwo, 1, true));
+  HSM_RETURN_IF_ERROR(plant("app", 22, kTwo, 2, false));
+  return plant("never", 23, kTwo, 1, false);
+}
+
+// Recovery at open, the garbage, and a read of each: what was acknowledged and nothing older.
+Result<void> Recover(World& world) {
+  HSM_TRY(const mirror::MemberStatus status, world.agent->Status(false));
+  if (status.standing == store::Standing::kUnknown)
+    return base::Error(ErrorCode::kUnavailable, "the store could not be opened");
+  HSM_TRY(const store::CollectReport report, world.agent->Collect(seconds(60)));
+  (void)report;
+  for (const char* name : {"app", "both", "torn", "never"}) {
+    const std::string seen = Read(world, name);
+    const std::string want = name == std::string("app")    ? "{k:old}"
+                             : name == std::string("both") ? "{k:new}"
+                             : name == std::string("torn") ? "Corrupt"
+                                                           : "absent";
+    if (seen == want) continue;
+    if (seen == "Unavailable")
+      return base::Error(ErrorCode::kUnavailable, std::string(name) + " could not be read");
+    return base::Error(ErrorCode::kInternal, std::string(name) + " is read as " + seen);
+  }
+  return {};
 }
 
 std::map<std::string, Operation> Operations() {
@@ -212,45 +295,43 @@ std::map<std::string, Operation> Operations() {
                            return {};
                          }};
   operations["reinit"] = {old, [](World& w) { return w.agent->Initialize(kNext, true); }};
+  operations["recovery"] = {LeaveAsACrashDoes, Recover};
   operations["read"] = {[](World& w) { return w.Put("app", One(kFour), 1); }, nullptr};
   return operations;
 }
 
-// Long values by their first letter and length, so that a line stays one.
-std::string Short(const store::Keys& keys) {
-  std::string text;
-  for (const auto& [key, value] : keys) {
-    const std::string all(value.view().begin(), value.view().end());
-    const bool plain =
-        all.find_first_not_of(all.empty() ? ' ' : all[0]) == std::string::npos && all.size() > 100;
-    text += "{" + key + ":" +
-            (plain ? std::string(1, all[0]) + "*" + std::to_string(all.size()) : all) + "}";
+// Files of objects on the token, ghosts too: garbage shows in their number.
+std::size_t ObjectFiles(const std::string& state) {
+  std::size_t count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(state + "/../tokens")) {
+    const std::string name = entry.path().filename();
+    count += name.ends_with(".object") && name != "token.object" ? 1 : 0;
   }
-  return text;
+  return count;
 }
 
-std::string Read(World& world, const char* name) {
-  const auto read = world.agent->Read(NameOf(name), false);
-  if (!read.ok()) return std::string(base::Name(read.code()));
-  return read->secret ? Short(read->secret->keys) : "absent";
-}
-
-std::string Look(World& world) {
+// `anew`: in a new view, since SoftHSM answers from memory; a process that has just begun has one.
+std::string Look(World& world, const std::vector<std::string>& names, bool anew) {
   const auto status = world.agent->Status(false);
   if (!status.ok()) return "no status";
   std::string text(Name(status->standing));
   text += " epoch=" + std::to_string(status->epoch.counter) + (status->primary ? " primary" : "") +
           (status->frozen ? " frozen" : "");
   if (status->standing != store::Standing::kMember) return text;
-  text += " app=" + Read(world, "app") + " legacy=" + Read(world, "legacy");
+  for (const std::string& name : names) text += " " + name + "=" + Read(world, name.c_str());
+  Result<store::VerifyReport> verified = store::VerifyReport{};
+  if (anew) verified = world.agent->Verify();
   const auto inventory = world.agent->ReadInventory(std::bitset<store::kBuckets>().set());
   if (!inventory.ok()) return text + " no inventory: " + inventory.error().message();
   for (const store::QuarantineItem& item : inventory->quarantine) {
     const auto read = world.agent->ReadQuarantined({item.id, item.version});
     text += " aside=" + (read.ok() ? Short(read->keys) : std::string(base::Name(read.code())));
   }
-  const auto verified = world.agent->Verify();
-  if (!verified.ok() || !verified->damaged.empty()) text += " damaged";
+  bool damaged = !verified.ok() || !verified->damaged.empty();
+  for (const store::InventoryItem& item : inventory->items)
+    damaged = damaged || item.state == store::InventoryItem::State::kDamaged;
+  if (damaged) text += " damaged";
+  if (names.size() > 2) text += " files=" + std::to_string(ObjectFiles(world.state));
   return text;
 }
 
@@ -360,11 +441,14 @@ int main(int argc, char** argv) {
   if (verb == "do") {
     Do(world, named());
   } else if (verb == "check") {
-    std::printf("look %s\n", Look(world).c_str());
-    Do(world, named());
-    std::printf("look %s\n", Look(world).c_str());
+    const Operation& operation = named();
+    std::vector<std::string> names{"app", "legacy"};
+    if (argv[4] == std::string("recovery")) names = {"app", "both", "torn", "never"};
+    std::printf("look %s\n", Look(world, names, false).c_str());
+    Do(world, operation);
+    std::printf("look %s\n", Look(world, names, true).c_str());
   } else if (verb == "look") {
-    std::printf("look %s\n", Look(world).c_str());
+    std::printf("look %s\n", Look(world, {"app", "legacy"}, false).c_str());
   } else if (verb == "init") {
     Tell(world.agent->Initialize(kEpoch, false));
   } else if (verb == "write" && argc > 5) {
