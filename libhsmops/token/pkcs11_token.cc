@@ -454,7 +454,13 @@ Result<ObjectHandle> Pkcs11Token::Create(std::string_view application, std::stri
                     base::Printable(identity_->label), base::Printable(identity_->model),
                     RvError("C_CreateObject", rv).message()));
   }
-  if (rv != CKR_OK) return RvError("C_CreateObject", rv);
+  if (rv != CKR_OK) {
+    // SoftHSM says CKR_GENERAL_ERROR when its disk is full.
+    const auto full = files_ ? files_->CheckRoom(profile_->min_free_bytes) : Result<void>();
+    if (full.Is(ErrorCode::kLimit))
+      return full.error().Within(RvError("C_CreateObject", rv).message());
+    return RvError("C_CreateObject", rv);
+  }
   if (files_) files_->CountCreate();
   return ObjectHandle{handle, view_};
 }

@@ -276,10 +276,7 @@ Result<void> SoftHsmFiles::Barrier(std::uint64_t min_free_bytes) {
   if (!each && syncfs(folder_fd_.get()) != 0) return base::ErrnoError("syncing", folder_, errno);
   if (fsync(folder_fd_.get()) != 0) return base::ErrnoError("syncing folder", folder_, errno);
   unsynced_ = false;
-  if (room < min_free_bytes) {
-    return Error(ErrorCode::kLimit, fmt::format("{} bytes left on the disk of {}, {} are kept free",
-                                                room, folder_, min_free_bytes));
-  }
+  if (room < min_free_bytes) return TooFull(room, min_free_bytes);
   if (whole < creates_ || overflowed_) {
     return Error(ErrorCode::kUnavailable,
                  fmt::format("{} of {} new object files are whole", whole, creates_));
@@ -299,6 +296,17 @@ Result<std::uint64_t> SoftHsmFiles::FreeBytes() const {
   if (fstatvfs(folder_fd_.get(), &stat) != 0)
     return base::ErrnoError("asking the disk of", folder_, errno);
   return static_cast<std::uint64_t>(stat.f_bavail) * stat.f_frsize;
+}
+
+Error SoftHsmFiles::TooFull(std::uint64_t room, std::uint64_t min_free_bytes) const {
+  return {ErrorCode::kLimit, fmt::format("{} bytes left on the disk of {}, {} are kept free", room,
+                                         folder_, min_free_bytes)};
+}
+
+Result<void> SoftHsmFiles::CheckRoom(std::uint64_t min_free_bytes) const {
+  HSM_TRY(const std::uint64_t room, FreeBytes());
+  if (room < min_free_bytes) return TooFull(room, min_free_bytes);
+  return {};
 }
 
 Result<void> SoftHsmFiles::Present() const {

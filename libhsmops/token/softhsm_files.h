@@ -46,6 +46,8 @@ class SoftHsmFiles {
   // The same for every file, whoever wrote it.
   base::Result<void> SyncAll();
   base::Result<std::uint64_t> FreeBytes() const;
+  // kLimit: the disk has less than that.
+  base::Result<void> CheckRoom(std::uint64_t min_free_bytes) const;
   // kUnavailable: the token's folder went away or another is in its place. SoftHSM itself does not
   // look again before the next C_Initialize.
   base::Result<void> Present() const;
@@ -62,6 +64,7 @@ class SoftHsmFiles {
         folder_fd_(std::move(folder_fd)),
         inotify_(std::move(inotify)) {}
   base::Result<bool> IsGhost(const std::string& name, int fd) const;
+  base::Error TooFull(std::uint64_t room, std::uint64_t min_free_bytes) const;
   base::Result<void> Drain();
 
   std::string folder_;

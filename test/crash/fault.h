@@ -14,6 +14,8 @@
 //   die-before, die-after   SIGKILL to this process
 //   hang, hang-after        sleeps until it is killed, before or after asking the real module
 //   full          C_CreateObject returns CKR_DEVICE_MEMORY, from the K-th on
+//   fill          the file that KHSM_FAULT_FILL names grows until its disk has arg (0) bytes left,
+//                 then the real module is asked
 //   page          C_FindObjects gives at most arg objects (half of what it was asked for), and
 //                 more follow
 //   stale         C_GetAttributeValue answers what it answered first for this handle and attribute
@@ -53,6 +55,7 @@ enum class Mode {
   kHang,
   kHangAfter,
   kFull,
+  kFill,
   kPage,
   kStale,
   kTruncate,
@@ -62,7 +65,7 @@ enum class Mode {
   kShrink,
 };
 inline constexpr const char* kModeNames[] = {
-    "fail-before", "fail-after", "die-before", "die-after", "hang",  "hang-after", "full",
+    "fail-before", "fail-after", "die-before", "die-after", "hang",  "hang-after", "full",  "fill",
     "page",        "stale",      "truncate",   "flip",      "empty", "grow",       "shrink"};
 // A wrong answer of the real call, not an end of it.
 constexpr bool IsLie(Mode mode) { return mode >= Mode::kPage; }

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <csignal>
@@ -201,6 +202,17 @@ void Injector::Record(const Fault& fault, Function function, std::uint64_t total
 void Injector::Die() {
   kill(getpid(), SIGKILL);
   for (;;) pause();
+}
+
+void Injector::FillDisk(std::uint64_t leave) {
+  const std::string path = Env("KHSM_FAULT_FILL");
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  struct statvfs disk{};
+  if (fd < 0 || fstatvfs(fd, &disk) != 0) Broken("cannot fill " + path);
+  const std::uint64_t room = disk.f_bavail * disk.f_frsize;
+  const std::string filler(room > leave ? room - leave : 0, 'x');
+  (void)!write(fd, filler.data(), filler.size());  // as much as there is
+  close(fd);
 }
 
 CK_ATTRIBUTE* Injector::Target(const Fault& fault, CK_ATTRIBUTE* attributes, CK_ULONG count) {

@@ -75,6 +75,7 @@ class Injector {
   const Fault* FindLie(std::uint64_t nth, std::uint64_t nth_read) const;
   void Record(const Fault& fault, Function function, std::uint64_t total, bool effect) const;
   [[noreturn]] static void Die();
+  static void FillDisk(std::uint64_t leave);
   static CK_ATTRIBUTE* Target(const Fault& fault, CK_ATTRIBUTE* attributes, CK_ULONG count);
   void Remember(CK_OBJECT_HANDLE object, const CK_ATTRIBUTE* attributes, CK_ULONG count);
   bool Lie(const Fault& fault, CK_OBJECT_HANDLE object, CK_ULONG room, CK_ATTRIBUTE& answer);
@@ -92,6 +93,9 @@ class Injector {
         Die();
       case Mode::kDieBefore:
         Die();
+      case Mode::kFill:
+        FillDisk(fault.arg.value_or(0));
+        return call(nth);
       case Mode::kHangAfter:
         (void)call(nth);
         [[fallthrough]];
