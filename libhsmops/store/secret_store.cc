@@ -173,6 +173,17 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
     for (const Orphan& orphan : entry.orphans) HSM_RETURN_IF_ERROR(token_.Destroy(orphan.handle));
   }
   HSM_RETURN_IF_ERROR(ledger_.Reset({}));
+  if (wipe) {
+    // What one wrong label hid from the loop above would count as acknowledged from here on.
+    HSM_RETURN_IF_ERROR(Reload(true));
+    stale_ = true;
+    const auto& entries = index_.entries();
+    if (std::any_of(entries.begin(), entries.end(),
+                    [](const auto& entry) { return !entry.second.heads.empty(); })) {
+      return Error(ErrorCode::kUnavailable,
+                   "a new view of the wiped token still shows records; reinit again");
+    }
+  }
   const EpochRecord record{pool, member, serial_, epoch, lsn, 1, false};
   HSM_TRY(const token::ObjectHandle handle,
           token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));

@@ -130,12 +130,38 @@ Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion
     return newest != nullptr && newest->tombstone && newest->version == t.version &&
            (newest->proven || base::On(base::Mutant::kTombstoneEarly));
   };
-  if (std::none_of(tombstones.begin(), tombstones.end(), is_due)) return std::uint64_t{0};
+  // What stands under a tombstone comes back when it goes. So two views must show the same under
+  // it: one wrong label would hide a head.
+  struct Under {
+    std::vector<Version> heads;
+    bool legacy = false;
+    bool operator==(const Under&) const = default;
+  };
+  const auto look_under = [&](const Id& id) -> Result<Under> {
+    Under under;
+    const Entry* entry = index_.Find(id);
+    if (entry == nullptr) return under;
+    for (const HeadRef& head : entry->heads) under.heads.push_back(head.version);
+    HSM_TRY(const LegacyLayout* legacy, Legacy());
+    under.legacy = !entry->heads.empty() && legacy->Has(entry->heads.front().name);
+    return under;
+  };
+  std::vector<std::pair<IdVersion, Under>> due;
+  for (const IdVersion& t : tombstones) {
+    if (!is_due(t)) continue;
+    HSM_TRY(Under under, look_under(t.id));
+    due.emplace_back(t, std::move(under));
+  }
+  if (due.empty()) return std::uint64_t{0};
+  HSM_RETURN_IF_ERROR(Reload(false));
+  HSM_RETURN_IF_ERROR(RequireMember());
   // The highest lsn must outlive the head that shows it.
   HSM_RETURN_IF_ERROR(WriteEpochObject());
   HSM_TRY(LegacyLayout * legacy, Legacy());
-  for (const IdVersion& t : tombstones) {
+  for (const auto& [t, before] : due) {
     if (!is_due(t)) continue;
+    HSM_TRY(const Under now, look_under(t.id));
+    if (now != before) continue;  // the next time
     Entry& entry = index_.At(t.id);
     const std::string name = entry.Newest()->name;
     stale_ = true;  // until this entry is done
