@@ -89,9 +89,6 @@ class LocalCluster {
     return argv;
   }
   Ended Hsm(std::vector<std::string> words) const { return Run(Command(std::move(words))); }
-  std::string PrimaryOnRecord() const {
-    return Hsm({"status", "-o", "jsonpath={.status.primaryNode}"}).out;
-  }
 
   // Every member in a process of its own; no command may run at the same time.
   ClusterLook Look(const std::vector<std::string>& names) const {
