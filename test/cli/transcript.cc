@@ -104,7 +104,8 @@ class Session {
     std::string verb;
     std::string name;
     words >> verb >> name;
-    const std::string tokens = fmt::format("{}/c/tokens/default.local/{}/tokens", folder_.path(), name);
+    const std::string tokens =
+        fmt::format("{}/c/tokens/default.local/{}/tokens", folder_.path(), name);
     if (verb == "unplug") {
       fs::rename(tokens, tokens + ".away");
       fs::create_directory(tokens);
