@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/coverage.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
@@ -65,6 +66,7 @@ int Run(const StatusOptions& options, Context& context) {
     const auto state = pool.Observe(true);
     cluster::HSMDevice device = pool.device();
     device.status = manager::StatusOf(device, state, context.clock().Wall());
+    device.status.secrets = manager::CountSecrets(manager::Cover(pool));
     // Saved for those who read the folder; this command's answer does not depend on it.
     (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) { status = device.status; });
     cluster->reset();

@@ -162,6 +162,29 @@ CoverageReport Cover(Pool& pool) {
   return report;
 }
 
+std::optional<cluster::SecretCounts> CountSecrets(const CoverageReport& report) {
+  if (!report.primary_known && report.secrets.empty() && !report.unknown.empty()) return {};
+  cluster::SecretCounts counts;
+  for (const SecretCoverage& secret : report.secrets) {
+    const std::string summary = secret.Summary();
+    ++counts.total;
+    if (summary == "full") {
+      ++counts.full;
+    } else if (summary == "inconsistent") {
+      ++counts.inconsistent;
+    } else if (summary != "unknown") {
+      ++counts.partial;
+    }
+    const auto copies =
+        std::count_if(secret.devices.begin(), secret.devices.end(),
+                      [](const HeldBy& device) { return device.holding == Holding::kEqual; });
+    if (copies == 1 && secret.devices.size() > 1 && summary != "unknown") ++counts.unreplicated;
+  }
+  for (const auto& [node, aside] : report.quarantine)
+    counts.diverged += static_cast<std::int64_t>(aside.size());
+  return counts;
+}
+
 std::vector<Difference> Differences(const std::string& left_node, const store::Inventory& left,
                                     const std::string& right_node, const store::Inventory& right) {
   std::set<store::Id> ids;

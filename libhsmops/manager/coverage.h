@@ -54,6 +54,10 @@ struct CoverageReport {
 // Asks every member for its inventory, in parallel.
 CoverageReport Cover(Pool& pool);
 
+// For HSMDevice.status.secrets. Those whose coverage is unknown are in `total` alone; nullopt when
+// nobody could be asked.
+std::optional<cluster::SecretCounts> CountSecrets(const CoverageReport& report);
+
 // Two inventories against each other, ids that differ only: for diff.
 struct Difference {
   std::string name;

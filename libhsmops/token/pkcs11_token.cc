@@ -65,6 +65,13 @@ std::string Wanted(const Uri& uri) {
   return text;
 }
 
+// Before C_Initialize only the file's name tells. Another module has no business with the tokens in
+// this machine's softhsm2.conf.
+bool MayBeSoftHsm(const Uri& uri) {
+  const std::string file = uri.module_path.substr(uri.module_path.rfind('/') + 1);
+  return !uri.softhsm_conf.empty() || file.find("softhsm") != std::string::npos;
+}
+
 Result<base::SecretBytes> ReadPin(const std::string& path) {
   auto pin = base::ReadFile(path, kMaxPinBytes + 2);
   if (!pin.ok()) return Error(ErrorCode::kAuthFailed, pin.error().Within("PIN file").message());
@@ -251,8 +258,10 @@ Result<void> Pkcs11Token::Login(const Slot& slot) {
 Result<void> Pkcs11Token::Refresh() {
   EndView();
   if (files_) files_->Forget();
-  HSM_TRY(const int restored, SoftHsmFiles::RestoreTornTokens(uri_.softhsm_conf));
-  (void)restored;  // the token is whole again, which is all that matters here
+  if (MayBeSoftHsm(uri_)) {
+    HSM_TRY(const int restored, SoftHsmFiles::RestoreTornTokens(uri_.softhsm_conf));
+    (void)restored;  // the token is whole again, which is all that matters here
+  }
   {
     const Watchdog::Call watched(watchdog_, "C_Initialize");
     HSM_RETURN_IF_ERROR(module_->Initialize());
