@@ -175,7 +175,9 @@ std::string Uri::ToString() const {
   path("model", model);
   path("slot-id", slot_id ? std::optional(std::to_string(*slot_id)) : std::nullopt);
   out += "?module-path=" + Escape(module_path);
-  if (!pin_path.empty()) out += "&pin-source=file:" + Escape(pin_path);
+  // After "file:" two slashes would begin a host's name (RFC 8089, 2).
+  const std::string_view file = pin_path.starts_with("//") ? "file://" : "file:";
+  if (!pin_path.empty()) out += fmt::format("&pin-source={}{}", file, Escape(pin_path));
   if (!softhsm_conf.empty()) out += "&x-softhsm-conf=" + Escape(softhsm_conf);
   if (!p11_kit_server.empty()) out += "&x-p11-kit-server=" + Escape(p11_kit_server);
   if (!profile.empty()) out += "&x-profile=" + Escape(profile);
