@@ -242,8 +242,9 @@ class Scene {
   }
   void Violation(Tally& tally, const std::string& faults, const std::string& what) {
     ++tally.violations;
-    const std::string text = std::string("violation: ") + operation_.name + " under " + faults +
-                             ": " + what + "\n  before " + before_ + "\n  after  " + after_;
+    const std::string text = std::string(env_.empty() ? "violation: " : "found, as it must be: ") +
+                             operation_.name + " under " + faults + ": " + what + "\n  before " +
+                             before_ + "\n  after  " + after_;
     MESSAGE(text);
   }
 
