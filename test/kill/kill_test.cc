@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 
@@ -33,6 +34,7 @@ bool KillAtCall(const std::vector<std::string>& argv, std::uint64_t n, std::uint
   std::vector<char*> words;
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
+  std::fflush(stdout);  // or the child flushes it once more
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
