@@ -151,6 +151,20 @@ std::string VerbWord(const Parser& parser, const std::vector<std::string>& words
   return {};
 }
 
+// The message without what stands behind a "=" in a word: where a flag is misspelt, that is a
+// value.
+std::string WithoutValues(std::string message, const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals + 1 == word.size()) continue;
+    const std::string hidden = word.substr(0, equals + 1) + "(hidden)";
+    for (std::size_t at = message.find(word); at != std::string::npos;
+         at = message.find(word, at + hidden.size()))
+      message.replace(at, word.size(), hidden);
+  }
+  return message;
+}
+
 int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>& words,
           const std::string& message) {
   const std::string first = VerbWord(parser, words);
@@ -163,7 +177,7 @@ int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>
     return kUsage;
   }
   streams.err << "error: "
-              << base::Printable(known ? message
+              << base::Printable(known ? WithoutValues(message, words)
                                        : fmt::format("\"{}\" is not a verb of kubectl hsm", first))
               << "\n";
   if (const std::string near = Nearest(parser.verbs, first); !known && !near.empty())

@@ -1,6 +1,7 @@
 // kubectl-hsm: the command line, and the processes that it starts from the same binary.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <iostream>
@@ -24,17 +25,14 @@ extern "C" void Interrupted(int) {
 }
 
 // A value given by --from-literal is in the process list for as long as it stands in argv: wipe it
-// at once.
-void WipeLiterals(int argc, char** argv) {
-  constexpr char kFlag[] = "--from-literal";
+// at once. A misspelt flag gives one too, so of a put everything behind a "=" goes.
+void WipeValues(int argc, char** argv) {
+  if (std::none_of(argv + 1, argv + argc,
+                   [](const char* word) { return word == std::string("put"); }))
+    return;
   for (int i = 1; i < argc; ++i) {
-    char* value = nullptr;
-    if (std::strncmp(argv[i], kFlag, sizeof kFlag - 1) != 0) continue;
-    if (argv[i][sizeof kFlag - 1] == '=')
-      value = argv[i] + sizeof kFlag;
-    else if (argv[i][sizeof kFlag - 1] == '\0' && i + 1 < argc)
-      value = argv[i + 1];
-    if (value != nullptr) std::memset(value, '*', std::strlen(value));
+    char* equals = std::strchr(argv[i], '=');
+    if (equals != nullptr) std::memset(equals + 1, '*', std::strlen(equals + 1));
   }
 }
 
@@ -48,7 +46,7 @@ int main(int argc, char** argv) {
     return hsmops::agent::RunChild(STDIN_FILENO);
   if (!words.empty() && words[0] == hsmops::agent::kInitTokenVerb)
     return hsmops::agent::RunInitToken(STDIN_FILENO);
-  WipeLiterals(argc, argv);
+  WipeValues(argc, argv);
   std::signal(SIGINT, Interrupted);
   std::signal(SIGTERM, Interrupted);
   Streams streams{std::cout,

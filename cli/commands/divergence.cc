@@ -36,13 +36,20 @@ struct Aside {
   store::QuarantineItem item;
 };
 
-std::vector<Aside> FindAside(Context& context, manager::Pool& pool, const DivergenceWords& words) {
+struct Search {
   std::vector<Aside> found;
+  std::vector<std::string> unknown;  // nodes that could not be asked
+};
+
+Search FindAside(Context& context, manager::Pool& pool, const DivergenceWords& words) {
+  Search search;
+  std::vector<Aside>& found = search.found;
   for (const std::string& node : pool.nodes()) {
     if (!words.node.empty() && node != words.node) continue;
     const auto inventory = pool.At(node).ReadInventory(std::bitset<store::kBuckets>());
     if (!inventory.ok()) {
       context.Warn(fmt::format("{} cannot be asked: {}", node, inventory.error().message()));
+      search.unknown.push_back(node);
       continue;
     }
     for (const store::QuarantineItem& item : inventory->quarantine) {
@@ -56,7 +63,7 @@ std::vector<Aside> FindAside(Context& context, manager::Pool& pool, const Diverg
     return std::tie(a.item.name, a.node, a.item.version) <
            std::tie(b.item.name, b.node, b.item.version);
   });
-  return found;
+  return search;
 }
 
 nlohmann::json DocumentOf(const Aside& aside) {
@@ -68,10 +75,11 @@ nlohmann::json DocumentOf(const Aside& aside) {
           {"writtenAt", base::FormatTime(aside.item.written_at)}};
 }
 
-int List(Context& context, const std::vector<Aside>& all) {
+// `unknown`: some member could not be asked, so the list may be short.
+int List(Context& context, const std::vector<Aside>& all, bool unknown) {
   std::vector<nlohmann::json> items;
   for (const Aside& aside : all) items.push_back(DocumentOf(aside));
-  return Print(context, ListOf(std::move(items)), [&](bool) {
+  const int printed = Print(context, ListOf(std::move(items)), [&](bool) {
     Table table({"NAME", "NODE", "VERSION", "WHAT", "KEYS", "WRITTEN"});
     for (const Aside& aside : all) {
       std::string keys;
@@ -81,16 +89,24 @@ int List(Context& context, const std::vector<Aside>& all) {
                  Age(aside.item.written_at, context.clock().Wall())});
     }
     if (table.empty()) {
-      context.err() << "nothing is in quarantine\n";
+      context.err() << (unknown ? "nothing is in quarantine on the members that answered\n"
+                                : "nothing is in quarantine\n");
     } else {
       table.Print(context.out(), false, !context.globals().no_headers);
     }
   });
+  return printed == kDone && unknown ? kPartial : printed;
 }
 
-Result<Aside> TheOne(const std::vector<Aside>& found, const DivergenceWords& words) {
+Result<Aside> TheOne(const Search& search, const DivergenceWords& words) {
+  const std::vector<Aside>& found = search.found;
   if (words.name.empty())
     return Error(ErrorCode::kInvalid, "name the secret; divergence list shows them");
+  if (found.empty() && !search.unknown.empty())
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("nothing of {} is in quarantine on the members that answered; {} did "
+                             "not",
+                             base::Printable(words.name), search.unknown.front()));
   if (found.empty())
     return Error(ErrorCode::kNotFound,
                  fmt::format("nothing of {} is in quarantine", base::Printable(words.name)));
@@ -126,13 +142,13 @@ int Run(const DivergenceWords& words, Context& context) {
   if (!words.node.empty() && !pool.Has(words.node))
     return context.Fail(Error(ErrorCode::kNotFound,
                               fmt::format("node {} is not a member", base::Printable(words.node))));
-  const std::vector<Aside> found = FindAside(context, pool, words);
-  if (words.action == "list") return List(context, found);
-  const auto one = TheOne(found, words);
+  const Search search = FindAside(context, pool, words);
+  if (words.action == "list") return List(context, search.found, !search.unknown.empty());
+  const auto one = TheOne(search, words);
   if (!one.ok()) return context.Fail(one.error());
   const store::IdVersion which{one->item.id, one->item.version};
   if (words.action == "show")
-    return Print(context, DocumentOf(*one), [&](bool) { (void)List(context, {*one}); });
+    return Print(context, DocumentOf(*one), [&](bool) { (void)List(context, {*one}, false); });
   if (words.action == "export") {
     if (words.out.empty())
       return context.Fail(

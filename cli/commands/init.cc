@@ -111,6 +111,26 @@ Result<void> MakeTokens(Context& context, const Asked& asked, cluster::HSMDevice
   return {};
 }
 
+// A blank Primary is right when everything begins. Later it is a failed member, and what the others
+// hold must not be taken for deleted (protocol.md, 2 and I8).
+Result<void> MayBeginBlank(manager::Pool& pool) {
+  const bool began = pool.epoch().counter > 1 || pool.device().status.epoch_floor > 1;
+  for (const std::string& node : pool.nodes()) {
+    if (node == pool.holder()) continue;
+    const auto status = pool.At(node).Status(false);
+    const bool holds = status.ok() && status->standing == store::Standing::kMember &&
+                       (status->lsn > 0 || status->legacy > 0);
+    const bool unknown = !status.ok() || status->standing == store::Standing::kUnknown;
+    if (!began && !holds && !unknown) continue;
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("{} is the Primary and its token is blank, while {} {}; run kubectl "
+                             "hsm failover, then reinit {}",
+                             pool.holder(), node, holds ? "holds secrets" : "may hold what it held",
+                             pool.holder()));
+  }
+  return {};
+}
+
 // Blank tokens become members; those that are members already stay as they are.
 Result<int> Enrol(Context& context, manager::Pool& pool) {
   int enrolled = 0;
@@ -125,6 +145,7 @@ Result<int> Enrol(Context& context, manager::Pool& pool) {
     if (status.standing == store::Standing::kMember) continue;
     if (status.standing != store::Standing::kBlank)
       return Error(ErrorCode::kReadOnly, fmt::format("{}: {}", node, status.standing_reason));
+    if (node == pool.holder()) HSM_RETURN_IF_ERROR(MayBeginBlank(pool));
     HSM_RETURN_IF_ERROR(pool.At(node).Initialize(pool.epoch(), false).Within(node));
     ++enrolled;
     context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,

@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::cli {
@@ -21,6 +22,63 @@ struct ReinitWords {
   std::string node;
   bool yes = false;
 };
+
+// Nothing is wiped unless the Primary has all of it: what the member has beyond is restored or set
+// aside by sync first. Also who else is equal to the Primary now, which is what S may be meanwhile.
+base::Result<std::vector<std::string>> MayWipe(manager::Pool& pool, const std::string& node) {
+  const std::string primary = pool.holder();
+  const auto status = pool.At(primary).Status(true);
+  if (!status.ok() || status->standing != store::Standing::kMember || !status->digest) {
+    return Error(
+        ErrorCode::kReadOnly,
+        fmt::format("Primary {} cannot be read, so {} could not be filled again", primary, node));
+  }
+  HSM_RETURN_IF_ERROR(manager::CheckEpochFloor(pool));
+  if (status->damaged > 0) {
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("{} secrets are damaged on Primary {} and {} may have them whole: run "
+                             "kubectl hsm sync first",
+                             status->damaged, primary, node));
+  }
+  std::vector<std::string> mirrors;
+  for (const std::string& other : pool.nodes()) {
+    if (other != primary) mirrors.push_back(other);
+  }
+  HSM_TRY(const manager::Comparison comparison, manager::Compare(pool, primary, mirrors));
+  for (const mirror::MemberInventory& mirror : comparison.mirrors) {
+    if (mirror.node != node) continue;
+    if (!mirror.inventory.ok()) {
+      const auto standing = pool.At(node).Status(false);
+      if (standing.ok() && standing->standing != store::Standing::kMember &&
+          standing->standing != store::Standing::kUnknown)
+        continue;  // no member of this pool, so it holds nothing of it
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("{} cannot be read, so nobody knows what would be wiped: {}", node,
+                               mirror.inventory.error().message()));
+    }
+    const mirror::SyncPlan plan =
+        mirror::Plan(comparison.source, {mirror}, pool.epoch(), false, manager::CutsOf(pool));
+    for (const mirror::Step& step : plan.steps) {
+      if (step.kind == mirror::Step::Kind::kCopy) continue;
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("{} holds what the Primary does not: {}: {}; run kubectl hsm sync "
+                               "first, or kubectl hsm divergence list",
+                               node, base::Printable(step.name), step.reason));
+    }
+  }
+  std::vector<std::string> equal = comparison.equal;
+  std::erase(equal, node);
+  return equal;
+}
+
+// After the wipe "failed, state unchanged" would not be true any more.
+Error Unfilled(const std::string& node, const Error& error) {
+  return {
+      ErrorCode::kInDoubt,
+      fmt::format("{} may be wiped and is not filled again: {}; run kubectl hsm sync, or reinit "
+                  "again",
+                  node, error.message())};
+}
 
 int Run(const ReinitWords& words, Context& context) {
   if (words.node.empty())
@@ -43,14 +101,8 @@ int Run(const ReinitWords& words, Context& context) {
     return context.Fail(
         Error(ErrorCode::kReadOnly,
               "a promotion is unfinished; finish it first with promote or failover"));
-  // Nothing is wiped unless there is somebody to fill it again from.
-  const auto primary = pool.At(pool.holder()).Status(true);
-  if (!primary.ok() || primary->standing != store::Standing::kMember || !primary->digest) {
-    return context.Fail(
-        Error(ErrorCode::kReadOnly,
-              fmt::format("Primary {} cannot be read, so {} could not be filled again",
-                          pool.holder(), words.node)));
-  }
+  const auto others = MayWipe(pool, words.node);
+  if (!others.ok()) return context.Fail(others.error());
   if (auto sure = context.Confirm(fmt::format("Wipe every record of this pool on {} and copy all "
                                               "from {}? What is in quarantine stays.",
                                               words.node, pool.holder()),
@@ -63,16 +115,12 @@ int Run(const ReinitWords& words, Context& context) {
   spec.target_node = words.node;
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
-  std::vector<std::string> others;
-  for (const std::string& uid : pool.arbiter().sync_set) {
-    if (pool.NodeOf(uid) != words.node) others.push_back(pool.NodeOf(uid));
-  }
   // Out of the sync set before it is wiped: from here on nobody counts on it.
-  if (auto left = manager::ChangeSyncSet(pool, others); !left.ok())
+  if (auto left = manager::ChangeSyncSet(pool, *others); !left.ok())
     return FailOperation(context, *log, left.error());
   log->Step("wipe", words.node);
   if (auto wiped = pool.At(words.node).Initialize(pool.epoch(), true); !wiped.ok())
-    return FailOperation(context, *log, wiped.error());
+    return FailOperation(context, *log, Unfilled(words.node, wiped.error()));
   log->Step("copy", "from " + pool.holder());
   manager::SyncOptions options;
   options.only = {words.node};
@@ -81,12 +129,11 @@ int Run(const ReinitWords& words, Context& context) {
     ProgressBar bar(context, "copying");
     report = manager::Sync(pool, options, bar.Callback());
   }
-  if (!report.ok()) return FailOperation(context, *log, report.error());
-  if (!report->AllEqual())
-    return FailOperation(
-        context, *log,
-        Error(ErrorCode::kUnavailable,
-              words.node + " was wiped and is not equal yet; run kubectl hsm sync"));
+  if (!report.ok()) return FailOperation(context, *log, Unfilled(words.node, report.error()));
+  if (!report->AllEqual()) {
+    return FailOperation(context, *log,
+                         Unfilled(words.node, Error(ErrorCode::kUnavailable, "not equal yet")));
+  }
   return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
                          fmt::format("{} is a member again: {} secrets copied, equal to {}",
                                      words.node, report->applied.copied, report->primary),

@@ -84,7 +84,10 @@ void Agent::CountInto(mirror::MemberStatus& status) {
   if (!inventory.ok()) return;
   status.digest = inventory->digest.root;
   status.quarantined = inventory->quarantine.size();
-  status.legacy = inventory->legacy.size();
+  // Names outside our grammar stay as they are: nothing of ours could be served in their place.
+  status.legacy = static_cast<std::uint64_t>(
+      std::count_if(inventory->legacy.begin(), inventory->legacy.end(),
+                    [](const auto& item) { return store::SecretName::Parse(item.name).ok(); }));
   for (const store::InventoryItem& item : inventory->items) {
     if (item.state == store::InventoryItem::State::kPresent) ++status.secrets;
     if (item.state == store::InventoryItem::State::kDamaged) ++status.damaged;
@@ -224,18 +227,19 @@ Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_pr
   HSM_RETURN_IF_ERROR(EnsureOpen());
   if (as_primary) HSM_RETURN_IF_ERROR(Gate());
   HSM_TRY(std::optional<store::Secret> secret, store_.Read(name));
+  const store::Id id = store::IdOf(pool_, name);
+  const store::Entry* entry = store_.index().Find(id);
+  const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
   if (as_primary) {
     HSM_RETURN_IF_ERROR(Gate());
-    const store::Id id = store::IdOf(pool_, name);
-    const store::Entry* entry = store_.index().Find(id);
-    const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
     if (newest != nullptr && newest->version > ledger_.Promised(id).value_or(store::Version{})) {
       return Error(ErrorCode::kUnavailable,
                    fmt::format("version {} is written and not acknowledged; sync settles it",
                                newest->version.ToString()));
     }
   }
-  return mirror::ReadResult{std::move(secret)};
+  return mirror::ReadResult{std::move(secret),
+                            newest == nullptr ? store::Version{} : newest->version};
 }
 
 Result<std::vector<Result<store::Record>>> Agent::ReadRecords(const std::vector<store::Id>& ids) {

@@ -49,6 +49,7 @@ SecretBytes ErrorAnswer(const Error& error) {
 struct Served {
   base::SystemClock clock;
   base::SystemRng rng;
+  std::optional<base::FileLock> lock;  // of the state folder
   std::unique_ptr<token::Pkcs11Token> token;
   std::optional<store::Ledger> ledger;
   std::optional<Agent> agent;
@@ -67,6 +68,9 @@ Result<void> Build(Served& served, const ChildConfig& config, int socket) {
     (void)SendFrame(socket, std::move(out).Take().view());  // else the parent sees the closed pipe
     _exit(kHungExit);
   };
+  // The child of a killed command may still be ending its write: the ledger is its until then.
+  HSM_TRY(served.lock, base::FileLock::Take(config.state_folder + "/lock", "the token's process",
+                                            served.clock, served.clock.Now() + config.lock_wait));
   HSM_TRY(served.ledger, store::Ledger::Open(config.state_folder + "/ledger"));
   HSM_TRY(served.token,
           token::Pkcs11Token::Open(std::move(uri), std::move(options), served.clock, served.rng));
@@ -120,14 +124,13 @@ class ChildChannel : public Channel {
                    "Hung: the token's process was ended and is not started again yet");
     }
     HSM_RETURN_IF_ERROR(EnsureRunning());
-    if (auto sent = SendFrame(process_.socket(), request.view()); !sent.ok()) {
-      const Error error(ErrorCode::kInDoubt,
-                        "the token's process ended: " + sent.error().message());
+    const base::TimePoint deadline = clock_.Now() + answer_limit_;
+    if (auto sent = SendFrame(process_.socket(), request.view(), clock_, deadline); !sent.ok()) {
       process_.End({}, clock_);
-      return error;
+      return Error(ErrorCode::kInDoubt,
+                   "the token's process takes no request: " + sent.error().message());
     }
-    auto answer =
-        ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, clock_.Now() + answer_limit_);
+    auto answer = ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, deadline);
     const bool hung = answer.ok() && !answer->view().empty() && answer->view()[0] == kHungMark;
     if (answer.ok() && !hung) {
       backoff_ = kFirstBackoff;

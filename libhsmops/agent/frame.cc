@@ -22,19 +22,24 @@ struct Patience {
   base::TimePoint deadline;
 };
 
+// Until the socket is ready for `events`; kLimit when patience ends first.
+Result<void> WaitFor(int socket, short events, const Patience& patience) {
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(patience.deadline - patience.clock.Now())
+            .count();
+    if (left <= 0) return Error(ErrorCode::kLimit, "no answer in time");
+    pollfd waiting{socket, events, 0};
+    const int ready = poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60'000)));
+    if (ready < 0 && errno != EINTR) return base::ErrnoError("waiting on", "socket", errno);
+    if (ready > 0) return {};
+  }
+}
+
 Result<void> ReceiveAll(int socket, std::uint8_t* out, std::size_t size,
                         const std::optional<Patience>& patience) {
   while (size > 0) {
-    if (patience) {
-      const auto left =
-          std::chrono::ceil<std::chrono::milliseconds>(patience->deadline - patience->clock.Now())
-              .count();
-      if (left <= 0) return Error(ErrorCode::kLimit, "no answer in time");
-      pollfd waiting{socket, POLLIN, 0};
-      const int ready = poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60'000)));
-      if (ready < 0 && errno != EINTR) return base::ErrnoError("waiting on", "socket", errno);
-      if (ready <= 0) continue;
-    }
+    if (patience) HSM_RETURN_IF_ERROR(WaitFor(socket, POLLIN, *patience));
     const ssize_t n = recv(socket, out, size, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0)
@@ -58,9 +63,7 @@ Result<base::SecretBytes> Receive(int socket, std::size_t limit,
   return message;
 }
 
-}  // namespace
-
-Result<void> SendFrame(int socket, base::ByteView message) {
+Result<void> Send(int socket, base::ByteView message, const std::optional<Patience>& patience) {
   if (message.size() > kMaxFrameBytes)
     return Error(ErrorCode::kLimit, "a message longer than 256 MiB");
   const std::uint8_t header[4] = {static_cast<std::uint8_t>(message.size() >> 24),
@@ -73,8 +76,9 @@ Result<void> SendFrame(int socket, base::ByteView message) {
   out.msg_iov = pieces;
   out.msg_iovlen = 2;
   while (pieces[0].iov_len + pieces[1].iov_len > 0) {
-    ssize_t n = sendmsg(socket, &out, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
+    if (patience) HSM_RETURN_IF_ERROR(WaitFor(socket, POLLOUT, *patience));
+    ssize_t n = sendmsg(socket, &out, MSG_NOSIGNAL | (patience ? MSG_DONTWAIT : 0));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0)
       return Error(ErrorCode::kUnavailable, base::ErrnoError("writing", "socket", errno).message());
     for (iovec& piece : pieces) {
@@ -85,6 +89,17 @@ Result<void> SendFrame(int socket, base::ByteView message) {
     }
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> SendFrame(int socket, base::ByteView message) {
+  return Send(socket, message, std::nullopt);
+}
+
+Result<void> SendFrame(int socket, base::ByteView message, base::Clock& clock,
+                       base::TimePoint deadline) {
+  return Send(socket, message, Patience{clock, deadline});
 }
 
 bool WaitForFrame(int socket, std::chrono::milliseconds patience) {

@@ -11,6 +11,9 @@ inline constexpr std::size_t kMaxFrameBytes = std::size_t{256} << 20;
 
 // kUnavailable: the other end is gone. Never raises SIGPIPE.
 base::Result<void> SendFrame(int socket, base::ByteView message);
+// The same until `deadline`; kLimit when it passes with the message partly sent.
+base::Result<void> SendFrame(int socket, base::ByteView message, base::Clock& clock,
+                             base::TimePoint deadline);
 
 // True: there is something to read, or the other end is gone. False: nothing for so long.
 bool WaitForFrame(int socket, std::chrono::milliseconds patience);

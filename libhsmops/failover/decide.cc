@@ -16,12 +16,18 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
     no(std::move(why));
     return candidate;
   }
-  if (member.status->epoch > state.epoch) {
+  // A promotion goes above every epoch that anybody has seen, so who accepts a loss may do it.
+  if (member.status->epoch > state.epoch && purpose != Purpose::kForced) {
     no(fmt::format("has seen epoch {}, the record says {}", member.status->epoch.ToString(),
                    state.epoch.ToString()));
   }
   if (member.status->damaged > 0)
     no(fmt::format("{} damaged secrets; sync repairs them", member.status->damaged));
+  if (member.status->legacy > 0 && purpose != Purpose::kForced) {
+    no(fmt::format(
+        "holds {} secrets in the older operator's layout, which are not mirrored; adopt or reinit",
+        member.status->legacy));
+  }
   const bool free_bytes_low = member.status->free_objects == 0;
   if (free_bytes_low) no("no room for more objects");
   if (purpose == Purpose::kFailover && !member.in_sync_set && !member.holder)

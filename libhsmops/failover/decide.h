@@ -15,6 +15,7 @@ namespace hsmops::failover {
 enum class Purpose : std::uint8_t {
   kPromote,   // planned: the Primary lives and is asked to step down
   kFailover,  // unplanned: it does not, and nothing acknowledged may be lost
+  kForced,    // what may be lost was accepted
 };
 
 enum class Mode : std::uint8_t { kAuto, kObserve, kOff };

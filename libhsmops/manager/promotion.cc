@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -42,6 +43,7 @@ class Run {
     if (!needed || options_.dry_run) return report_;
     begun_ = pool_.world().clock.Now();
     if (options_.purpose == Purpose::kPromote && !resumes_) HSM_RETURN_IF_ERROR(Equalise());
+    HSM_RETURN_IF_ERROR(ForeseeQuorum());
     HSM_RETURN_IF_ERROR(FencePoint());
     Fence();
     HSM_RETURN_IF_ERROR(WaitForOldPrimary());
@@ -67,9 +69,7 @@ class Run {
   // An error after P2 says that something is begun: the caller must not believe that nothing
   // changed.
   Error Outcome(const Error& error) const {
-    const bool refused =
-        error.code() == ErrorCode::kReadOnly || error.code() == ErrorCode::kConflict;
-    if (!fenced_ || refused) return error;
+    if (!fenced_) return error;
     return {ErrorCode::kInDoubt,
             fmt::format("the promotion of {} is begun and not finished: {}; promote or failover "
                         "again finishes it",
@@ -125,8 +125,17 @@ class Run {
           fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first",
                       report_.from));
     }
+    if (!resumes_ && !options_.accept_loss && holder != nullptr && holder->Healthy() &&
+        holder->status->legacy > 0) {
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("Primary {} holds {} secrets in the older operator's layout that no "
+                               "mirror has; run kubectl hsm adopt first",
+                               report_.from, holder->status->legacy));
+    }
     // What a person has agreed to lose does not keep a member from being chosen.
-    const Purpose judge = options_.accept_loss || resumes_ ? Purpose::kPromote : options_.purpose;
+    const Purpose judge = options_.accept_loss ? Purpose::kForced
+                          : resumes_           ? Purpose::kPromote
+                                               : options_.purpose;
     report_.candidates = failover::Candidates(state_, judge);
     const auto chosen =
         std::find_if(report_.candidates.begin(), report_.candidates.end(), [&](const Candidate& c) {
@@ -233,8 +242,11 @@ class Run {
 
   // P4. An answer closes the old gate at once; otherwise its grant has to run out, on any clock.
   Result<void> WaitForOldPrimary() {
+    // One that is no node of the device any more cannot be asked, and may still have its grant.
     const auto old = fences_.find(report_.from);
-    if (old == fences_.end() || old->second.answer) return {};
+    if (report_.from.empty() || (old != fences_.end() && old->second.answer)) return {};
+    const std::string why_not =
+        old == fences_.end() ? "it is no node of the device any more" : old->second.why_not;
     auto longest = pool_.arbiter().previous->grant_duration;
     longest =
         std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
@@ -242,9 +254,69 @@ class Run {
         std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
         kWaitMargin;
     note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out",
-                              report_.from, old->second.why_not, base::FormatDuration(wait)));
+                              report_.from, why_not, base::FormatDuration(wait)));
     pool_.world().clock.SleepFor(fence_answered_ + wait - pool_.world().clock.Now());
     return {};
+  }
+
+  // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
+  // can.
+  std::string Lost(const cluster::PreviousTerm& before,
+                   const std::function<bool(const std::string&)>& has_inventory) const {
+    const bool target_fits =
+        report_.to == report_.from || before.sync_set.contains(pool_.UidTextOf(report_.to));
+    const bool old_answers = !report_.from.empty() && has_inventory(report_.from);
+    if (old_answers && target_fits) return "none";
+    unsigned answering = 0;
+    for (const std::string& uid : before.sync_set) {
+      const std::string node = pool_.NodeOf(uid);
+      if (!node.empty() && has_inventory(node)) ++answering;
+    }
+    const unsigned in_set = static_cast<unsigned>(before.sync_set.size());
+    const unsigned quorum =
+        failover::QuorumOfSyncSet(in_set, static_cast<unsigned>(std::max(before.k, 0)));
+    if (quorum > 0 && answering >= quorum && target_fits) return "none";
+    if (quorum == 0 && !old_answers) {
+      return "no mirror was in the sync set, so acknowledged writes may be only on the lost "
+             "Primary";
+    }
+    if (!target_fits) {
+      return fmt::format("{} was not in the sync set of {}", report_.to,
+                         report_.from.empty() ? "the last Primary" : report_.from);
+    }
+    return fmt::format(
+        "{} of {} members of the sync set answer with their content, {} must, and the target must "
+        "be one",
+        answering, in_set, quorum);
+  }
+
+  Result<void> AcceptLoss(const std::string& lost) {
+    report_.lost = lost;
+    if (lost == "none") return {};
+    if (!options_.accept_loss) {
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("acknowledged writes may be lost: {}; how many is unknown. Bring {} "
+                               "back, or give them up with --accept-loss",
+                               lost, report_.from.empty() ? "the others" : report_.from));
+    }
+    report_.lost = "unknown: " + lost;
+    return {};
+  }
+
+  cluster::PreviousTerm Before() const {
+    const cluster::Arbiter& r = pool_.arbiter();
+    if (r.previous) return *r.previous;
+    return {r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
+  }
+
+  // P5 as it is going to be, from what was seen: a refusal is due before P2, not after it.
+  Result<void> ForeseeQuorum() {
+    return AcceptLoss(Lost(Before(), [&](const std::string& node) {
+      return std::any_of(state_.members.begin(), state_.members.end(),
+                         [&](const failover::MemberView& member) {
+                           return member.node == node && member.Healthy();
+                         });
+    }));
   }
 
   // P5
@@ -254,35 +326,11 @@ class Run {
           ErrorCode::kUnavailable,
           fmt::format("the target {} does not answer with its content any more", report_.to));
     }
-    const cluster::PreviousTerm& before = *pool_.arbiter().previous;
-    report_.lost = "none";
-    const auto old = fences_.find(report_.from);
-    if (old != fences_.end() && old->second.HasInventory()) return {};
-    unsigned answering = 0;
-    for (const std::string& uid : before.sync_set) {
-      const auto member = fences_.find(pool_.NodeOf(uid));
-      if (member != fences_.end() && member->second.HasInventory()) ++answering;
-    }
-    const unsigned in_set = static_cast<unsigned>(before.sync_set.size());
-    const unsigned quorum =
-        failover::QuorumOfSyncSet(in_set, static_cast<unsigned>(std::max(before.k, 0)));
-    const bool target_fits = before.sync_set.contains(pool_.UidTextOf(report_.to));
-    if (quorum > 0 && answering >= quorum && target_fits) return {};
-    const std::string why = quorum == 0 ? std::string(
-                                              "no mirror was in the sync set, so acknowledged "
-                                              "writes may be only on the lost Primary")
-                                        : fmt::format(
-                                              "{} of {} members of the sync set answer with their "
-                                              "content, {} must, and the target must be one",
-                                              answering, in_set, quorum);
-    if (!options_.accept_loss) {
-      return Error(ErrorCode::kReadOnly,
-                   fmt::format("acknowledged writes may be lost: {}; how many is unknown. Bring {} "
-                               "back, or give them up with --accept-loss",
-                               why, report_.from));
-    }
-    report_.lost = "unknown: " + why;
-    note_("accept-loss", report_.lost);
+    HSM_RETURN_IF_ERROR(AcceptLoss(Lost(Before(), [&](const std::string& node) {
+      const auto member = fences_.find(node);
+      return member != fences_.end() && member->second.HasInventory();
+    })));
+    if (report_.lost != "none") note_("accept-loss", report_.lost);
     return {};
   }
 
@@ -335,6 +383,19 @@ class Run {
     return {};
   }
 
+  // The greatest lsn of an epoch among what the target holds, 0 if none. Not its highest lsn: that
+  // may be of an epoch before, which it wrote alone.
+  Result<std::uint64_t> LastLsnOf(const store::Epoch& epoch) {
+    HSM_TRY(const store::Inventory held, pool_.At(report_.to)
+                                             .ReadInventory(std::bitset<store::kBuckets>().set())
+                                             .Within("reading " + report_.to));
+    std::uint64_t last = 0;
+    for (const store::InventoryItem& item : held.items) {
+      if (item.version.epoch == epoch) last = std::max(last, item.version.lsn);
+    }
+    return last;
+  }
+
   // P7
   Result<void> Seat() {
     cluster::Arbiter next = pool_.arbiter();
@@ -346,7 +407,8 @@ class Run {
     }
     HSM_TRY(const mirror::MemberStatus target, pool_.At(report_.to).Status(false));
     report_.secrets = target.secrets;
-    next.lsn_cuts.push_back({next.previous->epoch, target.lsn});
+    HSM_TRY(const std::uint64_t cut, LastLsnOf(FromArbiter(next.previous->epoch)));
+    next.lsn_cuts.push_back({next.previous->epoch, cut});
     if (next.lsn_cuts.size() > kKeptCuts) next.lsn_cuts.erase(next.lsn_cuts.begin());
     next.holder = HolderOf(pool_.uid(), report_.to);
     next.phase = cluster::ArbiterPhase::kNormal;

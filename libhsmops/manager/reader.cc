@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
+#include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/writer.h"
 
 namespace hsmops::manager {
@@ -12,9 +17,29 @@ using base::Result;
 
 namespace {
 
+// What the Primary holds and did not acknowledge before its process ended counts as acknowledged
+// once its gate opens; so the members that a write needs must hold it too before it is served
+// (protocol.md, 3, I7).
+Result<void> Settle(Pool& pool, const std::string& primary) {
+  std::vector<std::string> sync_set;
+  for (const std::string& uid : pool.arbiter().sync_set) {
+    if (std::string node = pool.NodeOf(uid); !node.empty()) sync_set.push_back(std::move(node));
+  }
+  const std::size_t needed =
+      std::min(sync_set.size(), static_cast<std::size_t>(std::max(pool.arbiter().k, 0)));
+  if (needed == 0) return {};
+  HSM_TRY(const Comparison comparison, CatchUp(pool, primary, sync_set));
+  if (comparison.equal.size() >= needed) return {};
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("{} of {} mirrors in the sync set hold all that {} holds, {} must; "
+                           "kubectl hsm sync settles it",
+                           comparison.equal.size(), sync_set.size(), primary, needed));
+}
+
 Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name) {
   const std::string primary = pool.holder();
   if (primary.empty()) return Error(ErrorCode::kUnavailable, "a promotion is unfinished");
+  HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
   HSM_TRY(const mirror::MemberStatus status, pool.At(primary).Status(false));
   for (const mirror::ProbeStep& step : status.probe) {
     if (step.outcome == mirror::ProbeStep::Outcome::kFailed)
@@ -22,39 +47,45 @@ Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name
   }
   if (status.standing != store::Standing::kMember)
     return Error(ErrorCode::kUnavailable, status.standing_reason);
-  HSM_RETURN_IF_ERROR(GrantTo(pool, primary, status.nonce));
+  if (status.epoch > pool.epoch()) return EpochRegressed(primary, status.epoch.ToString(), pool);
+  HSM_RETURN_IF_ERROR(Settle(pool, primary));
+  HSM_TRY(const mirror::MemberStatus now, pool.At(primary).Status(false));
+  HSM_RETURN_IF_ERROR(GrantTo(pool, primary, now.nonce));
   return pool.At(primary).Read(name, true);
 }
+
+// One answer from somebody else than the Primary, and the version that it is of.
+struct Marked {
+  Served served;
+  store::Version version;
+};
 
 }  // namespace
 
 Result<Served> Read(Pool& pool, const store::SecretName& name) {
   auto primary = FromPrimary(pool, name);
   if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, ""};
-  Served best;
-  bool answered = false;
+  std::optional<Marked> best;
   Error worst = primary.error().Within(pool.holder().empty() ? "Primary" : pool.holder());
   const auto& sync_set =
       pool.arbiter().previous ? pool.arbiter().previous->sync_set : pool.arbiter().sync_set;
   for (const bool of_sync_set : {true, false}) {
     for (const std::string& node : pool.nodes()) {
-      if (node == pool.holder() || sync_set.contains(pool.UidTextOf(node)) != of_sync_set) continue;
+      if (sync_set.contains(pool.UidTextOf(node)) != of_sync_set) continue;
       auto read = pool.At(node).Read(name, false);
       if (!read.ok()) {
         worst = Error(read.Is(ErrorCode::kCorrupt) ? ErrorCode::kCorrupt : worst.code(),
                       fmt::format("{}; {}: {}", worst.message(), node, read.error().message()));
         continue;
       }
-      const bool newer =
-          !answered ||
-          (read->secret && (!best.secret || best.secret->version < read->secret->version));
-      if (newer)
-        best = Served{std::move(read->secret), node, false, of_sync_set, primary.error().message()};
-      answered = true;
+      // A deletion is a version as well: an older value does not win over it.
+      if (best && read->version <= best->version) continue;
+      best = Marked{{std::move(read->secret), node, false, of_sync_set, primary.error().message()},
+                    read->version};
     }
-    // A member of S holds everything acknowledged, so those outside are asked only when none of S
-    // answers.
-    if (answered) return best;
+    // A member of S holds everything acknowledged, so those outside, the Primary itself among them,
+    // are asked only when none of S answers.
+    if (best) return std::move(best->served);
   }
   return worst;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "libhsmops/manager/epoch_check.h"
+
 namespace hsmops::manager {
 
 using base::Error;
@@ -16,6 +18,8 @@ namespace {
 // A repair may uncover the next older thing to repair (a second version to set aside), so a pass is
 // repeated while it gets anywhere.
 constexpr int kMaxPasses = 8;
+// A member with at most this much to copy is brought up to date on the way to a write or a read.
+constexpr std::size_t kCatchUpSteps = 1000;
 
 std::map<std::string, mirror::Member*> MembersOf(Pool& pool) {
   std::map<std::string, mirror::Member*> members;
@@ -39,13 +43,6 @@ void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
     });
   }
   pool.world().executor.RunAll(std::move(tasks));
-}
-
-std::vector<mirror::EpochCut> CutsOf(const Pool& pool) {
-  std::vector<mirror::EpochCut> cuts;
-  for (const cluster::LsnCut& cut : pool.arbiter().lsn_cuts)
-    cuts.push_back({FromArbiter(cut.epoch), cut.lsn});
-  return cuts;
 }
 
 void Restrict(mirror::SyncPlan& plan, const std::string& secret, const store::Uid& pool) {
@@ -79,6 +76,13 @@ void Merge(mirror::ApplyReport& into, mirror::ApplyReport pass) {
 bool SyncReport::AllEqual() const {
   return std::all_of(members.begin(), members.end(),
                      [](const MemberSync& member) { return member.equal; });
+}
+
+std::vector<mirror::EpochCut> CutsOf(const Pool& pool) {
+  std::vector<mirror::EpochCut> cuts;
+  for (const cluster::LsnCut& cut : pool.arbiter().lsn_cuts)
+    cuts.push_back({FromArbiter(cut.epoch), cut.lsn});
+  return cuts;
 }
 
 Result<Comparison> Compare(Pool& pool, const std::string& source,
@@ -122,12 +126,26 @@ Result<Comparison> Compare(Pool& pool, const std::string& source,
   return comparison;
 }
 
-Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes) {
+Result<Comparison> CatchUp(Pool& pool, const std::string& source,
+                           const std::vector<std::string>& mirrors) {
+  HSM_TRY(Comparison comparison, Compare(pool, source, mirrors));
+  if (comparison.mirrors.empty()) return comparison;
+  const mirror::SyncPlan plan =
+      mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false, CutsOf(pool));
+  if (plan.steps.empty() || plan.steps.size() > kCatchUpSteps) return comparison;
+  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool), pool.epoch(), pool.world().executor,
+                      nullptr);  // the comparison tells how far it got
+  return Compare(pool, source, mirrors);
+}
+
+Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
+                           std::optional<int> k) {
   cluster::Arbiter next = pool.arbiter();
   std::set<std::string> sync_set;
   for (const std::string& node : nodes) sync_set.insert(pool.UidTextOf(node));
-  if (sync_set == next.sync_set) return {};
+  if (sync_set == next.sync_set && k.value_or(next.k) == next.k) return {};
   next.sync_set = std::move(sync_set);
+  next.k = k.value_or(next.k);
   ++next.generation;
   return pool.Swap(std::move(next)).Within("changing the sync set");
 }
@@ -183,6 +201,7 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
                  "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm "
                  "promote again");
   }
+  HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
   std::vector<std::string> mirrors;
   for (const std::string& node : pool.nodes()) {
     const bool wanted = options.only.empty() || std::find(options.only.begin(), options.only.end(),
@@ -200,6 +219,10 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   }
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, report));
+    for (const mirror::StepError& failed : report.applied.failed) {
+      if (failed.error.code() == ErrorCode::kStaleEpoch)
+        return EpochRegressed(failed.step.node, "a later one", pool);
+    }
     if (!again) break;
   }
   HSM_TRY(const Comparison after, Compare(pool, report.primary, mirrors));
@@ -209,12 +232,15 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   for (const std::string& node : after.equal) members[node].equal = true;
   if (!options.dry_run) {
     std::vector<std::string> joined;
+    // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
+    // were all compared just now (protocol.md, 3).
+    const bool all_asked = options.only.empty();
     for (const std::string& node : pool.nodes()) {
       const bool was = pool.arbiter().sync_set.contains(pool.UidTextOf(node));
-      const bool asked = members.contains(node);
-      if (node == report.primary || (asked ? !members[node].equal : !was)) continue;
+      const bool equal = members.contains(node) && members[node].equal;
+      if (node == report.primary || !(equal || (was && !all_asked))) continue;
       joined.push_back(node);
-      members[node].joined = !was && asked;
+      members[node].joined = !was;
     }
     HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, joined));
     if (after.equal.size() + 1 == pool.nodes().size()) CollectTombstones(pool, report, mirrors);

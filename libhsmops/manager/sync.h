@@ -54,8 +54,18 @@ struct Comparison {
 base::Result<Comparison> Compare(Pool& pool, const std::string& source,
                                  const std::vector<std::string>& mirrors);
 
+// The same after members that lag a little were brought up to date; more is left to Sync.
+base::Result<Comparison> CatchUp(Pool& pool, const std::string& source,
+                                 const std::vector<std::string>& mirrors);
+
+// R's lsn cuts, as Plan takes them.
+std::vector<mirror::EpochCut> CutsOf(const Pool& pool);
+
 // Puts exactly these nodes into S, if that changes anything: R by compare-and-swap, generation + 1.
-// No write of this process may be in flight; a grant must be renewed after it.
-base::Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes);
+// When a member leaves, or k rises, every one of `nodes` must have just been compared equal to the
+// Primary: P5 counts on what they confirmed. No write of this process may be in flight; a grant
+// must be renewed after it.
+base::Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
+                                 std::optional<int> k = {});
 
 }  // namespace hsmops::manager

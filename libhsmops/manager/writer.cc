@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
@@ -14,9 +15,6 @@ using base::ErrorCode;
 using base::Result;
 
 namespace {
-
-// A lagging member of S with at most this much to copy is brought up to date before a write.
-constexpr std::size_t kCatchUpSteps = 1000;
 
 // The digest that the target confirmed at its promotion; unset once its gate has opened.
 std::optional<base::Digest> TargetDigest(const cluster::Arbiter& r) {
@@ -54,19 +52,16 @@ Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t nonce) {
 
 namespace {
 
-// k and D as the device's spec has them now. Nothing is granted while this process opens the pool,
+// D as the device's spec has it now. Nothing is granted while this process opens the pool,
 // and a grant of the old D ran out with the process that held it; who promotes waits for the longer
 // one.
 Result<void> FollowSpec(Pool& pool) {
   const cluster::HSMDevice& device = pool.device();
   cluster::Arbiter next = pool.arbiter();
-  next.k = device.MinSyncMirrors(pool.nodes().size());
   if (device.spec.mirroring) next.grant_duration = device.spec.mirroring->failover.grant_duration;
-  if (next.k == pool.arbiter().k && next.grant_duration == pool.arbiter().grant_duration) return {};
-  if (next.grant_duration != pool.arbiter().grant_duration) {
-    next.old_grant_duration = pool.arbiter().grant_duration;
-    next.grant_replaced_at = pool.world().clock.Wall();
-  }
+  if (next.grant_duration == pool.arbiter().grant_duration) return {};
+  next.old_grant_duration = pool.arbiter().grant_duration;
+  next.grant_replaced_at = pool.world().clock.Wall();
   ++next.generation;
   return pool.Swap(std::move(next)).Within("following the spec");
 }
@@ -81,8 +76,9 @@ Result<Writer> Writer::Open(Pool& pool) {
                  "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again "
                  "to finish it");
   }
-  HSM_RETURN_IF_ERROR(FollowSpec(pool));
   const failover::ClusterState state = pool.Observe(false);
+  HSM_RETURN_IF_ERROR(CheckEpoch(pool, state));
+  HSM_RETURN_IF_ERROR(FollowSpec(pool));
   const failover::MemberView* primary = state.Holder();
   if (primary == nullptr)
     return Error(ErrorCode::kInternal, "the Primary on record is not a node of the device");
@@ -113,16 +109,7 @@ Result<Writer> Writer::Open(Pool& pool) {
     }
   }
   if (!lagging.empty()) {
-    HSM_TRY(const Comparison comparison, Compare(pool, writer.primary_, lagging));
-    const mirror::SyncPlan plan =
-        mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false);
-    if (plan.steps.size() <= kCatchUpSteps) {
-      std::map<std::string, mirror::Member*> members;
-      for (const std::string& node : pool.nodes()) members[node] = &pool.At(node);
-      (void)mirror::Apply(plan, pool.At(writer.primary_), members, pool.epoch(),
-                          pool.world().executor, nullptr);
-    }
-    HSM_TRY(const Comparison after, Compare(pool, writer.primary_, lagging));
+    HSM_TRY(const Comparison after, CatchUp(pool, writer.primary_, lagging));
     equal.insert(equal.end(), after.equal.begin(), after.equal.end());
     for (const mirror::MemberInventory& mirror : after.mirrors) {
       writer.warnings_.push_back(
@@ -131,13 +118,14 @@ Result<Writer> Writer::Open(Pool& pool) {
   }
   const bool strict = pool.device().spec.mirroring &&
                       pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
-  if (strict && static_cast<int>(equal.size()) < pool.arbiter().k) {
+  const int k = pool.device().MinSyncMirrors(pool.nodes().size());
+  if (strict && static_cast<int>(equal.size()) < k) {
     return Error(ErrorCode::kReadOnly,
                  fmt::format("durability is Strict and {} of {} mirrors are in sync: writes are "
                              "refused until sync succeeds",
-                             equal.size(), pool.arbiter().k));
+                             equal.size(), k));
   }
-  HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, equal));
+  HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, equal, k));
   HSM_RETURN_IF_ERROR(GrantTo(pool, writer.primary_, primary->status->nonce));
   writer.renew_at_ = pool.world().clock.Now() +
                      std::chrono::duration_cast<base::Duration>(pool.arbiter().grant_duration) / 3;

@@ -74,6 +74,7 @@ struct FenceAnswer {
 
 struct ReadResult {
   std::optional<store::Secret> secret;  // nullopt: looked, and there is none
+  store::Version version;               // of the record, a tombstone's too; zero without one
 };
 
 class Member {

@@ -32,6 +32,11 @@ bool BeyondCut(const store::Version& version, const std::vector<EpochCut>& cuts)
   });
 }
 
+bool HasLegacy(const store::Inventory& inventory, const std::string& name) {
+  return std::any_of(inventory.legacy.begin(), inventory.legacy.end(),
+                     [&](const store::LegacyItem& item) { return item.name == name; });
+}
+
 // One id on one mirror against the source; `epoch` and `cuts` as for Plan.
 std::optional<Step> Compare(const InventoryItem* source, const std::string& node,
                             const InventoryItem* mirror, const store::Epoch& epoch,
@@ -84,6 +89,7 @@ bool EverywhereDead(const InventoryItem& source,
                     const std::vector<const store::Inventory*>& mirrors) {
   return std::all_of(mirrors.begin(), mirrors.end(), [&](const store::Inventory* mirror) {
     const InventoryItem* item = Find(*mirror, source.id);
+    if (HasLegacy(*mirror, source.name)) return false;
     return item == nullptr || (item->state == State::kTombstone && item->version == source.version);
   });
 }
@@ -123,6 +129,11 @@ SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>
     for (const MemberInventory& mirror : mirrors) {
       if (!mirror.inventory.ok()) continue;
       auto step = Compare(from, mirror.node, Find(*mirror.inventory, id), epoch, cuts);
+      // Under a deleted name the older layout's value would come back.
+      if (!step && from != nullptr && from->state == State::kTombstone &&
+          Find(*mirror.inventory, id) == nullptr && HasLegacy(*mirror.inventory, from->name))
+        step =
+            MakeStep(Step::Kind::kCopy, mirror.node, *from, "deleted, and here in the old layout");
       if (!step) continue;
       restored = restored || step->kind == Step::Kind::kRestore;
       plan.steps.push_back(*std::move(step));

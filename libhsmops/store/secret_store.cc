@@ -155,6 +155,7 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
   if (!wipe && (index_.epoch() || !index_.entries().empty())) {
     return Error(ErrorCode::kConflict, "the token holds records already; reinit wipes them");
   }
+  if (wipe) HSM_RETURN_IF_ERROR(ConfirmOrphans());
   // The EPOCH goes first: a crash from here on leaves a token that nobody believes.
   stale_ = true;  // an error leaves handles that are dead, so the next call looks again
   promised_at_open_ = false;
@@ -170,6 +171,7 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
         for (const token::ObjectHandle part : copies) HSM_RETURN_IF_ERROR(token_.Destroy(part));
       }
     }
+    if (!entry.quarantine.empty() || !MayDestroyOrphans(id, entry)) continue;
     for (const Orphan& orphan : entry.orphans) HSM_RETURN_IF_ERROR(token_.Destroy(orphan.handle));
   }
   HSM_RETURN_IF_ERROR(ledger_.Reset({}));

@@ -13,6 +13,7 @@
 #include <bitset>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -176,6 +177,8 @@ class SecretStore {
   void Prove(std::vector<Pending>& batch, const base::Error& why_not);
   base::Result<void> WriteEpochObject();
   base::Result<std::uint64_t> DestroyHead(const Entry& entry, const HeadRef& head);
+  base::Result<void> ConfirmOrphans();
+  bool MayDestroyOrphans(const Id& id, const Entry& entry) const;
   base::Result<bool> CollectEntry(const Id& id, Entry& entry, CollectReport& report);
   void Touch(const Id& id) { dirty_.set(id[0]); }
   bool RoomIsTight() const;
@@ -193,6 +196,7 @@ class SecretStore {
   std::optional<LegacyLayout> legacy_;
   std::bitset<kBuckets> dirty_;
   InventoryDigest digest_;
+  std::set<IdVersion> confirmed_orphans_;
   std::uint64_t last_lsn_ = 0;     // the highest given out by this object
   std::uint64_t damage_view_ = 0;  // the view in which damage was last confirmed
   bool stale_ = true;              // the index must be built anew before it is believed

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/store/secret_store.h"
@@ -37,13 +38,40 @@ Result<std::uint64_t> SecretStore::DestroyHead(const Entry& entry, const HeadRef
   return destroyed;
 }
 
+// One wrong answer for a head makes orphans of parts that are its own. So they go only when two
+// views have shown them, and never beside a quarantine head that cannot be read.
+Result<void> SecretStore::ConfirmOrphans() {
+  std::set<IdVersion> before;
+  for (const auto& [id, entry] : index_.entries()) {
+    for (const Orphan& orphan : entry.orphans) before.insert({id, orphan.version});
+  }
+  confirmed_orphans_.clear();
+  if (before.empty()) return {};
+  HSM_RETURN_IF_ERROR(Reload(false));
+  for (const auto& [id, entry] : index_.entries()) {
+    for (const Orphan& orphan : entry.orphans) {
+      const IdVersion seen{id, orphan.version};
+      if (before.contains(seen)) confirmed_orphans_.insert(seen);
+    }
+  }
+  return {};
+}
+
+bool SecretStore::MayDestroyOrphans(const Id& id, const Entry& entry) const {
+  const bool unread = std::any_of(entry.quarantine.begin(), entry.quarantine.end(),
+                                  [](const HeadRef& head) { return head.name.empty(); });
+  return !unread && std::all_of(entry.orphans.begin(), entry.orphans.end(), [&](const Orphan& o) {
+    return confirmed_orphans_.contains({id, o.version});
+  });
+}
+
 // Destroys one thing that this entry no longer needs; false when there is none.
 Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport& report) {
   if (Damage(id)) return false;
   const HeadRef* newest = entry.Newest();
   // Parts of writes that never reached their head, or of heads destroyed: nothing was promised of
   // them.
-  if (!entry.orphans.empty()) {
+  if (!entry.orphans.empty() && MayDestroyOrphans(id, entry)) {
     HSM_RETURN_IF_ERROR(token_.Destroy(entry.orphans.back().handle));
     entry.orphans.pop_back();
     ++report.destroyed;
@@ -68,6 +96,8 @@ Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport
 }
 
 Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  HSM_RETURN_IF_ERROR(ConfirmOrphans());
   HSM_RETURN_IF_ERROR(RequireMember());
   CollectReport report;
   std::uint64_t counted = 0;

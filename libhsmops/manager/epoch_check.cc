@@ -1,0 +1,34 @@
+#include "libhsmops/manager/epoch_check.h"
+
+#include <fmt/format.h>
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+Error EpochRegressed(const std::string& by_whom, const std::string& seen, const Pool& pool) {
+  return {ErrorCode::kReadOnly,
+          fmt::format("EpochRegressed: the record says epoch {}, {} has seen {}; was the record "
+                      "restored from a backup? Choose the member to go on from (kubectl hsm status "
+                      "shows them), then kubectl hsm failover --to NODE --accept-loss",
+                      pool.epoch().counter, by_whom, seen)};
+}
+
+Result<void> CheckEpochFloor(const Pool& pool) {
+  const std::uint64_t floor = pool.device().status.epoch_floor;
+  if (floor <= pool.epoch().counter) return {};
+  return EpochRegressed("the device's status", std::to_string(floor), pool);
+}
+
+Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state) {
+  HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
+  for (const failover::MemberView& member : state.members) {
+    if (member.reachable() && member.status->epoch > pool.epoch())
+      return EpochRegressed(member.node, member.status->epoch.ToString(), pool);
+  }
+  return {};
+}
+
+}  // namespace hsmops::manager
