@@ -1,0 +1,62 @@
+// RegressScene: a ClusterScene with the words that the cases here say often.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "test/crash/cluster_scene.h"
+
+namespace hsmops::test {
+
+// The token takes no new object.
+inline constexpr const char* kTakesNothing =
+    "call=1 mode=fail-before function=C_CreateObject rv=0x30 times=0";
+
+inline bool Says(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+class RegressScene : public ClusterScene {
+ public:
+  using ClusterScene::ClusterScene;
+
+  Ended Hsm(std::vector<std::string> words, const std::string& input = {}) const {
+    ProcessOptions options;
+    options.input = input;
+    return Run(cluster().Command(std::move(words)), std::move(options));
+  }
+  // A put that need not succeed.
+  Ended TryPut(const std::string& name, const std::string& value) {
+    return Hsm(PutWords(name, value));
+  }
+  // Several secrets in one command.
+  Ended TryPutAll(const std::vector<std::pair<std::string, std::string>>& secrets) const {
+    std::string text;
+    for (const auto& [name, value] : secrets)
+      text += "---\nkind: Secret\nmetadata: {name: " + name + "}\nstringData: {k: " + value + "}\n";
+    return Hsm({"put", "-f", "-"}, text);
+  }
+  // Of key k, or "exit N".
+  std::string Value(const std::string& name) const {
+    const Ended ended = Hsm({"get", name, "--key", "k", "--raw"});
+    return ended.code == 0 ? ended.out : "exit " + std::to_string(ended.code);
+  }
+  void Gone(std::initializer_list<const char*> nodes) {
+    for (const char* node : nodes) token(node).Vanish();
+  }
+  void Back(std::initializer_list<const char*> nodes) {
+    for (const char* node : nodes) token(node).Return();
+  }
+};
+
+// The exit code, with what the command said if it is another.
+#define HSM_CHECK_EXIT(ended, expected) \
+  CHECK_MESSAGE((ended).code == (expected), (ended).out, (ended).err)
+#define HSM_REQUIRE_EXIT(ended, expected) \
+  REQUIRE_MESSAGE((ended).code == (expected), (ended).out, (ended).err)
+
+}  // namespace hsmops::test
