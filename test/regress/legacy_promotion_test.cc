@@ -1,0 +1,68 @@
+// Found by review: secrets in the older operator's layout are not mirrored until they are adopted,
+// so a promotion lost those of the old Primary and brought back the target's.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "test/regress/regress_scene.h"
+
+namespace hsmops::test {
+namespace {
+
+// As the older operator wrote it: one object for name/k.
+void WriteLegacy(RegressScene& scene, const std::string& node, const std::string& name,
+                 const std::string& value) {
+  const SoftHsmToken& token = scene.token(node);
+  const std::string file = token.folder() + "/legacy-value";
+  WriteText(file, value);
+  const Ended ended =
+      Run({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", token.label(), "--login",
+           "--pin", "env:LEGACY_PIN", "--write-object", file, "--type", "data", "--private",
+           "--application-label", "hsm-secrets-operator", "--label", name + "/k"},
+          {.env = {{"SOFTHSM2_CONF", token.conf()}, {"LEGACY_PIN", ReadText(token.pin_path())}}});
+  HSM_REQUIRE_EXIT(ended, 0);
+}
+
+}  // namespace
+
+TEST_CASE("a promotion is refused while the Primary holds secrets that are not adopted") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("x", "kept");
+  WriteLegacy(scene, "a", "only", "on a");
+  REQUIRE(scene.Value("only") == "on a");
+  const Ended refused = scene.Hsm({"promote", "--to", "c"});
+  HSM_CHECK_EXIT(refused, 5);
+  CHECK(Says(refused.err, "adopt"));
+  CHECK(scene.Value("only") == "on a");
+
+  scene.Must({"adopt"});
+  const Ended promoted = scene.Hsm({"promote", "--to", "c"});
+  HSM_CHECK_EXIT(promoted, 0);
+  CHECK(scene.Value("only") == "on a");
+  CHECK(scene.Value("x") == "kept");
+}
+
+TEST_CASE("a promotion does not bring back what was deleted, from the target's older layout") {
+  RegressScene scene({"a", "b", "c"});
+  for (const char* node : {"a", "b", "c"}) WriteLegacy(scene, node, "deleted", "of no use");
+  scene.Gone({"c"});
+  scene.Must({"delete", "deleted", "--yes"});
+  scene.Back({"c"});
+  for (int i = 0; i < 2; ++i) scene.Hsm({"sync"});  // the first collects what was deleted
+  REQUIRE(scene.Value("deleted") == "exit 4");
+  const Ended promote = scene.Hsm({"promote", "--to", "c"});
+  CHECK_MESSAGE((promote.code == 5 || promote.code == 0), promote.err);
+  CHECK(scene.Value("deleted") == "exit 4");
+}
+
+TEST_CASE("a promotion is refused while the target alone holds secrets that are not adopted") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("x", "kept");
+  WriteLegacy(scene, "c", "only", "on c");
+  const Ended refused = scene.Hsm({"promote", "--to", "c"});
+  HSM_CHECK_EXIT(refused, 5);
+  CHECK(scene.Value("only") == "exit 4");
+  scene.Must({"promote", "--to", "b"});  // b holds none
+}
+
+}  // namespace hsmops::test
