@@ -1,0 +1,134 @@
+// Found by review: an epoch that is over stays over, whatever an older record says; and one begins
+// only when it can also be finished without loss.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "test/regress/regress_scene.h"
+
+namespace hsmops::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+void CopyLeases(const std::string& from, const std::string& to) {
+  fs::create_directories(to);
+  for (const auto& entry : fs::directory_iterator(from)) {
+    if (entry.path().extension() == ".yaml")
+      fs::copy_file(entry.path(), to / entry.path().filename(),
+                    fs::copy_options::overwrite_existing);
+  }
+}
+
+// Epoch 2 has b as its Primary and x = "of epoch 2"; a, Primary of epoch 1, knows of neither, and
+// the Lease file is that of epoch 1 again.
+struct OlderRecord : RegressScene {
+  OlderRecord() : RegressScene({"a", "b", "c"}) {
+    Put("x", "of epoch 1");
+    const std::string leases = cluster().folder() + "/leases";
+    const std::string saved = cluster().folder() + "/../leases-of-epoch-1";
+    CopyLeases(leases, saved);
+    Gone({"a"});
+    Must({"failover", "--to", "b"});
+    Put("x", "of epoch 2");
+    Back({"a"});
+    CopyLeases(saved, leases);
+  }
+};
+
+bool SaysHowOut(const Ended& ended) {
+  const std::string said = ended.out + ended.err;
+  return Says(said, "EpochRegressed") && Says(said, "failover") && Says(said, "--accept-loss");
+}
+
+}  // namespace
+
+TEST_CASE("with an older Lease put back, get serves nothing of the old epoch unmarked") {
+  OlderRecord scene;
+  for (const auto& words :
+       {std::vector<std::string>{"get", "x", "--reveal"}, {"get", "x", "--key", "k", "--raw"}}) {
+    const Ended get = scene.Hsm(words);
+    CHECK_MESSAGE(SaysHowOut(get), get.out, get.err);
+    CHECK((get.code != 0 || Says(get.err, "warning")));
+  }
+}
+
+TEST_CASE("with an older Lease put back, nothing is acknowledged in the old epoch") {
+  OlderRecord scene;
+  // More than once: the first ones must not put the others out of the sync set.
+  for (int round = 0; round < 3; ++round) {
+    const Ended put = scene.TryPut("y", "of epoch 1 " + std::to_string(round));
+    CHECK_MESSAGE(put.code != 0, put.out, put.err);
+    CHECK_MESSAGE(SaysHowOut(put), put.out, put.err);
+    const Ended sync = scene.Hsm({"sync"});
+    CHECK_MESSAGE(sync.code != 0, sync.out, sync.err);
+    CHECK_MESSAGE(SaysHowOut(sync), sync.out, sync.err);
+  }
+  const ClusterLook look = scene.Look({{"x", ""}, {"y", ""}});
+  for (const char* node : {"b", "c"}) {
+    CHECK(look.members.at(node).values.at("x") == "of epoch 2");
+    CHECK(look.members.at(node).values.at("y") == "absent");
+  }
+}
+
+TEST_CASE("with an older Lease put back, the way out that is named works") {
+  OlderRecord scene;
+  scene.Hsm({"get", "x"});
+  scene.TryPut("y", "of epoch 1");
+  scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
+  CHECK(scene.Value("x") == "of epoch 2");
+  scene.Put("x", "of epoch 3");
+  scene.Must({"sync"});
+  const std::map<std::string, std::string> values{{"x", "of epoch 3"}};
+  const ClusterLook look = scene.Look(values);
+  CHECK(look.holder == "b");
+  CHECK(look.epoch > 2);
+  CHECK_MESSAGE(look.WhatIsWrong(values).empty(), look.WhatIsWrong(values));
+}
+
+TEST_CASE("a resumed promotion does not seat a member outside the sync set") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("x", "acknowledged");
+  scene.plan("b").Set(kTakesNothing);
+  scene.plan("c").Set(kTakesNothing);
+  HSM_REQUIRE_EXIT(scene.TryPutAll({{"x", "never"}, {"ghost", "never"}}), 6);
+  scene.NoFaults();
+  scene.Gone({"a"});
+  scene.Must({"failover", "--to", "b"});
+  REQUIRE(scene.Value("x") == "acknowledged");
+  scene.Back({"a"});  // with what nobody acknowledged, and not synced
+  scene.plan("c").Set(kTakesNothing);
+  HSM_REQUIRE_EXIT(scene.Hsm({"promote", "--to", "c"}), 6);
+  scene.NoFaults();
+
+  const Ended resumed = scene.Hsm({"promote", "--to", "a"});
+  CHECK_MESSAGE((resumed.code == 5 || resumed.code == 0), resumed.err);
+  if (resumed.code != 0) scene.Must({"promote", "--to", "c"});
+  CHECK(scene.Value("x") == "acknowledged");
+  CHECK(scene.Value("ghost") == "exit 4");
+  scene.Must({"sync"});
+  const std::map<std::string, std::string> values{{"x", "acknowledged"}, {"ghost", "absent"}};
+  const ClusterLook look = scene.Look(values);
+  CHECK_MESSAGE(look.WhatIsWrong(values).empty(), look.WhatIsWrong(values));
+}
+
+TEST_CASE("a failover that cannot have its quorum is refused before the fencing point") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("x", "kept");
+  scene.Gone({"a", "c"});
+  const Ended refused = scene.Hsm({"failover"});
+  HSM_CHECK_EXIT(refused, 5);
+  CHECK(!Says(refused.err, "fence-point"));
+  scene.Back({"a", "c"});
+  const Ended put = scene.TryPut("x", "kept after all");
+  HSM_CHECK_EXIT(put, 0);
+  const std::map<std::string, std::string> values{{"x", "kept after all"}};
+  const ClusterLook look = scene.Look(values);
+  CHECK(look.holder == "a");
+  CHECK(look.epoch == 1);
+  CHECK_MESSAGE(look.WhatIsWrong(values).empty(), look.WhatIsWrong(values));
+}
+
+}  // namespace hsmops::test
