@@ -13,28 +13,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void CopyLeases(const std::string& from, const std::string& to) {
+void CopyOver(const std::string& from, const std::string& to) {
   fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(from)) {
-    if (entry.path().extension() == ".yaml")
-      fs::copy_file(entry.path(), to / entry.path().filename(),
-                    fs::copy_options::overwrite_existing);
-  }
+  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
 }
 
-// Epoch 2 has b as its Primary and x = "of epoch 2"; a, Primary of epoch 1, knows of neither, and
-// the Lease file is that of epoch 1 again.
+// Epoch 2 has b as its Primary and x = "of epoch 2"; the host of a, Primary of epoch 1, was down
+// and knows of neither, and the Lease file is that of epoch 1 again.
 struct OlderRecord : RegressScene {
   OlderRecord() : RegressScene({"a", "b", "c"}) {
+    const std::string folder = cluster().folder();
     Put("x", "of epoch 1");
-    const std::string leases = cluster().folder() + "/leases";
-    const std::string saved = cluster().folder() + "/../leases-of-epoch-1";
-    CopyLeases(leases, saved);
+    for (const char* part : {"/leases", "/.members/default.local/a"})
+      CopyOver(folder + part, folder + "/../epoch-1" + part);
     Gone({"a"});
     Must({"failover", "--to", "b"});
     Put("x", "of epoch 2");
     Back({"a"});
-    CopyLeases(saved, leases);
+    for (const char* part : {"/leases", "/.members/default.local/a"})
+      CopyOver(folder + "/../epoch-1" + part, folder + part);
   }
 };
 

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds kTimeout{4};
 // Above it: writing the data until then, on a machine that has more to do.
-constexpr std::chrono::seconds kSlack{15};
+constexpr std::chrono::seconds kSlack{10};
 
 std::size_t FilesOf(const SoftHsmToken& token) {
   std::error_code gone;  // files come and go as it looks
