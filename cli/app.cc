@@ -165,6 +165,19 @@ std::string WithoutValues(std::string message, const std::vector<std::string>& w
   return message;
 }
 
+// What the parser says, without anything that may be a value: put's words are not repeated at all
+// where they were not understood.
+std::string MessageOf(const CLI::ParseError& error, const std::string& verb,
+                      const std::vector<std::string>& words) {
+  if (verb == "put" && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    return "a word or flag is not one of put's, and not repeated here since it may be a value; "
+           "values go behind --from-literal KEY=VALUE, --from-file KEY=PATH or --stdin-key KEY";
+  }
+  if (verb == "put" && dynamic_cast<const CLI::ConversionError*>(&error) != nullptr)
+    return "a flag was given a value that it does not take, not repeated here";
+  return WithoutValues(error.what(), words);
+}
+
 int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>& words,
           const std::string& message) {
   const std::string first = VerbWord(parser, words);
@@ -177,7 +190,7 @@ int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>
     return kUsage;
   }
   streams.err << "error: "
-              << base::Printable(known ? WithoutValues(message, words)
+              << base::Printable(known ? message
                                        : fmt::format("\"{}\" is not a verb of kubectl hsm", first))
               << "\n";
   if (const std::string near = Nearest(parser.verbs, first); !known && !near.empty())
@@ -200,7 +213,7 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
     streams.out << (chosen.empty() ? parser.app.help() : chosen.front()->help("kubectl hsm"));
     return kDone;
   } catch (const CLI::ParseError& error) {
-    return Usage(streams, parser, words, error.what());
+    return Usage(streams, parser, words, MessageOf(error, VerbWord(parser, words), words));
   }
   for (const auto& [flag, value] : parser.kubectl) {
     if (!value.empty())

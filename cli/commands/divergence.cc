@@ -89,7 +89,7 @@ int List(Context& context, const std::vector<Aside>& all, bool unknown) {
                  Age(aside.item.written_at, context.clock().Wall())});
     }
     if (table.empty()) {
-      context.err() << (unknown ? "nothing is in quarantine on the members that answered\n"
+      context.err() << (unknown ? "no version is set aside on the members that answered\n"
                                 : "nothing is in quarantine\n");
     } else {
       table.Print(context.out(), false, !context.globals().no_headers);

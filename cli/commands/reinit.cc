@@ -27,6 +27,7 @@ struct ReinitWords {
 // aside by sync first. Also who else is equal to the Primary now, which is what S may be meanwhile.
 base::Result<std::vector<std::string>> MayWipe(manager::Pool& pool, const std::string& node) {
   const std::string primary = pool.holder();
+  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
   const auto status = pool.At(primary).Status(true);
   if (!status.ok() || status->standing != store::Standing::kMember || !status->digest) {
     return Error(

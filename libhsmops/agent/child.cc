@@ -11,6 +11,7 @@
 #include "libhsmops/agent/frame.h"
 #include "libhsmops/agent/message.h"
 #include "libhsmops/agent/subprocess.h"
+#include "libhsmops/agent/voice.h"
 #include "libhsmops/base/file.h"
 #include "libhsmops/base/hardening.h"
 #include "libhsmops/base/printable.h"
@@ -31,9 +32,7 @@ using base::Result;
 using base::SecretBytes;
 
 constexpr int kHungExit = 75;  // EX_TEMPFAIL of sysexits.h
-// The first byte of a frame that is no answer: a call hangs, the rest of the frame says which. An
-// answer begins with a bool.
-constexpr std::uint8_t kHungMark = 0xFF;
+constexpr int kBeats = 4;      // signs of life in the time that one call may take
 constexpr std::chrono::milliseconds kWatchInterval{1000};
 constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{2000};
@@ -55,17 +54,17 @@ struct Served {
   std::optional<Agent> agent;
 };
 
-Result<void> Build(Served& served, const ChildConfig& config, int socket) {
+Result<void> Build(Served& served, const ChildConfig& config, Voice& voice) {
   HSM_TRY(token::Uri uri, token::Uri::Parse(config.uri));
   HSM_RETURN_IF_ERROR(base::MakeFolders(config.state_folder, 0700));
   token::Pkcs11Options options;
   options.state_folder = config.state_folder;
   options.lock_wait = config.lock_wait;
   options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
-  options.on_hung = [socket](const std::string& function) {
+  options.on_hung = [&voice](const std::string& function) {
     Out out;
     out(kHungMark, fmt::format("Hung: {} did not return; the token's process was ended", function));
-    (void)SendFrame(socket, std::move(out).Take().view());  // else the parent sees the closed pipe
+    (void)voice.Answer(std::move(out).Take().view());  // else the parent sees the closed pipe
     _exit(kHungExit);
   };
   // The child of a killed command may still be ending its write: the ledger is its until then.
@@ -88,8 +87,10 @@ int RunChild(int socket) {
   In in(first->view());
   const auto config = in.Make<ChildConfig>();
   if (!in.reader().Finish("configuration").ok()) return EXIT_FAILURE;
+  Voice voice(socket,
+              std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit) / kBeats);
   Served served;
-  const Result<void> built = Build(served, config, socket);
+  const Result<void> built = Build(served, config, voice);
   bool asked = false;
   for (;;) {
     if (asked && built.ok() && !WaitForFrame(socket, kWatchInterval)) {
@@ -99,9 +100,10 @@ int RunChild(int socket) {
     asked = true;
     const auto request = ReceiveFrame(socket, kMaxFrameBytes);
     if (!request.ok()) return EXIT_SUCCESS;  // the parent closed the pipe or is gone
+    voice.BeginWork();
     const SecretBytes answer =
         built.ok() ? Serve(*served.agent, request->view()) : ErrorAnswer(built.error());
-    if (!SendFrame(socket, answer.view()).ok()) return EXIT_SUCCESS;
+    if (!voice.Answer(answer.view()).ok()) return EXIT_SUCCESS;
   }
 }
 
@@ -124,13 +126,14 @@ class ChildChannel : public Channel {
                    "Hung: the token's process was ended and is not started again yet");
     }
     HSM_RETURN_IF_ERROR(EnsureRunning());
-    const base::TimePoint deadline = clock_.Now() + answer_limit_;
-    if (auto sent = SendFrame(process_.socket(), request.view(), clock_, deadline); !sent.ok()) {
+    if (auto sent = SendFrame(process_.socket(), request.view(), clock_, clock_.Now() + Silence());
+        !sent.ok()) {
       process_.End({}, clock_);
+      hung_until_ = clock_.Now() + config_.call_limit;
       return Error(ErrorCode::kInDoubt,
                    "the token's process takes no request: " + sent.error().message());
     }
-    auto answer = ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, deadline);
+    auto answer = AwaitAnswer();
     const bool hung = answer.ok() && !answer->view().empty() && answer->view()[0] == kHungMark;
     if (answer.ok() && !hung) {
       backoff_ = kFirstBackoff;
@@ -147,6 +150,19 @@ class ChildChannel : public Channel {
   }
 
  private:
+  // How long a process that works may say nothing: longer than one call may take, of which it
+  // reports itself.
+  base::Duration Silence() const { return config_.call_limit * 2; }
+
+  Result<SecretBytes> AwaitAnswer() {
+    const base::TimePoint deadline = clock_.Now() + answer_limit_;
+    for (;;) {
+      const base::TimePoint until = std::min(deadline, clock_.Now() + Silence());
+      auto frame = ReceiveFrame(process_.socket(), kMaxFrameBytes, clock_, until);
+      if (!frame.ok() || frame->view().empty() || frame->view()[0] != kAliveMark) return frame;
+    }
+  }
+
   static std::string HungText(base::ByteView frame) {
     In in(frame.subspan(1));
     return base::Printable(in.Make<std::string>());

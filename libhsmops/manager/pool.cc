@@ -71,6 +71,13 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
   HSM_TRY(const store::Uid uid, store::ParseUid(arbiter->value.pool_uid));
   std::unique_ptr<Pool> pool(new Pool(world, std::move(device), *std::move(arbiter), uid));
   pool->nodes_ = pool->device_.MemberNodes();
+  if (pool->nodes_.empty()) {
+    return Error(
+        ErrorCode::kUnavailable,
+        fmt::format("device {} has an arbiter and no members: spec.mirroring.endpoints and "
+                    "spec.mirroring.targetNodes name none; was its YAML cut off?",
+                    device_name));
+  }
   for (const std::string& node : pool->nodes_) {
     const auto& endpoints = pool->device_.spec.mirroring ? pool->device_.spec.mirroring->endpoints
                                                          : std::map<std::string, std::string>{};
@@ -90,6 +97,15 @@ std::string Pool::NodeOf(const std::string& member_uid) const {
     if (UidTextOf(node) == member_uid) return node;
   }
   return {};
+}
+
+Result<void> Pool::CheckPrimaryIsMember() const {
+  const std::string primary = holder();
+  if (primary.empty() || Has(primary)) return {};
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("the Primary on record, {}, is no member of device {} any more: put it "
+                           "back into its YAML, or run kubectl hsm failover",
+                           primary, device_.metadata.name));
 }
 
 Result<void> Pool::ReloadArbiter() {

@@ -50,6 +50,8 @@ class Pool {
   const store::Uid& uid() const { return uid_; }
   const std::vector<std::string>& nodes() const { return nodes_; }
   mirror::Member& At(const std::string& node) { return *members_.at(node); }
+  // kUnavailable: the Primary on record is no member of the device any more.
+  base::Result<void> CheckPrimaryIsMember() const;
   bool Has(const std::string& node) const { return members_.contains(node); }
   std::string NodeOf(const std::string& member_uid) const;  // "" when it is no member
   std::string UidTextOf(const std::string& node) const {

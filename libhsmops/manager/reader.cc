@@ -39,6 +39,7 @@ Result<void> Settle(Pool& pool, const std::string& primary) {
 Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name) {
   const std::string primary = pool.holder();
   if (primary.empty()) return Error(ErrorCode::kUnavailable, "a promotion is unfinished");
+  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
   HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
   HSM_TRY(const mirror::MemberStatus status, pool.At(primary).Status(false));
   for (const mirror::ProbeStep& step : status.probe) {

@@ -201,6 +201,7 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
                  "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm "
                  "promote again");
   }
+  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
   HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
   std::vector<std::string> mirrors;
   for (const std::string& node : pool.nodes()) {

@@ -76,6 +76,7 @@ Result<Writer> Writer::Open(Pool& pool) {
                  "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again "
                  "to finish it");
   }
+  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
   const failover::ClusterState state = pool.Observe(false);
   HSM_RETURN_IF_ERROR(CheckEpoch(pool, state));
   HSM_RETURN_IF_ERROR(FollowSpec(pool));
