@@ -40,7 +40,14 @@ class CliWords : public Words {
   }
   void Option(const std::string& name, const std::string& value, const std::string& help,
               std::string& target) override {
-    app_.add_option(Dashes(name), target, help)->option_text(value)->take_last()->type_size(1);
+    // Empty is what an unset shell variable gives, and never what was meant.
+    app_.add_option(Dashes(name), target, help)
+        ->option_text(value)
+        ->take_last()
+        ->type_size(1)
+        ->check([](const std::string& text) {
+          return text.empty() ? std::string("the value is empty") : std::string();
+        });
   }
   void List(const std::string& name, const std::string& value, const std::string& help,
             std::vector<std::string>& target) override {

@@ -1,4 +1,5 @@
 // kubectl-hsm: the command line, and the processes that it starts from the same binary.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,16 @@ void WipeValues(int argc, char** argv) {
   }
 }
 
+// A closed stream's number would go to the next file that is opened. Closed input is not empty
+// input: reading it is an error.
+void OpenStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) != -1) continue;
+    (void)open("/dev/null", O_RDWR);  // gets the lowest free number, which is this one
+    if (fd == STDIN_FILENO) std::cin.setstate(std::ios::badbit);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,6 +58,7 @@ int main(int argc, char** argv) {
   if (!words.empty() && words[0] == hsmops::agent::kInitTokenVerb)
     return hsmops::agent::RunInitToken(STDIN_FILENO);
   WipeValues(argc, argv);
+  OpenStandardStreams();
   std::signal(SIGINT, Interrupted);
   std::signal(SIGTERM, Interrupted);
   Streams streams{std::cout,

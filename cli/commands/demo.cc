@@ -291,15 +291,21 @@ int RunStory(Context& context) {
   return code;
 }
 
+// What tells a demo's folder from one that somebody needs.
+std::string MarkOf(const Context& context) { return context.globals().local + "/.demo"; }
+
 int Up(Context& context) {
   if (context.globals().local.empty())
     return context.Fail(Error(ErrorCode::kInvalid, "say where: demo up --local DIR"));
   const int code = RunApp({"--local", context.globals().local, "init", "--nodes",
                            "worker-1,worker-2,worker-3", "--standby", "worker-3"},
                           context.streams(), context.program());
-  if (code == kDone)
-    context.out() << fmt::format("ends with: kubectl hsm demo down --local {}\n",
-                                 context.globals().local);
+  if (code != kDone) return code;
+  if (auto marked = base::WriteFile(MarkOf(context), base::AsBytes("made by demo up\n"), 0600);
+      !marked.ok())
+    return context.Fail(marked.error());
+  context.out() << fmt::format("ends with: kubectl hsm demo down --local {}\n",
+                               context.globals().local);
   return code;
 }
 
@@ -309,6 +315,11 @@ int Down(Context& context, bool yes) {
     return context.Fail(Error(ErrorCode::kInvalid, "say where: demo down --local DIR"));
   auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
+  if (!std::filesystem::exists(MarkOf(context))) {
+    return context.Fail(
+        Error(ErrorCode::kReadOnly,
+              fmt::format("{} was not made by demo up, so demo down does not remove it", folder)));
+  }
   if (auto sure = context.Confirm(
           fmt::format("Remove {} with its tokens and every secret on them?", folder), yes);
       !sure.ok())

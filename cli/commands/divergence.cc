@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -153,6 +154,13 @@ int Run(const DivergenceWords& words, Context& context) {
     if (words.out.empty())
       return context.Fail(
           Error(ErrorCode::kInvalid, "export writes the values to a file: add --to FILE"));
+    if (one->item.tombstone)
+      return context.Fail(Error(ErrorCode::kInvalid,
+                                "it is a deletion, which has no values; kubectl hsm delete does "
+                                "the same now"));
+    if (std::filesystem::exists(words.out))
+      return context.Fail(
+          Error(ErrorCode::kConflict, base::Printable(words.out) + " exists; name a new file"));
     const auto secret = pool.At(one->node).ReadQuarantined(which);
     if (!secret.ok()) return context.Fail(secret.error());
     const auto text = Export(*secret);

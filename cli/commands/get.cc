@@ -58,11 +58,16 @@ int Run(const GetWords& words, Context& context) {
   manager::Pool& pool = (*cluster)->pool();
   const auto served = manager::Read(pool, *name);
   if (!served.ok()) return context.Fail(served.error());
+  if (!served->secret && !served->certain) {
+    return context.Fail(Error(
+        ErrorCode::kUnavailable,
+        fmt::format("whether {} exists is unknown: {} has none and may lack acknowledged writes, "
+                    "and the Primary does not answer: {}",
+                    name->text(), served->node, served->why_not_primary)));
+  }
   if (!served->secret)
     return context.Fail(
-        Error(ErrorCode::kNotFound,
-              fmt::format("secret {} not found{}", name->text(),
-                          served->by_primary ? "" : " on the mirror that answered")));
+        Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name->text())));
   Mark(context, *served);
   const store::Secret& secret = *served->secret;
   const auto key = secret.keys.find(words.key);

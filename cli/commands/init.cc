@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <set>
 
 #include "cli/commands/verbs.h"
 #include "cli/context.h"
@@ -67,8 +68,12 @@ Result<Asked> Understand(const InitWords& words) {
     return Error(ErrorCode::kInvalid,
                  "name the nodes: --nodes worker-1,worker-2,worker-3, or --member NODE=pkcs11:… "
                  "for tokens that exist");
-  for (const std::string& node : asked.nodes)
+  std::set<std::string> seen;
+  for (const std::string& node : asked.nodes) {
     HSM_RETURN_IF_ERROR(cluster::CheckName(node).Within("node"));
+    if (!seen.insert(node).second)
+      return Error(ErrorCode::kInvalid, fmt::format("node {} is named twice", node));
+  }
   return asked;
 }
 
@@ -131,9 +136,9 @@ Result<void> MayBeginBlank(manager::Pool& pool) {
   return {};
 }
 
-// Blank tokens become members; those that are members already stay as they are.
-Result<int> Enrol(Context& context, manager::Pool& pool) {
-  int enrolled = 0;
+// Whether every token can be a member, before the first is changed. The ones to be initialised.
+Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
+  std::vector<std::string> blank;
   for (const std::string& node : pool.nodes()) {
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(true).Within(node));
     for (const mirror::ProbeStep& step : status.probe) {
@@ -145,13 +150,38 @@ Result<int> Enrol(Context& context, manager::Pool& pool) {
     if (status.standing == store::Standing::kMember) continue;
     if (status.standing != store::Standing::kBlank)
       return Error(ErrorCode::kReadOnly, fmt::format("{}: {}", node, status.standing_reason));
+    blank.push_back(node);
+  }
+  return blank;
+}
+
+// Blank tokens become members; those that are members already stay as they are.
+Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std::string>& blank) {
+  for (const std::string& node : blank) {
     if (node == pool.holder()) HSM_RETURN_IF_ERROR(MayBeginBlank(pool));
     HSM_RETURN_IF_ERROR(pool.At(node).Initialize(pool.epoch(), false).Within(node));
-    ++enrolled;
+    HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
     context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
                                  status.profile);
   }
-  return enrolled;
+  return {};
+}
+
+// What this command has put into the folder, until all tokens are known to fit: an error before
+// takes it out again, so that the corrected command finds nothing in its way.
+struct Begun {
+  bool device = false;
+  bool arbiter = false;
+};
+
+void TakeBack(Context& context, const std::string& name, const Begun& begun) {
+  const auto resources = context.OpenResources();
+  if (!resources.ok()) return;
+  const std::string& ns = context.globals().ns;
+  // As well as it can be; the error that led here is what the user sees.
+  if (begun.arbiter)
+    (void)(*resources)->Delete(cluster::Kind::kLease, ns, cluster::ArbiterName(name), {});
+  if (begun.device) (void)(*resources)->Delete(cluster::Kind::kHsmDevice, ns, name, {});
 }
 
 Result<void> Go(const InitWords& words, Context& context) {
@@ -162,6 +192,7 @@ Result<void> Go(const InitWords& words, Context& context) {
       context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
   HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.globals().ns).Within("--namespace"));
+  Begun begun;
   auto existing = cluster::DirectoryResourceStore::Open(dir, context.clock(), context.rng());
   auto device = existing.ok()
                     ? cluster::Load<cluster::HSMDevice>(**existing, context.globals().ns, name)
@@ -182,8 +213,7 @@ Result<void> Go(const InitWords& words, Context& context) {
     HSM_RETURN_IF_ERROR(MakeTokens(context, asked, fresh));
     HSM_TRY(const auto resources, context.OpenResources());
     HSM_TRY(const auto created, cluster::CreateNew(*resources, fresh));
-    context.out() << fmt::format("made HSMDevice {}/{} in {}\n", created.metadata.ns, name,
-                                 base::Printable(dir));
+    begun.device = true;
   }
   {
     HSM_TRY(const auto resources, context.OpenResources());
@@ -192,14 +222,25 @@ Result<void> Go(const InitWords& words, Context& context) {
     manager::World world{*resources, context.clock(), context.rng(), context.executor(), nullptr};
     const auto created = manager::CreateArbiterFor(world, loaded);
     if (!created.ok() && !created.Is(ErrorCode::kConflict)) return created;
+    begun.arbiter = created.ok();
   }
   HSM_TRY(const auto cluster, context.OpenCluster("init", name));
-  HSM_TRY(const int enrolled, Enrol(context, cluster->pool()));
+  auto blank = Blanks(cluster->pool());
+  if (!blank.ok()) {
+    if (words.nodes.empty() || !begun.device) TakeBack(context, name, begun);
+    return blank.error();
+  }
+  if (begun.device) {
+    context.out() << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
+                                 base::Printable(dir));
+  }
+  HSM_RETURN_IF_ERROR(Enrol(context, cluster->pool(), *blank));
   HSM_TRY(const manager::SyncReport report, manager::Sync(cluster->pool(), {}, nullptr));
   context.out() << fmt::format(
       "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
       "password=FILE\n",
-      enrolled, report.primary, cluster->pool().arbiter().sync_set.size(), context.CommandPrefix());
+      blank->size(), report.primary, cluster->pool().arbiter().sync_set.size(),
+      context.CommandPrefix());
   return {};
 }
 

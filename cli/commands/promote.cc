@@ -16,6 +16,7 @@ namespace {
 struct PromoteWords {
   std::string device;
   std::string to;
+  std::string winner;
   std::string expected_primary;
   std::string at;
   std::string reason;
@@ -51,6 +52,12 @@ void PrintDryRun(Context& context, const manager::PromotionReport& report) {
 
 int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) {
   const bool planned = purpose == failover::Purpose::kPromote;
+  if (!words.to.empty() && !words.winner.empty() && words.to != words.winner) {
+    return context.Fail({base::ErrorCode::kInvalid,
+                         fmt::format("--to {} and --winner {} name two nodes; give one",
+                                     base::Printable(words.to), base::Printable(words.winner))});
+  }
+  const std::string target = words.to.empty() ? words.winner : words.to;
   if (planned && words.to.empty())
     return context.Fail(
         {base::ErrorCode::kInvalid,
@@ -61,7 +68,7 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   manager::Pool& pool = (*cluster)->pool();
   manager::PromotionOptions options;
   options.purpose = purpose;
-  options.target = words.to;
+  options.target = target;
   options.expected_primary = words.expected_primary;
   options.accept_loss = words.accept_loss;
   options.dry_run = words.dry_run;
@@ -81,7 +88,7 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   }
   cluster::HSMOperationSpec spec;
   spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
-  spec.target_node = words.to;
+  spec.target_node = target;
   spec.expected_primary = words.expected_primary;
   spec.accept_loss = words.accept_loss;
   spec.reason = words.reason;
@@ -133,7 +140,7 @@ Runner Declare(Words& words, failover::Purpose purpose) {
     words.Flag("accept-loss",
                "give up acknowledged writes that cannot be shown to be on another member",
                options->accept_loss);
-    words.Option("winner", "NODE", "the same as --to", options->to);
+    words.Option("winner", "NODE", "the same as --to", options->winner);
   }
   return [options, purpose](Context& context) { return Run(*options, purpose, context); };
 }

@@ -39,6 +39,13 @@ base::Result<std::vector<store::Write>> Gather(const PutWords& words, Context& c
     add(std::move(name), std::move(keys));
   } else {
     if (!words.name.empty()) return Error(ErrorCode::kInvalid, "give either a NAME or -f FILE");
+    const auto& other = words.sources;
+    if (!other.literals.empty() || !other.files.empty() || !other.env_file.empty() ||
+        !other.json_file.empty() || !other.stdin_key.empty()) {
+      return Error(ErrorCode::kInvalid,
+                   "-f brings its own keys: --from-literal, --from-file, --from-env-file, "
+                   "--from-json and --stdin-key go with a NAME");
+    }
     for (const std::string& path : words.manifests) {
       HSM_TRY(auto secrets, ReadManifest(path, context));
       for (NamedKeys& secret : secrets) add(std::move(secret.name), std::move(secret.keys));

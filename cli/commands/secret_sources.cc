@@ -37,7 +37,17 @@ Result<SecretBytes> ReadStream(std::istream& in, std::size_t limit) {
     if (content.size() > limit)
       return Error(ErrorCode::kLimit, fmt::format("standard input is longer than {} bytes", limit));
   }
+  // Closed or broken is not empty: a value of no bytes would be written for it.
+  if (in.bad()) return Error(ErrorCode::kUnavailable, "standard input cannot be read");
   return content;
+}
+
+// A file that a flag names. That it is missing says nothing about a secret, so it is not kNotFound.
+Result<SecretBytes> ReadInput(const std::string& path, std::size_t limit, const std::string& flag) {
+  auto content = base::ReadFile(path, limit);
+  if (content.Is(ErrorCode::kNotFound))
+    return Error(ErrorCode::kUnavailable, content.error().message()).Within(flag);
+  return std::move(content).Within(flag);
 }
 
 std::string_view TextOf(const SecretBytes& bytes) {
@@ -57,15 +67,14 @@ Result<void> AddFile(store::Keys& keys, const std::string& word) {
   const std::string path = equals == std::string::npos ? word : word.substr(equals + 1);
   const std::string key =
       equals == std::string::npos ? path.substr(path.rfind('/') + 1) : word.substr(0, equals);
-  HSM_TRY(SecretBytes content, base::ReadFile(path, store::kMaxSecretBytes).Within("--from-file"));
+  HSM_TRY(SecretBytes content, ReadInput(path, store::kMaxSecretBytes, "--from-file"));
   return Add(keys, key, std::move(content));
 }
 
 // KEY=value lines as kubectl's --from-env-file: blank lines and # comments are passed over, the
 // value is everything after the first "=".
 Result<void> AddEnvFile(store::Keys& keys, const std::string& path) {
-  HSM_TRY(const SecretBytes content,
-          base::ReadFile(path, store::kMaxSecretBytes).Within("--from-env-file"));
+  HSM_TRY(const SecretBytes content, ReadInput(path, store::kMaxSecretBytes, "--from-env-file"));
   std::string_view text = TextOf(content);
   for (int line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -93,8 +102,7 @@ Result<json> ParseJson(std::string_view text, const std::string& what) {
 }
 
 Result<void> AddJsonFile(store::Keys& keys, const std::string& path) {
-  HSM_TRY(const SecretBytes content,
-          base::ReadFile(path, store::kMaxSecretBytes).Within("--from-json"));
+  HSM_TRY(const SecretBytes content, ReadInput(path, store::kMaxSecretBytes, "--from-json"));
   HSM_TRY(const json document, ParseJson(TextOf(content), "--from-json " + path));
   if (!document.is_object())
     return Error(ErrorCode::kInvalid,
@@ -176,8 +184,8 @@ Result<store::Keys> ReadSources(const SourceWords& words, Context& context) {
 
 Result<std::vector<NamedKeys>> ReadManifest(const std::string& path, Context& context) {
   auto content = path == "-" ? ReadStream(context.in(), kMaxManifestBytes)
-                             : base::ReadFile(path, kMaxManifestBytes);
-  if (!content.ok()) return content.error().Within("-f " + path);
+                             : ReadInput(path, kMaxManifestBytes, "-f");
+  if (!content.ok()) return content.error();
   std::vector<NamedKeys> secrets;
   std::string_view text = TextOf(*content);
   if (const auto whole = json::parse(text, nullptr, false); !whole.is_discarded()) {

@@ -12,6 +12,7 @@
 #include "cli/printer.h"
 #include "cli/progress.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/coverage.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
@@ -107,6 +108,15 @@ int Run(const SyncWords& words, Context& context) {
   auto cluster = context.OpenCluster("sync", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
+  if (!words.secret.empty()) {
+    const manager::CoverageReport all = manager::Cover(pool);
+    const bool there = std::any_of(all.secrets.begin(), all.secrets.end(),
+                                   [&](const auto& one) { return one.name == words.secret; });
+    if (!there && all.unknown.empty()) {
+      return context.Fail(
+          {base::ErrorCode::kNotFound, fmt::format("no member has a secret {}", words.secret)});
+    }
+  }
   cluster::HSMOperationSpec spec;
   spec.type = words.full ? cluster::OperationType::kVerify : cluster::OperationType::kSync;
   spec.secret = words.secret;

@@ -132,8 +132,11 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
     if (results[i].ok()) continue;
     if (results[i].Is(ErrorCode::kInDoubt)) {
       context.err() << fmt::format(
-          "in doubt: {}: {}\n  the same command with --op-id {} settles it\n", asked[i].name,
-          base::Printable(results[i].error().message()), asked[i].op_id);
+          "in doubt: {}: {}\n  {}\n", asked[i].name, base::Printable(results[i].error().message()),
+          asked.size() > 1 ? "the same command again settles it"
+          : verb == "rename-key"
+              ? "kubectl hsm get shows the keys as they are"
+              : fmt::format("the same command with --op-id {} settles it", asked[i].op_id));
     } else {
       (void)context.Fail(results[i].error().Within(asked[i].name));
     }

@@ -54,6 +54,7 @@ Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec s
                                         base::Hex(pool.world().rng.Array<4>()));
   operation.spec = std::move(spec);
   operation.spec.device_ref = {pool.device().metadata.name, ""};
+  HSM_RETURN_IF_ERROR(operation.Validate());  // before it is stored, where nobody could mend it
   HSM_TRY(HSMOperation created, cluster::CreateNew(pool.world().resources, operation));
   created.status.phase = OperationPhase::kRunning;
   created.status.started_at = pool.world().clock.Wall();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "libhsmops/failover/decide.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/writer.h"
@@ -65,11 +66,15 @@ struct Marked {
 
 Result<Served> Read(Pool& pool, const store::SecretName& name) {
   auto primary = FromPrimary(pool, name);
-  if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, ""};
+  if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, "", true};
   std::optional<Marked> best;
   Error worst = primary.error().Within(pool.holder().empty() ? "Primary" : pool.holder());
   const auto& sync_set =
       pool.arbiter().previous ? pool.arbiter().previous->sync_set : pool.arbiter().sync_set;
+  const int k = pool.arbiter().previous ? pool.arbiter().previous->k : pool.arbiter().k;
+  const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(sync_set.size()),
+                                                    static_cast<unsigned>(std::max(k, 0)));
+  unsigned answered = 0;
   for (const bool of_sync_set : {true, false}) {
     for (const std::string& node : pool.nodes()) {
       if (sync_set.contains(pool.UidTextOf(node)) != of_sync_set) continue;
@@ -79,6 +84,7 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
                       fmt::format("{}; {}: {}", worst.message(), node, read.error().message()));
         continue;
       }
+      ++answered;
       // A deletion is a version as well: an older value does not win over it.
       if (best && read->version <= best->version) continue;
       best = Marked{{std::move(read->secret), node, false, of_sync_set, primary.error().message()},
@@ -86,7 +92,10 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
     }
     // A member of S holds everything acknowledged, so those outside, the Primary itself among them,
     // are asked only when none of S answers.
-    if (best) return std::move(best->served);
+    if (best) {
+      best->served.certain = of_sync_set && quorum > 0 && answered >= quorum;
+      return std::move(best->served);
+    }
   }
   return worst;
 }

@@ -15,6 +15,9 @@ struct Served {
   bool by_primary = false;  // linearisable; otherwise some version, perhaps an older one
   bool in_sync_set = false;
   std::string why_not_primary;
+  // Nothing there: whether nobody can have acknowledged it. The Primary said so, or as many members of
+  // S as hold every acknowledged write between them.
+  bool certain = false;
 };
 
 // Asks the Primary behind its gate. When that cannot be, the mirrors, those of S first; of those

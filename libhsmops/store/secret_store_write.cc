@@ -39,6 +39,11 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
   const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
   if (newest != nullptr && std::find(newest->op_ids.begin(), newest->op_ids.end(), write.op_id) !=
                                newest->op_ids.end()) {
+    if (newest->tombstone != write.remove && newest->op_ids.front() == write.op_id) {
+      return Error(ErrorCode::kConflict,
+                   fmt::format("this operation id was given to a {} of {} already",
+                               newest->tombstone ? "deletion" : "write", write.name.text()));
+    }
     HSM_TRY(Record record, ReadRecordOf(*newest));
     repeated = Staged{pending.id, newest->version, newest->digest, std::move(record), true};
     return {};

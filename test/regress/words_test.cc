@@ -41,7 +41,8 @@ TEST_CASE("divergence list does not call a quarantine empty that it cannot look 
   scene.Gone({"b"});
   const Ended partial = scene.Hsm({"divergence", "list"});
   HSM_CHECK_EXIT(partial, 7);
-  CHECK(!Says(partial.out + partial.err, "nothing is in quarantine"));
+  // It may say so of those that answered.
+  CHECK(!Says(partial.out + partial.err, "nothing is in quarantine\n"));
   CHECK(Says(partial.err, "b cannot be asked"));
   scene.Back({"b"});
   const Ended whole = scene.Hsm({"divergence", "list"});
