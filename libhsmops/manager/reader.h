@@ -15,8 +15,8 @@ struct Served {
   bool by_primary = false;  // linearisable; otherwise some version, perhaps an older one
   bool in_sync_set = false;
   std::string why_not_primary;
-  // Nothing there: whether nobody can have acknowledged it. The Primary said so, or as many members of
-  // S as hold every acknowledged write between them.
+  // Nothing there: whether nobody can have acknowledged it. The Primary said so, or as many members
+  // of S as hold every acknowledged write between them.
   bool certain = false;
 };
 
