@@ -11,7 +11,10 @@ std::string MemberView::WhyUnhealthy() const {
       return fmt::format("{}: {}", step.name, step.message);
   }
   if (status->standing == store::Standing::kUnknown) return "its store could not be opened";
-  if (status->standing != store::Standing::kMember) return status->standing_reason;
+  if (status->standing != store::Standing::kMember) {
+    return status->standing_reason.empty() ? "it is no member of the pool"
+                                           : status->standing_reason;
+  }
   if (!status->digest) return "its content is unknown";
   return {};
 }

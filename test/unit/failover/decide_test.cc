@@ -133,6 +133,16 @@ TEST_CASE("who may be promoted, and why not") {
   CHECK(refused([](MemberView& m) { m.in_sync_set = false; }));
   CHECK(!refused([](MemberView& m) { m.in_sync_set = false; }, Purpose::kPromote));
   CHECK(refused([](MemberView& m) { m.holder = true; }));
+  const auto old_layout = [](MemberView& m) { m.status->legacy = 1; };
+  CHECK(refused(old_layout));
+  CHECK(refused(old_layout, Purpose::kPromote));
+  // A loss that was accepted excuses what may be lost, and never a token that cannot serve.
+  CHECK(!refused(old_layout, Purpose::kForced));
+  CHECK(!refused([](MemberView& m) { m.status->epoch = {5, 1}; }, Purpose::kForced));
+  CHECK(!refused([](MemberView& m) { m.in_sync_set = false; }, Purpose::kForced));
+  CHECK(refused([](MemberView& m) { m.status->digest.reset(); }, Purpose::kForced));
+  CHECK(refused([](MemberView& m) { m.status->standing = store::Standing::kBlank; },
+                Purpose::kForced));
 }
 
 TEST_CASE("the best first: eligible, standby, priority, in sync, by name") {
