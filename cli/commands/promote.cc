@@ -62,6 +62,9 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
     return context.Fail(
         {base::ErrorCode::kInvalid,
          "name the node to promote with --to NODE; kubectl hsm check --for promote lists them"});
+  // Before the wait: a command line that names no cluster is not told so at three in the morning.
+  if (const auto resources = context.OpenResources(); !resources.ok())
+    return context.Fail(resources.error());
   if (auto waited = WaitUntil(context, words.at); !waited.ok()) return context.Fail(waited.error());
   auto cluster = context.OpenCluster(planned ? "promote" : "failover", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
