@@ -28,16 +28,14 @@ TEST_CASE("a promotion killed at any moment is finished by the next one") {
   REQUIRE(cluster.Hsm({"promote", "--to", "b"}).code == 0);
   const hsmops::base::Duration whole = clock.Now() - begin;
 
-  // From the first third to past the usual end, where the fencing point is; more rounds if too few
-  // kills fell behind it.
+  // From the first third of the usual time to past it. How many fall behind the fencing point is
+  // chance; promotion_fault_test.cc of the crash tier has each call there.
   constexpr int kRounds = 40;
-  constexpr int kMostRounds = 120;
-  constexpr int kLeastPast = 3;
   int killed = 0;
   int unfinished = 0;
   int rounds = 0;
-  for (; rounds < kRounds || (unfinished < kLeastPast && rounds < kMostRounds); ++rounds) {
-    const int round = rounds % kRounds;
+  for (; rounds < kRounds; ++rounds) {
+    const int round = rounds;
     CAPTURE(round);
     const ClusterLook before = cluster.Look({});
     const std::string target = before.holder == "a" ? "b" : "a";
@@ -65,5 +63,4 @@ TEST_CASE("a promotion killed at any moment is finished by the next one") {
   MESSAGE(killed << " of " << rounds << " were killed, " << unfinished
                  << " of them past the fencing point");
   CHECK(killed >= kRounds / 2);
-  CHECK(unfinished >= kLeastPast);
 }
