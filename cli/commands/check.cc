@@ -9,6 +9,7 @@
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
+#include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
@@ -80,25 +81,15 @@ Answer CheckPromotion(const failover::ClusterState& state, bool planned) {
             : "no: no member can be promoted";
     return answer;
   }
-  unsigned in_set = 0;
-  unsigned answering = 0;
-  for (const failover::MemberView& member : state.members) {
-    if (!member.in_sync_set || member.holder) continue;
-    ++in_set;
-    answering += member.Healthy() ? 1 : 0;
-  }
-  const unsigned quorum = failover::QuorumOfSyncSet(in_set, state.needed);
-  answer.possible = candidate && quorum > 0 && answering >= quorum;
-  if (answer.possible) {
-    answer.sentence = fmt::format("yes: {} could be promoted without losing an acknowledged write",
-                                  answer.candidates.front().node);
-  } else if (quorum == 0) {
-    answer.sentence =
-        "no: the sync set is empty, so acknowledged writes may be on the Primary alone";
-  } else {
-    answer.sentence = fmt::format("no: {} of {} members of the sync set answer, {} must", answering,
-                                  in_set, quorum);
-  }
+  const std::string uncovered =
+      failover::WhyNotCovered(state, state.holder.value_or(""), &failover::MemberView::Healthy);
+  answer.possible = candidate && uncovered.empty();
+  answer.sentence =
+      answer.possible
+          ? fmt::format("yes: {} could be promoted without losing an acknowledged write",
+                        answer.candidates.front().node)
+      : uncovered.empty() ? "no: no member can be promoted"
+                          : "no: " + uncovered;
   return answer;
 }
 

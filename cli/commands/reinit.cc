@@ -27,25 +27,20 @@ struct ReinitWords {
 // aside by sync first. Also who else is equal to the Primary now, which is what S may be meanwhile.
 base::Result<std::vector<std::string>> MayWipe(manager::Pool& pool, const std::string& node) {
   const std::string primary = pool.holder();
-  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
+  HSM_RETURN_IF_ERROR(manager::CheckRecord(pool));
   const auto status = pool.At(primary).Status(true);
   if (!status.ok() || status->standing != store::Standing::kMember || !status->digest) {
     return Error(
         ErrorCode::kReadOnly,
         fmt::format("Primary {} cannot be read, so {} could not be filled again", primary, node));
   }
-  HSM_RETURN_IF_ERROR(manager::CheckEpochFloor(pool));
   if (status->damaged > 0) {
     return Error(ErrorCode::kReadOnly,
                  fmt::format("{} secrets are damaged on Primary {} and {} may have them whole: run "
                              "kubectl hsm sync first",
                              status->damaged, primary, node));
   }
-  std::vector<std::string> mirrors;
-  for (const std::string& other : pool.nodes()) {
-    if (other != primary) mirrors.push_back(other);
-  }
-  HSM_TRY(const manager::Comparison comparison, manager::Compare(pool, primary, mirrors));
+  HSM_TRY(const manager::Comparison comparison, manager::Compare(pool, primary, pool.Mirrors()));
   for (const mirror::MemberInventory& mirror : comparison.mirrors) {
     if (mirror.node != node) continue;
     if (!mirror.inventory.ok()) {

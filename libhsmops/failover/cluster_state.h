@@ -36,6 +36,7 @@ struct ClusterState {
   std::string target;   // of the promotion
   unsigned needed = 0;  // k
   std::vector<MemberView> members;
+  unsigned strangers_in_sync_set = 0;            // of S, and no node of the device any more
   std::optional<base::WallTime> paused_until;    // unset: not paused
   std::optional<base::WallTime> last_promotion;  // unset: never
 

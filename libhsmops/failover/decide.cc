@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "libhsmops/failover/quorum.h"
+
 namespace hsmops::failover {
 namespace {
 
@@ -52,11 +54,6 @@ std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose) {
   return candidates;
 }
 
-unsigned QuorumOfSyncSet(unsigned sync_set, unsigned k) {
-  if (sync_set == 0 || k == 0) return 0;
-  return sync_set - std::min(k, sync_set) + 1;
-}
-
 Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy,
                 base::WallTime now) {
   Decision decision;
@@ -76,19 +73,8 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
                                base::FormatDuration(now - *state.last_promotion),
                                base::FormatDuration(policy.min_interval)));
   }
-  unsigned in_sync_set = 0;
-  unsigned answering = 0;
-  for (const MemberView& member : state.members) {
-    if (!member.in_sync_set || member.holder) continue;
-    ++in_sync_set;
-    if (member.Healthy()) ++answering;
-  }
-  const unsigned quorum = QuorumOfSyncSet(in_sync_set, state.needed);
-  if (quorum == 0)
-    return nothing("the sync set is empty: acknowledged writes may be only on the lost Primary");
-  if (answering < quorum)
-    return nothing(fmt::format("{} of {} members of the sync set answer, {} must", answering,
-                               in_sync_set, quorum));
+  if (std::string why = WhyNotCovered(state, *state.holder, &MemberView::Healthy); !why.empty())
+    return nothing(std::move(why));
   const std::vector<Candidate> candidates = Candidates(state, Purpose::kFailover);
   if (candidates.empty() || !candidates.front().eligible())
     return nothing("no member can be promoted");

@@ -47,9 +47,4 @@ struct Decision {
 Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy,
                 base::WallTime now);
 
-// How many members of S must have answered with their inventory before a target may be chosen
-// without the old Primary: |S| - min(k, |S|) + 1; 0 when that can never do (S empty or k = 0): only
-// the old Primary will.
-unsigned QuorumOfSyncSet(unsigned sync_set, unsigned k);
-
 }  // namespace hsmops::failover

@@ -16,14 +16,21 @@ Error EpochRegressed(const std::string& by_whom, const std::string& seen, const 
                       pool.epoch().counter, by_whom, seen)};
 }
 
-Result<void> CheckEpochFloor(const Pool& pool) {
+Result<void> CheckRecord(const Pool& pool) {
+  const std::string primary = pool.holder();
+  if (!primary.empty() && !pool.Has(primary)) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("the Primary on record, {}, is no member of device {} any more: put "
+                             "it back into its YAML, or run kubectl hsm failover",
+                             primary, pool.device().metadata.name));
+  }
   const std::uint64_t floor = pool.device().status.epoch_floor;
   if (floor <= pool.epoch().counter) return {};
   return EpochRegressed("the device's status", std::to_string(floor), pool);
 }
 
 Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state) {
-  HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
+  HSM_RETURN_IF_ERROR(CheckRecord(pool));
   for (const failover::MemberView& member : state.members) {
     if (member.reachable() && member.status->epoch > pool.epoch())
       return EpochRegressed(member.node, member.status->epoch.ToString(), pool);

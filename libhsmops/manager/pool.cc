@@ -99,15 +99,6 @@ std::string Pool::NodeOf(const std::string& member_uid) const {
   return {};
 }
 
-Result<void> Pool::CheckPrimaryIsMember() const {
-  const std::string primary = holder();
-  if (primary.empty() || Has(primary)) return {};
-  return Error(ErrorCode::kUnavailable,
-               fmt::format("the Primary on record, {}, is no member of device {} any more: put it "
-                           "back into its YAML, or run kubectl hsm failover",
-                           primary, device_.metadata.name));
-}
-
 Result<void> Pool::ReloadArbiter() {
   HSM_TRY(arbiter_,
           cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
@@ -125,14 +116,39 @@ std::string Pool::holder() const {
 }
 store::Epoch Pool::epoch() const { return FromArbiter(arbiter_.value.epoch); }
 
-failover::ClusterState Pool::Observe(bool live) {
+cluster::PreviousTerm Pool::LastTerm() const {
+  const cluster::Arbiter& r = arbiter_.value;
+  if (r.previous) return *r.previous;
+  return {r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
+}
+
+std::vector<std::string> Pool::SyncSetNodes() const {
+  std::vector<std::string> sync_set;
+  std::copy_if(nodes_.begin(), nodes_.end(), std::back_inserter(sync_set),
+               [this](const std::string& node) {
+                 return arbiter_.value.sync_set.contains(UidTextOf(node));
+               });
+  return sync_set;
+}
+
+std::vector<std::string> Pool::Mirrors() const {
+  std::vector<std::string> mirrors = nodes_;
+  std::erase(mirrors, holder());
+  return mirrors;
+}
+
+failover::ClusterState Pool::Recorded() const {
   failover::ClusterState state;
   const cluster::Arbiter& r = arbiter_.value;
   if (r.holder) state.holder = r.holder->node_name;
   state.epoch = epoch();
   state.promoting = r.phase == cluster::ArbiterPhase::kPromoting;
   state.target = r.target.empty() ? "" : NodeOf(r.target);
-  state.needed = static_cast<unsigned>(r.k);
+  const cluster::PreviousTerm term = LastTerm();
+  state.needed = static_cast<unsigned>(std::max(term.k, 0));
+  state.strangers_in_sync_set = static_cast<unsigned>(
+      std::count_if(term.sync_set.begin(), term.sync_set.end(),
+                    [this](const std::string& uid) { return NodeOf(uid).empty(); }));
   if (device_.status.paused && device_.status.paused->until &&
       *device_.status.paused->until > world_.clock.Wall()) {
     state.paused_until = device_.status.paused->until;
@@ -140,14 +156,13 @@ failover::ClusterState Pool::Observe(bool live) {
   for (const auto& entry : device_.status.history) {
     if (entry.outcome == "Succeeded" && entry.time) state.last_promotion = entry.time;
   }
-  const auto& sync_set = r.previous ? r.previous->sync_set : r.sync_set;
   for (const std::string& node : nodes_) {
     failover::MemberView view;
     view.node = node;
     view.uid = MemberUid(uid_, node);
     view.standby = device_.IsStandby(node);
     view.holder = state.holder == node;
-    view.in_sync_set = sync_set.contains(UidTextOf(node));
+    view.in_sync_set = term.sync_set.contains(UidTextOf(node));
     if (device_.spec.mirroring) {
       const auto& priorities = device_.spec.mirroring->failover.priorities;
       const auto found = priorities.find(node);
@@ -155,6 +170,11 @@ failover::ClusterState Pool::Observe(bool live) {
     }
     state.members.push_back(std::move(view));
   }
+  return state;
+}
+
+failover::ClusterState Pool::Observe(bool live) {
+  failover::ClusterState state = Recorded();
   std::vector<base::Executor::Task> tasks;
   for (failover::MemberView& view : state.members) {
     tasks.push_back([this, &view, live] {

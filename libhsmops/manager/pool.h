@@ -50,8 +50,6 @@ class Pool {
   const store::Uid& uid() const { return uid_; }
   const std::vector<std::string>& nodes() const { return nodes_; }
   mirror::Member& At(const std::string& node) { return *members_.at(node); }
-  // kUnavailable: the Primary on record is no member of the device any more.
-  base::Result<void> CheckPrimaryIsMember() const;
   bool Has(const std::string& node) const { return members_.contains(node); }
   std::string NodeOf(const std::string& member_uid) const;  // "" when it is no member
   std::string UidTextOf(const std::string& node) const {
@@ -67,8 +65,16 @@ class Pool {
   // The node that R names; "" for none.
   std::string holder() const;
   store::Epoch epoch() const;
+  // The term whose acknowledgements count: R's own, or the one before the promotion that is
+  // running.
+  cluster::PreviousTerm LastTerm() const;
+  // The nodes of R's S, and everybody but R's holder; in the order of nodes().
+  std::vector<std::string> SyncSetNodes() const;
+  std::vector<std::string> Mirrors() const;
 
-  // Asks every member in parallel. `live` as Member::Status.
+  // What is on record, with nobody asked yet.
+  failover::ClusterState Recorded() const;
+  // The same, and asks every member in parallel. `live` as Member::Status.
   failover::ClusterState Observe(bool live);
 
   // Changes the device's status by compare-and-swap, again after a conflict. What cannot be written

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/writer.h"
 
@@ -83,12 +84,10 @@ class Run {
 
   // P0 and the preconditions. False: the target is the Primary already.
   Result<bool> Choose() {
-    const cluster::Arbiter& r = pool_.arbiter();
-    resumes_ = r.phase == cluster::ArbiterPhase::kPromoting;
+    const cluster::PreviousTerm term = pool_.LastTerm();
+    resumes_ = pool_.arbiter().phase == cluster::ArbiterPhase::kPromoting;
     state_ = pool_.Observe(true);
-    report_.from = resumes_
-                       ? (r.previous && r.previous->holder ? r.previous->holder->node_name : "")
-                       : pool_.holder();
+    if (term.holder) report_.from = term.holder->node_name;
     if (!options_.expected_primary.empty() && options_.expected_primary != report_.from) {
       return Error(ErrorCode::kConflict, fmt::format("the Primary is {}, not {}",
                                                      report_.from.empty() ? "nobody" : report_.from,
@@ -194,8 +193,7 @@ class Run {
             })
             .Within("P1"));
     cluster::Arbiter next = r;
-    if (!next.previous)
-      next.previous = cluster::PreviousTerm{r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
+    next.previous = pool_.LastTerm();
     next.holder.reset();
     next.phase = cluster::ArbiterPhase::kPromoting;
     next.epoch = ToArbiter(report_.epoch);
@@ -261,33 +259,18 @@ class Run {
 
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
   // can.
-  std::string Lost(const cluster::PreviousTerm& before,
-                   const std::function<bool(const std::string&)>& has_inventory) const {
-    const bool target_fits =
-        report_.to == report_.from || before.sync_set.contains(pool_.UidTextOf(report_.to));
-    const bool old_answers = !report_.from.empty() && has_inventory(report_.from);
-    if (old_answers && target_fits) return "none";
-    unsigned answering = 0;
-    for (const std::string& uid : before.sync_set) {
-      const std::string node = pool_.NodeOf(uid);
-      if (!node.empty() && has_inventory(node)) ++answering;
+  std::string Lost(const std::function<bool(const failover::MemberView&)>& has_inventory) const {
+    const failover::ClusterState recorded = pool_.Recorded();
+    const failover::MemberView* old = recorded.Find(report_.from);
+    const failover::MemberView* target = recorded.Find(report_.to);
+    std::string why = old != nullptr && has_inventory(*old)
+                          ? ""
+                          : failover::WhyNotCovered(recorded, report_.from, has_inventory);
+    if (why.empty() && target != old && !target->in_sync_set) {
+      why = fmt::format("{} was not in the sync set of {}", report_.to,
+                        report_.from.empty() ? "the last Primary" : report_.from);
     }
-    const unsigned in_set = static_cast<unsigned>(before.sync_set.size());
-    const unsigned quorum =
-        failover::QuorumOfSyncSet(in_set, static_cast<unsigned>(std::max(before.k, 0)));
-    if (quorum > 0 && answering >= quorum && target_fits) return "none";
-    if (quorum == 0 && !old_answers) {
-      return "no mirror was in the sync set, so acknowledged writes may be only on the lost "
-             "Primary";
-    }
-    if (!target_fits) {
-      return fmt::format("{} was not in the sync set of {}", report_.to,
-                         report_.from.empty() ? "the last Primary" : report_.from);
-    }
-    return fmt::format(
-        "{} of {} members of the sync set answer with their content, {} must, and the target must "
-        "be one",
-        answering, in_set, quorum);
+    return why.empty() ? "none" : why;
   }
 
   Result<void> AcceptLoss(const std::string& lost) {
@@ -303,19 +286,11 @@ class Run {
     return {};
   }
 
-  cluster::PreviousTerm Before() const {
-    const cluster::Arbiter& r = pool_.arbiter();
-    if (r.previous) return *r.previous;
-    return {r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
-  }
-
   // P5 as it is going to be, from what was seen: a refusal is due before P2, not after it.
   Result<void> ForeseeQuorum() {
-    return AcceptLoss(Lost(Before(), [&](const std::string& node) {
-      return std::any_of(state_.members.begin(), state_.members.end(),
-                         [&](const failover::MemberView& member) {
-                           return member.node == node && member.Healthy();
-                         });
+    return AcceptLoss(Lost([this](const failover::MemberView& member) {
+      const failover::MemberView* seen = state_.Find(member.node);
+      return seen != nullptr && seen->Healthy();
     }));
   }
 
@@ -326,9 +301,8 @@ class Run {
           ErrorCode::kUnavailable,
           fmt::format("the target {} does not answer with its content any more", report_.to));
     }
-    HSM_RETURN_IF_ERROR(AcceptLoss(Lost(Before(), [&](const std::string& node) {
-      const auto member = fences_.find(node);
-      return member != fences_.end() && member->second.HasInventory();
+    HSM_RETURN_IF_ERROR(AcceptLoss(Lost([this](const failover::MemberView& member) {
+      return fences_.at(member.node).HasInventory();
     })));
     if (report_.lost != "none") note_("accept-loss", report_.lost);
     return {};
@@ -423,9 +397,7 @@ class Run {
 
   // P8: the target's own grant, and a write probe that leaves nothing behind.
   Result<void> Open() {
-    HSM_TRY(const mirror::MemberStatus status,
-            pool_.At(report_.to).Status(false).Within(report_.to));
-    HSM_RETURN_IF_ERROR(GrantTo(pool_, report_.to, status.nonce).Within("P8"));
+    HSM_RETURN_IF_ERROR(GrantTo(pool_, report_.to).Within("P8"));
     HSM_TRY(const mirror::MemberStatus open, pool_.At(report_.to).Status(true).Within(report_.to));
     if (!open.gate_open)
       return Error(ErrorCode::kUnavailable,

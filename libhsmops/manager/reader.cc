@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "libhsmops/failover/decide.h"
+#include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/writer.h"
@@ -22,10 +22,7 @@ namespace {
 // once its gate opens; so the members that a write needs must hold it too before it is served
 // (protocol.md, 3, I7).
 Result<void> Settle(Pool& pool, const std::string& primary) {
-  std::vector<std::string> sync_set;
-  for (const std::string& uid : pool.arbiter().sync_set) {
-    if (std::string node = pool.NodeOf(uid); !node.empty()) sync_set.push_back(std::move(node));
-  }
+  const std::vector<std::string> sync_set = pool.SyncSetNodes();
   const std::size_t needed =
       std::min(sync_set.size(), static_cast<std::size_t>(std::max(pool.arbiter().k, 0)));
   if (needed == 0) return {};
@@ -40,8 +37,7 @@ Result<void> Settle(Pool& pool, const std::string& primary) {
 Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name) {
   const std::string primary = pool.holder();
   if (primary.empty()) return Error(ErrorCode::kUnavailable, "a promotion is unfinished");
-  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
-  HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
+  HSM_RETURN_IF_ERROR(CheckRecord(pool));
   HSM_TRY(const mirror::MemberStatus status, pool.At(primary).Status(false));
   for (const mirror::ProbeStep& step : status.probe) {
     if (step.outcome == mirror::ProbeStep::Outcome::kFailed)
@@ -51,8 +47,7 @@ Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name
     return Error(ErrorCode::kUnavailable, status.standing_reason);
   if (status.epoch > pool.epoch()) return EpochRegressed(primary, status.epoch.ToString(), pool);
   HSM_RETURN_IF_ERROR(Settle(pool, primary));
-  HSM_TRY(const mirror::MemberStatus now, pool.At(primary).Status(false));
-  HSM_RETURN_IF_ERROR(GrantTo(pool, primary, now.nonce));
+  HSM_RETURN_IF_ERROR(GrantTo(pool, primary));
   return pool.At(primary).Read(name, true);
 }
 
@@ -69,15 +64,13 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
   if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, "", true};
   std::optional<Marked> best;
   Error worst = primary.error().Within(pool.holder().empty() ? "Primary" : pool.holder());
-  const auto& sync_set =
-      pool.arbiter().previous ? pool.arbiter().previous->sync_set : pool.arbiter().sync_set;
-  const int k = pool.arbiter().previous ? pool.arbiter().previous->k : pool.arbiter().k;
-  const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(sync_set.size()),
-                                                    static_cast<unsigned>(std::max(k, 0)));
+  const cluster::PreviousTerm term = pool.LastTerm();
+  const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(term.sync_set.size()),
+                                                    static_cast<unsigned>(std::max(term.k, 0)));
   unsigned answered = 0;
   for (const bool of_sync_set : {true, false}) {
     for (const std::string& node : pool.nodes()) {
-      if (sync_set.contains(pool.UidTextOf(node)) != of_sync_set) continue;
+      if (term.sync_set.contains(pool.UidTextOf(node)) != of_sync_set) continue;
       auto read = pool.At(node).Read(name, false);
       if (!read.ok()) {
         worst = Error(read.Is(ErrorCode::kCorrupt) ? ErrorCode::kCorrupt : worst.code(),

@@ -201,14 +201,12 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
                  "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm "
                  "promote again");
   }
-  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
-  HSM_RETURN_IF_ERROR(CheckEpochFloor(pool));
-  std::vector<std::string> mirrors;
-  for (const std::string& node : pool.nodes()) {
-    const bool wanted = options.only.empty() || std::find(options.only.begin(), options.only.end(),
-                                                          node) != options.only.end();
-    if (node != report.primary && wanted) mirrors.push_back(node);
-  }
+  HSM_RETURN_IF_ERROR(CheckRecord(pool));
+  std::vector<std::string> mirrors = pool.Mirrors();
+  std::erase_if(mirrors, [&](const std::string& node) {
+    return !options.only.empty() &&
+           std::find(options.only.begin(), options.only.end(), node) == options.only.end();
+  });
   std::map<std::string, MemberSync> members;
   for (const std::string& node : mirrors) members[node].node = node;
   if (options.full) {

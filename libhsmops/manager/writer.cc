@@ -29,13 +29,14 @@ std::optional<base::Digest> TargetDigest(const cluster::Arbiter& r) {
 
 }  // namespace
 
-Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t nonce) {
+Result<void> GrantTo(Pool& pool, const std::string& node) {
   if (pool.arbiter().phase != cluster::ArbiterPhase::kNormal || pool.holder() != node) {
     return Error(ErrorCode::kReadOnly, fmt::format("{} is not the Primary on record", node));
   }
+  HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
   HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
   mirror::Grant grant;
-  grant.nonce = nonce;
+  grant.nonce = status.nonce;
   grant.epoch = pool.epoch();
   grant.generation = pool.arbiter().generation;
   grant.duration = pool.arbiter().grant_duration;
@@ -76,13 +77,10 @@ Result<Writer> Writer::Open(Pool& pool) {
                  "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again "
                  "to finish it");
   }
-  HSM_RETURN_IF_ERROR(pool.CheckPrimaryIsMember());
   const failover::ClusterState state = pool.Observe(false);
   HSM_RETURN_IF_ERROR(CheckEpoch(pool, state));
   HSM_RETURN_IF_ERROR(FollowSpec(pool));
   const failover::MemberView* primary = state.Holder();
-  if (primary == nullptr)
-    return Error(ErrorCode::kInternal, "the Primary on record is not a node of the device");
   if (std::string why = primary->WhyUnhealthy(); !why.empty()) {
     return Error(
         ErrorCode::kUnavailable,
@@ -127,7 +125,7 @@ Result<Writer> Writer::Open(Pool& pool) {
                              equal.size(), k));
   }
   HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, equal, k));
-  HSM_RETURN_IF_ERROR(GrantTo(pool, writer.primary_, primary->status->nonce));
+  HSM_RETURN_IF_ERROR(GrantTo(pool, writer.primary_));
   writer.renew_at_ = pool.world().clock.Now() +
                      std::chrono::duration_cast<base::Duration>(pool.arbiter().grant_duration) / 3;
   return writer;
@@ -136,18 +134,14 @@ Result<Writer> Writer::Open(Pool& pool) {
 Result<void> Writer::Refresh() {
   if (pool_->world().clock.Now() < renew_at_) return {};
   const base::TimePoint now = pool_->world().clock.Now();
-  HSM_TRY(const mirror::MemberStatus status, pool_->At(primary_).Status(false).Within(primary_));
-  HSM_RETURN_IF_ERROR(GrantTo(*pool_, primary_, status.nonce));
+  HSM_RETURN_IF_ERROR(GrantTo(*pool_, primary_));
   renew_at_ = now + std::chrono::duration_cast<base::Duration>(pool_->arbiter().grant_duration) / 3;
   return {};
 }
 
 mirror::SyncSet Writer::SyncSetNow() {
   mirror::SyncSet sync_set;
-  for (const std::string& uid : pool_->arbiter().sync_set) {
-    const std::string node = pool_->NodeOf(uid);
-    if (!node.empty()) sync_set.mirrors[node] = &pool_->At(node);
-  }
+  for (const std::string& node : pool_->SyncSetNodes()) sync_set.mirrors[node] = &pool_->At(node);
   const std::size_t in_set = sync_set.mirrors.size();
   const bool all = pool_->device().policy() == cluster::MirroringPolicy::kActive;
   const auto k = static_cast<std::size_t>(std::max(pool_->arbiter().k, 0));

@@ -15,8 +15,9 @@ inline constexpr std::size_t kWriteBatch = 500;
 inline constexpr std::size_t kFirstBatch = 32;  // until it is known how fast the tokens are
 
 // Renews R by a compare-and-swap that changes nothing but the time, and hands the Primary its grant
-// (protocol.md, 3): the nonce first, then the CAS, then the grant. kReadOnly: there is no Primary.
-base::Result<void> GrantTo(Pool& pool, const std::string& node, std::uint64_t nonce);
+// (protocol.md, 3): its nonce first, then the CAS, then the grant. kReadOnly: it is not the
+// Primary.
+base::Result<void> GrantTo(Pool& pool, const std::string& node);
 
 class Writer {
  public:
