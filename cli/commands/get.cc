@@ -27,7 +27,7 @@ struct GetWords {
 
 // A value on a terminal: text as it is, anything else in base64.
 std::string Shown(const base::SecretBytes& value) {
-  const std::string text(value.view().begin(), value.view().end());
+  std::string text(value.view().begin(), value.view().end());
   if (base::Printable(text) == text ||
       (base::IsUtf8(text) && text.find('\x1b') == std::string::npos &&
        text.find('\0') == std::string::npos))

@@ -21,7 +21,7 @@ struct HealthOptions {
 };
 
 std::string Paint(Context& context, cluster::Severity severity) {
-  const std::string text = severity == cluster::Severity::kCritical ? "critical" : "degraded";
+  std::string text = severity == cluster::Severity::kCritical ? "critical" : "degraded";
   if (!context.ColorOn(context.streams().out_is_terminal)) return text;
   return fmt::format("\x1b[{}m{}\x1b[0m", severity == cluster::Severity::kCritical ? 31 : 33, text);
 }

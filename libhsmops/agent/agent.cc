@@ -328,8 +328,7 @@ Result<std::uint64_t> Agent::CollectTombstones(const Epoch& sender,
 Result<void> Agent::Initialize(const Epoch& epoch, bool wipe) {
   const std::lock_guard lock(mutex_);
   granted_.reset();
-  const Result<void> opened = EnsureOpen();
-  if (!opened.ok()) return opened;
+  HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.Initialize(pool_, member_, epoch, wipe);
 }
 

@@ -95,7 +95,7 @@ class [[nodiscard]] Result {
   declaration = *std::move(name)
 
 // HSM_RETURN_IF_ERROR(Expression()); returns the error of a Result whose value is not wanted.
-#define HSM_RETURN_IF_ERROR(...)                                                      \
-  do {                                                                                \
-    if (auto hsm_status = (__VA_ARGS__); !hsm_status.ok()) return hsm_status.error(); \
+#define HSM_RETURN_IF_ERROR(...)                                                             \
+  do {                                                                                       \
+    if (const auto& hsm_status = (__VA_ARGS__); !hsm_status.ok()) return hsm_status.error(); \
   } while (false)

@@ -329,7 +329,7 @@ class Run {
                      fmt::format("{} answered and cannot be read any more; try again",
                                  plan.unknown.front()));
       for (const mirror::Step& step : plan.steps) {
-        if (step.kind == mirror::Step::Kind::kAlarm && step.node == "")
+        if (step.kind == mirror::Step::Kind::kAlarm && step.node.empty())
           continue;  // damaged everywhere: promoting does not make it worse
         if (step.kind == mirror::Step::Kind::kAlarm) {
           return Error(ErrorCode::kCorrupt,
