@@ -85,19 +85,23 @@ Result<void> SecretStore::AdmitRoom(const std::vector<Pending>& batch) {
     bytes += p.record.bytes() +
              1024 * (1 + p.record.parts.size());  // attributes and padding of each object
   }
+  const bool deletion =
+      std::all_of(batch.begin(), batch.end(), [](const Pending& p) { return p.head.tombstone; });
   const token::Profile& profile = token_.profile();
-  if (index_.objects() + objects > profile.max_objects) {
+  if (index_.objects() + objects > profile.ObjectsFor(deletion)) {
     return Error(
         ErrorCode::kLimit,
-        fmt::format("the token holds {} objects, {} more would pass the limit of {} for {}",
-                    index_.objects(), objects, profile.max_objects, profile.name));
+        fmt::format("the token holds {} objects, {} more would pass the limit of {} for {}; "
+                    "deletions are taken up to {}",
+                    index_.objects(), objects, profile.ObjectsFor(deletion), profile.name,
+                    profile.max_objects));
   }
   HSM_TRY(const token::Status status, token_.ReadStatus());
   if (status.write_protected) return Error(ErrorCode::kReadOnly, "the token is write-protected");
-  if (status.free_bytes && *status.free_bytes < bytes + profile.min_free_bytes) {
-    return Error(ErrorCode::kLimit,
-                 fmt::format("{} bytes free for the token, {} are needed", *status.free_bytes,
-                             bytes + profile.min_free_bytes));
+  const std::uint64_t needed = bytes + profile.BytesKeptFree(deletion);
+  if (status.free_bytes && *status.free_bytes < needed) {
+    return Error(ErrorCode::kLimit, fmt::format("{} bytes free for the token, {} are needed",
+                                                *status.free_bytes, needed));
   }
   return {};
 }

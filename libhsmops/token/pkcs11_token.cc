@@ -485,7 +485,7 @@ Result<void> Pkcs11Token::Destroy(ObjectHandle object) {
 Result<void> Pkcs11Token::Barrier() {
   HSM_RETURN_IF_ERROR(Ready());
   if (!files_) return {};
-  return files_->Barrier(profile_->min_free_bytes);
+  return files_->Barrier(profile_->BytesKeptFree(true));
 }
 
 Result<void> Pkcs11Token::SyncAll() {

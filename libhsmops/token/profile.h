@@ -19,6 +19,15 @@ struct Profile {
   std::size_t max_objects;       // this program's own, on one token
   Proof proof;
   std::uint64_t min_free_bytes;  // below this, writes are refused as kLimit
+
+  // A deletion needs room for its tombstone before what it deletes may go, so a full token has to
+  // keep some for it: the last fiftieth of the objects, and half of the bytes kept free.
+  std::size_t ObjectsFor(bool deletion) const {
+    return deletion ? max_objects : max_objects - max_objects / 50;
+  }
+  std::uint64_t BytesKeptFree(bool deletion) const {
+    return deletion ? min_free_bytes / 2 : min_free_bytes;
+  }
 };
 
 // SoftHSM 2.6 with its file backend: fast, answers from memory, swallows write errors.

@@ -130,6 +130,19 @@ class DiskScene {
     return fired;
   }
 
+  // The command's exit code with so much left.
+  int DeleteWith(std::uint64_t left, const std::string& name) {
+    Restore();
+    disk_.LeaveFree(left);
+    const Ended ended = scene_.cluster().Hsm({"delete", name, "--yes"});
+    disk_.Empty();
+    const std::string& seen = scene_.Look(next_).members.at("a").values.at(name);
+    CAPTURE(left);
+    CAPTURE(ended.err);
+    CHECK(seen == (ended.code == 0 ? "absent" : "old"));
+    return ended.code;
+  }
+
   SmallDisk& disk() { return disk_; }
   FaultPlan& plan() { return scene_.plan("a"); }
 
@@ -190,6 +203,14 @@ TEST_CASE(
           " s");
   CHECK(tally.violations == 0);
   CHECK(tally.fired > 30);
+}
+
+TEST_CASE("disk: half of what is kept free is for deletions") {
+  DiskScene scene(What::kSmall);
+  CHECK(scene.DeleteWith(kReserve, "app") == 0);
+  CHECK(scene.DeleteWith(kReserve / 4 * 3, "app") == 0);
+  CHECK(scene.DeleteWith(kReserve / 2 - 4 * kKiB, "app") == 5);
+  CHECK(scene.DeleteWith(0, "app") == 1);
 }
 
 }  // namespace hsmops::test

@@ -255,6 +255,21 @@ TEST_CASE("limits refuse before the first call") {
   CHECK(device.memory.object_count() == objects);
 }
 
+TEST_CASE("a token that is full for values takes deletions") {
+  const token::Profile hundred{"generic", 512, 100, token::Proof::kFreshView, 0};
+  Device device(hundred);
+  REQUIRE(device.Put("app", "1").ok());
+  int more = 0;
+  while (more < 200 && device.Put("n" + std::to_string(more), "1").ok()) ++more;
+  CHECK(device.Put("app", "2").Is(ErrorCode::kLimit));
+  CHECK(device.Remove("app").ok());
+  CHECK(device.Seen("app") == "absent");
+  // The reserve is of two objects, and collecting gives back what a deletion took.
+  CHECK(device.Remove("n0").ok());
+  CHECK(device.Remove("n1").Is(ErrorCode::kLimit));
+  CHECK(device.Seen("n1") == "k=1");
+}
+
 TEST_CASE("a token that swallows writes never gets one acknowledged") {
   for (const token::Profile* profile : kBoth) {
     Device device(*profile);
