@@ -24,27 +24,50 @@ std::string TypeName(const cluster::HSMOperationSpec& spec) {
   return "operation";
 }
 
-Result<void> EndAbandoned(Pool& pool) {
-  HSM_TRY(const auto all,
-          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
-  for (HSMOperation operation : all.items) {
-    if (operation.spec.device_ref.name != pool.device().metadata.name ||
-        operation.status.phase != OperationPhase::kRunning)
-      continue;
+Result<void> EndAbandoned(Pool& pool, std::vector<HSMOperation>& operations) {
+  for (HSMOperation& operation : operations) {
+    if (operation.status.phase != OperationPhase::kRunning) continue;
     operation.status.phase = OperationPhase::kFailed;
     operation.status.completed_at = pool.world().clock.Wall();
     operation.status.message =
         "its process ended before it did; the device's status and history say what holds";
-    HSM_TRY(const auto saved, cluster::SaveStatus(pool.world().resources, operation));
-    (void)saved;
+    HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
   }
+  return {};
+}
+
+// Finished ones past their time, and the oldest beyond so many: each command that acts reads them
+// all. One that cannot be removed now is removed by the next.
+void ForgetOld(Pool& pool, std::vector<HSMOperation>& operations) {
+  std::erase_if(operations, [](const HSMOperation& operation) { return !operation.Finished(); });
+  std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
+    return a.status.completed_at > b.status.completed_at;
+  });
+  const base::WallTime now = pool.world().clock.Wall();
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const HSMOperation& operation = operations[i];
+    if (i + 1 < kMaxFinishedOperations && !operation.Expired(now)) continue;
+    (void)pool.world().resources.Delete(HSMOperation::kKind, operation.metadata.ns,
+                                        operation.metadata.name,
+                                        operation.metadata.resource_version);
+  }
+}
+
+Result<void> TidyUp(Pool& pool) {
+  HSM_TRY(auto all,
+          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
+  std::erase_if(all.items, [&](const HSMOperation& operation) {
+    return operation.spec.device_ref.name != pool.device().metadata.name;
+  });
+  HSM_RETURN_IF_ERROR(EndAbandoned(pool, all.items));
+  ForgetOld(pool, all.items);
   return {};
 }
 
 }  // namespace
 
 Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec spec) {
-  HSM_RETURN_IF_ERROR(EndAbandoned(pool).Within("operations"));
+  HSM_RETURN_IF_ERROR(TidyUp(pool).Within("operations"));
   HSMOperation operation;
   std::string type = TypeName(spec);
   std::transform(type.begin(), type.end(), type.begin(),
@@ -54,6 +77,8 @@ Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec s
                                         base::Hex(pool.world().rng.Array<4>()));
   operation.spec = std::move(spec);
   operation.spec.device_ref = {pool.device().metadata.name, ""};
+  if (!operation.spec.ttl_seconds_after_finished)
+    operation.spec.ttl_seconds_after_finished = kOperationTtl;
   HSM_RETURN_IF_ERROR(operation.Validate());  // before it is stored, where nobody could mend it
   HSM_TRY(HSMOperation created, cluster::CreateNew(pool.world().resources, operation));
   created.status.phase = OperationPhase::kRunning;

@@ -1,17 +1,23 @@
 // OperationLog: the HSMOperation of one thing that is being done, kept true while it is.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "libhsmops/manager/pool.h"
 
 namespace hsmops::manager {
 
+// Of one device; the oldest go first.
+inline constexpr std::size_t kMaxFinishedOperations = 200;
+// Of an operation that does not say itself how long it is kept (ttlSecondsAfterFinished).
+inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24);
+
 class OperationLog {
  public:
   // Makes the HSMOperation, already Running. Operations of this device that say Running and whose
   // process is gone (the caller holds the device, so nobody else runs one) are ended as Failed
-  // first.
+  // first, and finished ones that are past their time or too many are removed.
   static base::Result<OperationLog> Begin(Pool& pool, cluster::HSMOperationSpec spec);
 
   // Ends the step before and begins this one.

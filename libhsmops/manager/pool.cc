@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "libhsmops/base/encoding.h"
+#include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::manager {
@@ -211,21 +211,9 @@ Result<void> Pool::UpdateStatus(const std::function<void(cluster::HSMDeviceStatu
 }
 
 void Pool::Tell(cluster::EventType type, const std::string& reason, const std::string& note) {
-  cluster::Event event;
-  event.metadata.ns = device_.metadata.ns;
-  event.metadata.name =
-      fmt::format("{}.{}", device_.metadata.name, base::Hex(world_.rng.Array<6>()));
-  event.event_time = world_.clock.Wall();
-  event.reporting_controller = "hsm.j5t.io/kubectl-hsm";
-  event.reporting_instance = "kubectl-hsm";
-  event.action = reason;
-  event.reason = reason;
-  event.type = type;
-  event.regarding = {"hsm.j5t.io/v1alpha1", "HSMDevice", device_.metadata.ns, device_.metadata.name,
-                     device_.metadata.uid};
-  event.note = note.substr(0, cluster::kMaxEventNoteBytes);
-  (void)cluster::CreateNew(world_.resources,
-                           event);  // told as well as it can be; the history has it too
+  cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng,
+                                  "hsm.j5t.io/kubectl-hsm", "kubectl-hsm");
+  (void)recorder.Record(cluster::SubjectOf(device_), {type, reason, reason, note});
 }
 
 }  // namespace hsmops::manager
