@@ -206,6 +206,15 @@ int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>
   return kUsage;
 }
 
+// What was done and could not be told is not "failed, state unchanged".
+int Told(Streams& streams, bool acts, int code) {
+  streams.out.flush();
+  if (streams.out || code != kDone) return code;
+  streams.err << (acts ? "in doubt: it is done, and standard output could not be written\n"
+                       : "error: standard output could not be written\n");
+  return acts ? kAccepted : kFailed;
+}
+
 }  // namespace
 
 int RunApp(const std::vector<std::string>& words, Streams streams, const std::string& program) {
@@ -232,7 +241,7 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
   CLI::App* chosen = parser.app.get_subcommands().front();
   Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
   if (auto timeout = context.Timeout(); !timeout.ok()) return context.Fail(timeout.error());
-  return parser.runners.at(chosen)(context);
+  return Told(streams, parser.by_app.at(chosen)->acts, parser.runners.at(chosen)(context));
 }
 
 std::vector<std::string> Complete(const std::vector<std::string>& words) {

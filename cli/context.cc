@@ -29,6 +29,17 @@ constexpr base::Duration kAnswerLimit = std::chrono::seconds(120);
 // Of one PKCS#11 call: well within --timeout, so that a command can still say that the token hangs.
 constexpr base::Duration kLongestCall = std::chrono::seconds(15);
 constexpr base::Duration kShortestCall = std::chrono::milliseconds(200);
+constexpr std::string_view kProgram = "kubectl hsm";
+
+// For a shell to read as one word.
+std::string ShellWord(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : base::Printable(text)) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
 
 }  // namespace
 
@@ -43,9 +54,19 @@ Result<base::Duration> Context::Timeout() const {
 }
 
 std::string Context::CommandPrefix() const {
-  return globals_.local.empty()
-             ? "kubectl hsm"
-             : fmt::format("kubectl hsm --local {}", base::Printable(globals_.local));
+  std::string prefix(kProgram);
+  if (!globals_.local.empty()) prefix += " --local " + ShellWord(globals_.local);
+  if (globals_.ns != Globals{}.ns) prefix += " -n " + ShellWord(globals_.ns);
+  if (!globals_.device.empty()) prefix += " --device " + ShellWord(globals_.device);
+  return prefix;
+}
+
+std::string Context::WithCluster(std::string text) const {
+  const std::string prefix = CommandPrefix();
+  for (std::size_t at = text.find(kProgram); at != std::string::npos;
+       at = text.find(kProgram, at + prefix.size()))
+    text.replace(at, kProgram.size(), prefix);
+  return text;
 }
 
 Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
@@ -72,8 +93,7 @@ Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
   if (devices.items.empty()) {
     return Error(
         ErrorCode::kNotFound,
-        fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --local DIR --nodes …",
-                    globals_.ns));
+        fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --nodes …", globals_.ns));
   }
   std::string names;
   for (const cluster::Object& device : devices.items) names += " " + device.key().name;
@@ -94,7 +114,7 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
   const std::string locks = globals_.local + "/.locks";
   HSM_RETURN_IF_ERROR(base::MakeFolders(locks, 0750));
   HSM_TRY(cluster->lock_,
-          base::FileLock::Take(fmt::format("{}/{}.{}", locks, ns, name), "kubectl hsm " + verb,
+          base::FileLock::Take(fmt::format("{}/{}.{}", locks, ns, name), "kubectl-hsm " + verb,
                                clock_, clock_.Now() + timeout)
               .Within(fmt::format("device {} is in use", name)));
   const std::string states = globals_.local + "/.members";
@@ -126,11 +146,13 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
 
 int Context::Fail(const Error& error) {
   err() << (ColorOn(streams_.err_is_terminal) ? "\x1b[31merror:\x1b[0m " : "error: ")
-        << base::Printable(error.message()) << "\n";
+        << WithCluster(base::Printable(error.message())) << "\n";
   return ExitCodeFor(error.code());
 }
 
-void Context::Warn(const std::string& message) { err() << "warning: " << message << "\n"; }
+void Context::Warn(const std::string& message) {
+  err() << "warning: " << WithCluster(message) << "\n";
+}
 
 Result<void> Context::Confirm(const std::string& question, bool yes) {
   if (yes) return {};

@@ -73,6 +73,8 @@ class Context {
   // The words of this command line that name the cluster, for a next step: "kubectl hsm --local
   // DIR".
   std::string CommandPrefix() const;
+  // The same before every command that this text tells to run, so that it can be copied.
+  std::string WithCluster(std::string text) const;
 
   base::Result<std::unique_ptr<cluster::ResourceStore>> OpenResources();
   // The device that --device names, else `named`, else the only one there is. kNotFound, kInvalid:

@@ -53,9 +53,8 @@ Result<std::vector<HSMDevice>> DeviceChoice::Choose(Context& context) const {
   if (!all.items.empty()) return std::move(all.items);
   const std::string where = ns.empty() ? "any namespace" : fmt::format("namespace {}", ns);
   if (none)
-    return Error(
-        ErrorCode::kNotFound,
-        fmt::format("no HSMDevice in {}; run kubectl hsm init --local DIR --nodes …", where));
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("no HSMDevice in {}; run kubectl hsm init --nodes …", where));
   return Error(ErrorCode::kNotFound,
                fmt::format("no HSMDevice in {} matches -l {}", where, base::Printable(selector)));
 }

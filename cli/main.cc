@@ -76,11 +76,5 @@ int main(int argc, char** argv) {
     std::cout << ":4\n";  // cobra's directive: no file names
     return 0;
   }
-  const int code = hsmops::cli::RunApp(words, streams, "/proc/self/exe");
-  std::cout.flush();
-  if (!std::cout && code == 0) {
-    std::cerr << "error: standard output could not be written\n";
-    return hsmops::cli::kFailed;
-  }
-  return code;
+  return hsmops::cli::RunApp(words, streams, "/proc/self/exe");
 }

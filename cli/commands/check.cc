@@ -117,7 +117,8 @@ int Run(const CheckOptions& options, Context& context) {
                                                          {"reasons", candidate.reasons}});
   }
   const int printed = Print(context, document, [&](bool) {
-    context.out() << fmt::format("{}: {}\n", options.purpose, base::Printable(answer.sentence));
+    context.out() << fmt::format("{}: {}\n", options.purpose,
+                                 context.WithCluster(base::Printable(answer.sentence)));
     Table table({"NODE", "ELIGIBLE", "REASONS"});
     for (const Candidate& candidate : answer.candidates)
       table.Row({candidate.node, candidate.eligible() ? "yes" : "no", Join(candidate.reasons)});

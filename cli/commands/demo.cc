@@ -83,6 +83,8 @@ class Story {
   }
 
   Result<void> Writing() {
+    Say("Every command here has --local " + local_ +
+        " as well, which names the cluster; it is left out to be read.");
     Say("Three HSMs, one on each node. SoftHSM tokens stand in for the hardware; any PKCS#11 token "
         "will do.");
     HSM_RETURN_IF_ERROR(

@@ -43,7 +43,7 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
     context.out() << fmt::format("  {}  {}  {}: {}\n      next: {}\n",
                                  Paint(context, finding.severity), base::Printable(finding.subject),
                                  finding.reason, base::Printable(finding.message),
-                                 base::Printable(finding.next_step));
+                                 context.WithCluster(base::Printable(finding.next_step)));
   }
 }
 

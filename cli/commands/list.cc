@@ -145,8 +145,8 @@ void AddGaps(Context& context, const Listed& listed, nlohmann::json& metadata) {
     metadata["unknown"][node] = error.message();
   }
   for (const auto& [node, aside] : listed.report.quarantine) {
-    context.Warn(fmt::format("{} has {} versions in quarantine; see {} divergence list", node,
-                             aside.size(), context.CommandPrefix()));
+    context.Warn(fmt::format("{} has {} versions in quarantine; see kubectl hsm divergence list",
+                             node, aside.size()));
     metadata["quarantined"][node] = aside.size();
   }
 }

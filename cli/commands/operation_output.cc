@@ -15,7 +15,8 @@ int FailOperation(Context& context, manager::OperationLog& log, const base::Erro
   const cluster::HSMOperation& operation = log.Finish(
       cluster::OperationPhase::kFailed, std::string(base::Name(error.code())), error.message());
   if (error.code() != base::ErrorCode::kInDoubt) return context.Fail(error);
-  context.err() << fmt::format("in doubt: {}\n  operation {}\n", base::Printable(error.message()),
+  context.err() << fmt::format("in doubt: {}\n  operation {}\n",
+                               context.WithCluster(base::Printable(error.message())),
                                operation.metadata.name);
   return ExitCodeFor(error.code());
 }

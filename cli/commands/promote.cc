@@ -5,6 +5,7 @@
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
+#include "cli/commands/writing.h"
 #include "cli/exit_code.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/manager/promotion.h"
@@ -116,12 +117,14 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   }
   const std::string proof = planned ? fmt::format("{} secrets proved equal, ", report->secrets)
                                     : fmt::format("{} secrets, ", report->secrets);
-  return FinishOperation(
-      context, *log, cluster::OperationPhase::kSucceeded,
-      fmt::format("{} is the Primary of epoch {}: {}lost {}, writes stopped for {}", report->to,
-                  report->epoch.counter, proof, report->lost,
-                  base::FormatDuration(report->writes_stopped)),
-      kDone);
+  const int code =
+      FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
+                      fmt::format("{} is the Primary of epoch {}: {}lost {}, writes stopped for {}",
+                                  report->to, report->epoch.counter, proof, report->lost,
+                                  base::FormatDuration(report->writes_stopped)),
+                      kDone);
+  CollectGarbage(pool);  // the EPOCH objects of the terms before
+  return code;
 }
 
 Runner Declare(Words& words, failover::Purpose purpose) {

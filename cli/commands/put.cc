@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <set>
 
 #include "cli/commands/secret_sources.h"
 #include "cli/commands/verbs.h"
@@ -20,6 +21,21 @@ struct PutWords {
   std::string op_id;
   bool merge = false;
 };
+
+// All of them before the first is written.
+base::Result<void> Check(const std::vector<store::Write>& writes) {
+  std::set<std::string> names;
+  for (const store::Write& write : writes) {
+    const std::string& name = write.name.text();
+    if (!names.insert(name).second)
+      return base::Error(base::ErrorCode::kInvalid, fmt::format("-f holds {} twice", name));
+    HSM_RETURN_IF_ERROR(store::CheckKeys(write.keys).Within(name));
+    if (write.keys.empty() && !write.merge)
+      return base::Error(base::ErrorCode::kInvalid,
+                         fmt::format("{} has no keys; kubectl hsm delete removes a secret", name));
+  }
+  return {};
+}
 
 base::Result<std::vector<store::Write>> Gather(const PutWords& words, Context& context) {
   using base::Error;
@@ -52,6 +68,7 @@ base::Result<std::vector<store::Write>> Gather(const PutWords& words, Context& c
     }
     if (writes.empty()) return Error(ErrorCode::kInvalid, "-f holds no secrets");
   }
+  HSM_RETURN_IF_ERROR(Check(writes));
   const bool one = writes.size() == 1;
   if (!one && (!words.expect.empty() || !words.op_id.empty()))
     return Error(ErrorCode::kInvalid, "--expect and --op-id go with a single secret");

@@ -89,6 +89,13 @@ Result<void> SetWriteWords(Context& context, const std::string& expect, const st
   return {};
 }
 
+void CollectGarbage(manager::Pool& pool) {
+  std::vector<base::Executor::Task> tasks;
+  for (const std::string& node : pool.nodes())
+    tasks.push_back([&pool, &node] { (void)pool.At(node).Collect(kCollectBudget); });
+  pool.world().executor.RunAll(std::move(tasks));
+}
+
 int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::Write> writes) {
   auto cluster = context.OpenCluster(verb);
   if (!cluster.ok()) return context.Fail(cluster.error());
@@ -135,15 +142,14 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
           "in doubt: {}: {}\n  {}\n", asked[i].name, base::Printable(results[i].error().message()),
           asked.size() > 1 ? "the same command again settles it"
           : verb == "rename-key"
-              ? "kubectl hsm get shows the keys as they are"
+              ? context.WithCluster("kubectl hsm get shows the keys as they are")
               : fmt::format("the same command with --op-id {} settles it", asked[i].op_id));
     } else {
       (void)context.Fail(results[i].error().Within(asked[i].name));
     }
   }
   context.out() << std::flush;
-  for (const std::string& node : pool.nodes())
-    (void)pool.At(node).Collect(kCollectBudget);  // garbage may wait
+  CollectGarbage(pool);
   return printed != kDone ? printed : CodeOf(results);
 }
 

@@ -21,4 +21,7 @@ int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::
 int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb,
                   std::vector<store::Write> writes);
 
+// W9 on every member, for a moment; what is left is for the next command.
+void CollectGarbage(manager::Pool& pool);
+
 }  // namespace hsmops::cli

@@ -112,8 +112,8 @@ Result<std::unique_ptr<DirectoryResourceStore>> DirectoryResourceStore::Open(con
   if (!IsFolder(fmt::format("{}/{}", dir, Plural(Kind::kHsmDevice)))) {
     const std::string shown = base::Printable(dir);
     return Error(ErrorCode::kNotFound, fmt::format("{} is not a cluster folder (it has no {}/); "
-                                                   "make one with `kubectl hsm init --local {}`",
-                                                   shown, Plural(Kind::kHsmDevice), shown));
+                                                   "make one with `kubectl hsm init`",
+                                                   shown, Plural(Kind::kHsmDevice)));
   }
   HSM_TRY(std::string id, ReadClusterId(dir));
   if (id.empty() && access(dir.c_str(), W_OK) == 0) {  // a folder that a hand made

@@ -40,6 +40,8 @@ Result<base::ByteView> Unseal(base::ByteView bytes, Digest& digest, std::string_
 }
 
 // All keys of a secret in one canonical encoding, sorted by key.
+constexpr std::size_t kPayloadKeyBytes = 2 + 4;  // the lengths of a key and of its value
+
 SecretBytes EncodePayload(const Keys& keys) {
   Writer out;
   for (const auto& [key, value] : keys) {
@@ -129,16 +131,23 @@ std::size_t Record::bytes() const {
   return total;
 }
 
-Result<Record> Encode(Head& head, const Keys& keys, std::size_t max_object_bytes) {
-  HSM_CHECK(head.op_ids.size() <= kKeptOpIds && head.name.size() <= kMaxNameBytes);
+Result<void> CheckKeys(const Keys& keys) {
   if (keys.size() > kMaxKeys)
     return Error(ErrorCode::kLimit,
                  fmt::format("{} keys, at most {} are allowed", keys.size(), kMaxKeys));
-  SecretBytes payload = EncodePayload(keys);
-  if (payload.size() > kMaxSecretBytes) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : keys) bytes += kPayloadKeyBytes + key.size() + value.size();
+  if (bytes > kMaxSecretBytes) {
     return Error(ErrorCode::kLimit, fmt::format("{} bytes in all its keys, at most {} are allowed",
-                                                payload.size(), kMaxSecretBytes));
+                                                bytes, kMaxSecretBytes));
   }
+  return {};
+}
+
+Result<Record> Encode(Head& head, const Keys& keys, std::size_t max_object_bytes) {
+  HSM_CHECK(head.op_ids.size() <= kKeptOpIds && head.name.size() <= kMaxNameBytes);
+  HSM_RETURN_IF_ERROR(CheckKeys(keys));
+  SecretBytes payload = EncodePayload(keys);
   head.keys.clear();
   for (const auto& [key, value] : keys) head.keys.push_back(key);
   head.total_length = payload.size();

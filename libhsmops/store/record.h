@@ -45,6 +45,9 @@ struct Record {
   std::size_t bytes() const;
 };
 
+// kLimit: more keys or bytes than a secret may have, whatever the token.
+base::Result<void> CheckKeys(const Keys& keys);
+
 // Head.keys, total_length, parts, payload and digest are set from `keys`. kLimit: the secret does
 // not fit in objects of `max_object_bytes`; nothing was written.
 base::Result<Record> Encode(Head& head, const Keys& keys, std::size_t max_object_bytes);
