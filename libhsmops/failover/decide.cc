@@ -23,7 +23,7 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
     no(fmt::format("has seen epoch {}, the record says {}", member.status->epoch.ToString(),
                    state.epoch.ToString()));
   }
-  if (member.status->damaged > 0)
+  if (member.status->damaged > 0 && purpose != Purpose::kForced)
     no(fmt::format("{} damaged secrets; sync repairs them", member.status->damaged));
   if (member.status->legacy > 0 && purpose != Purpose::kForced) {
     no(fmt::format(
@@ -43,14 +43,16 @@ std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose) {
   std::vector<Candidate> candidates;
   for (const MemberView& member : state.members)
     candidates.push_back(Judge(state, member, purpose));
-  std::stable_sort(
-      candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-        const auto rank = [&](const Candidate& c) {
-          const MemberView& m = *state.Find(c.node);
-          return std::tuple(!c.eligible(), !m.standby, -m.priority, !m.in_sync_set, m.node);
-        };
-        return rank(a) < rank(b);
-      });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [&](const Candidate& a, const Candidate& b) {
+                     const auto rank = [&](const Candidate& c) {
+                       const MemberView& m = *state.Find(c.node);
+                       const bool damaged = m.reachable() && m.status->damaged > 0;
+                       return std::tuple(!c.eligible(), damaged, !m.standby, -m.priority,
+                                         !m.in_sync_set, m.node);
+                     };
+                     return rank(a) < rank(b);
+                   });
   return candidates;
 }
 

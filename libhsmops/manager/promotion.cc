@@ -45,6 +45,7 @@ class Run {
     begun_ = pool_.world().clock.Now();
     if (options_.purpose == Purpose::kPromote && !resumes_) HSM_RETURN_IF_ERROR(Equalise());
     HSM_RETURN_IF_ERROR(ForeseeQuorum());
+    HSM_RETURN_IF_ERROR(ForeseeMerge());
     HSM_RETURN_IF_ERROR(FencePoint());
     Fence();
     HSM_RETURN_IF_ERROR(WaitForOldPrimary());
@@ -308,37 +309,67 @@ class Run {
     return {};
   }
 
-  // P6: the target pulls everything that the old Primary or a member of S has and it lacks.
+  // Whom the target pulls from: the old Primary and S, and everybody when what only others hold
+  // would be given up otherwise.
+  bool IsSource(const failover::MemberView& member) const {
+    if (member.node == report_.to) return false;
+    return member.node == report_.from || member.in_sync_set || options_.accept_loss;
+  }
+
+  // What the target lacks of these, as restores. Against epoch 0 nothing is of an epoch that is
+  // over, so all that is ahead of the target is pulled, but for what lies beyond a cut. kCorrupt:
+  // something can be read nowhere, or has two contents, and nobody has accepted that.
+  Result<mirror::SyncPlan> PlanMerge(const std::vector<std::string>& sources) {
+    HSM_TRY(Comparison comparison, Compare(pool_, report_.to, sources));
+    mirror::SyncPlan plan =
+        mirror::Plan(comparison.source, comparison.mirrors, store::Epoch{}, false, CutsOf(pool_));
+    if (!plan.unknown.empty())
+      return Error(
+          ErrorCode::kUnavailable,
+          fmt::format("{} answered and cannot be read any more; try again", plan.unknown.front()));
+    std::map<store::Id, store::Version> pulled;
+    for (const mirror::Step& step : plan.steps) {
+      if (step.kind == mirror::Step::Kind::kRestore) pulled[step.id] = step.version;
+    }
+    for (const mirror::Step& step : plan.steps) {
+      // Damaged everywhere: promoting does not make it worse.
+      if (step.kind != mirror::Step::Kind::kAlarm || step.node.empty()) continue;
+      const auto whole = pulled.find(step.id);
+      if (whole != pulled.end() && whole->second >= step.version) continue;
+      const std::string what = fmt::format("{} on {}: {}", step.name, step.node, step.reason);
+      if (!options_.accept_loss) return Error(ErrorCode::kCorrupt, what);
+      unreadable_.insert(what);
+    }
+    std::erase_if(plan.steps, [](const mirror::Step& step) {
+      return step.kind != mirror::Step::Kind::kRestore;
+    });
+    return plan;
+  }
+
+  // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
+  Result<void> ForeseeMerge() {
+    if (options_.accept_loss) return {};
+    std::vector<std::string> sources;
+    for (const failover::MemberView& member : pool_.Recorded().members) {
+      const failover::MemberView* seen = state_.Find(member.node);
+      if (IsSource(member) && seen != nullptr && seen->Healthy()) sources.push_back(member.node);
+    }
+    HSM_TRY(const mirror::SyncPlan plan, PlanMerge(sources));
+    (void)plan;  // what is pulled is planned again when everybody is fenced
+    return {};
+  }
+
+  // P6: the target pulls everything that a source has and it lacks.
   Result<void> Merge() {
     std::vector<std::string> sources;
-    for (const auto& [node, fenced] : fences_) {
-      const bool counts = node == report_.from ||
-                          pool_.arbiter().previous->sync_set.contains(pool_.UidTextOf(node));
-      if (counts && node != report_.to && fenced.HasInventory()) sources.push_back(node);
-    }
     std::map<std::string, mirror::Member*> members;
-    for (const std::string& node : pool_.nodes()) members[node] = &pool_.At(node);
+    for (const failover::MemberView& member : pool_.Recorded().members) {
+      members[member.node] = &pool_.At(member.node);
+      if (IsSource(member) && fences_.at(member.node).HasInventory())
+        sources.push_back(member.node);
+    }
     for (int pass = 0; pass < kMergePasses; ++pass) {
-      HSM_TRY(Comparison comparison, Compare(pool_, report_.to, sources));
-      // Against epoch 0 nothing is of an epoch that is over: whatever is ahead of the target is
-      // pulled.
-      mirror::SyncPlan plan =
-          mirror::Plan(comparison.source, comparison.mirrors, store::Epoch{}, false);
-      if (!plan.unknown.empty())
-        return Error(ErrorCode::kUnavailable,
-                     fmt::format("{} answered and cannot be read any more; try again",
-                                 plan.unknown.front()));
-      for (const mirror::Step& step : plan.steps) {
-        if (step.kind == mirror::Step::Kind::kAlarm && step.node.empty())
-          continue;  // damaged everywhere: promoting does not make it worse
-        if (step.kind == mirror::Step::Kind::kAlarm) {
-          return Error(ErrorCode::kCorrupt,
-                       fmt::format("{} on {}: {}", step.name, step.node, step.reason));
-        }
-      }
-      std::erase_if(plan.steps, [](const mirror::Step& step) {
-        return step.kind != mirror::Step::Kind::kRestore;
-      });
+      HSM_TRY(const mirror::SyncPlan plan, PlanMerge(sources));
       if (plan.steps.empty()) return Freeze();
       const mirror::ApplyReport applied = mirror::Apply(
           plan, pool_.At(report_.to), members, report_.epoch, pool_.world().executor, nullptr);
@@ -354,6 +385,10 @@ class Run {
   Result<void> Freeze() {
     HSM_TRY(digest_, pool_.At(report_.to).Freeze(report_.epoch).Within("freezing " + report_.to));
     note_("merge", fmt::format("{} pulled {} versions and is frozen", report_.to, report_.merged));
+    for (const std::string& what : unreadable_) {
+      report_.lost = report_.lost == "none" ? "unknown: " + what : report_.lost + "; " + what;
+      note_("accept-loss", what);
+    }
     return {};
   }
 
@@ -445,6 +480,7 @@ class Run {
   PromotionReport report_;
   failover::ClusterState state_;
   std::map<std::string, Fenced> fences_;
+  std::set<std::string> unreadable_;  // and accepted as lost
   base::Digest digest_{};
   base::TimePoint begun_{};
   base::TimePoint fence_answered_{};

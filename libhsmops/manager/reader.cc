@@ -37,15 +37,11 @@ Result<void> Settle(Pool& pool, const std::string& primary) {
 Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name) {
   const std::string primary = pool.holder();
   if (primary.empty()) return Error(ErrorCode::kUnavailable, "a promotion is unfinished");
-  HSM_RETURN_IF_ERROR(CheckRecord(pool));
-  HSM_TRY(const mirror::MemberStatus status, pool.At(primary).Status(false));
-  for (const mirror::ProbeStep& step : status.probe) {
-    if (step.outcome == mirror::ProbeStep::Outcome::kFailed)
-      return Error(ErrorCode::kUnavailable, step.message);
-  }
-  if (status.standing != store::Standing::kMember)
-    return Error(ErrorCode::kUnavailable, status.standing_reason);
-  if (status.epoch > pool.epoch()) return EpochRegressed(primary, status.epoch.ToString(), pool);
+  // All of them: with S empty nobody else would be asked whether this epoch is over.
+  const failover::ClusterState state = pool.Observe(false);
+  HSM_RETURN_IF_ERROR(CheckEpoch(pool, state));
+  if (std::string why = state.Holder()->WhyUnhealthy(); !why.empty())
+    return Error(ErrorCode::kUnavailable, std::move(why));
   HSM_RETURN_IF_ERROR(Settle(pool, primary));
   HSM_RETURN_IF_ERROR(GrantTo(pool, primary));
   return pool.At(primary).Read(name, true);

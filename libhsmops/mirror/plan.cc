@@ -45,7 +45,7 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
   const bool whole_elsewhere =
       source != nullptr && mirror != nullptr && source->version == mirror->version;
   if (mirror != nullptr && mirror->state != State::kDamaged && !whole_elsewhere &&
-      mirror->version.epoch < epoch && BeyondCut(mirror->version, cuts)) {
+      BeyondCut(mirror->version, cuts)) {
     return MakeStep(Kind::kQuarantine, node, *mirror,
                     "beyond what its epoch had acknowledged when it ended");
   }

@@ -52,6 +52,29 @@ TEST_CASE("with an older Lease put back, get serves nothing of the old epoch unm
   }
 }
 
+TEST_CASE(
+    "with an older record put back and nobody in its sync set, get asks who saw a later epoch") {
+  RegressScene scene({"a", "b"});
+  const std::string folder = scene.cluster().folder();
+  scene.Put("x", "old");
+  scene.Gone({"b"});
+  scene.Put("x", "of epoch 1");  // on a alone, so S is empty
+  for (const char* part : {"/leases", "/status", "/.members/default.local/a"})
+    CopyOver(folder + part, folder + "/../epoch-1" + part);
+  scene.Back({"b"});
+  scene.Must({"sync"});
+  scene.Gone({"a"});
+  scene.Must({"failover", "--to", "b"});
+  scene.Put("x", "of epoch 2");
+  scene.Back({"a"});
+  for (const char* part : {"/leases", "/status", "/.members/default.local/a"})
+    CopyOver(folder + "/../epoch-1" + part, folder + part);
+
+  const Ended get = scene.Hsm({"get", "x", "--key", "k", "--raw"});
+  CHECK_MESSAGE(SaysHowOut(get), get.out, get.err);
+  CHECK_MESSAGE((get.code != 0 || Says(get.err, "warning")), get.out, get.err);
+}
+
 TEST_CASE("with an older Lease put back, nothing is acknowledged in the old epoch") {
   OlderRecord scene;
   // More than once: the first ones must not put the others out of the sync set.
