@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void CopyOver(const std::string& from, const std::string& to) {
+  fs::remove_all(to);
   fs::create_directories(to);
   fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
 }
