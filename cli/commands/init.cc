@@ -140,14 +140,19 @@ Result<void> MayBeginBlank(manager::Pool& pool) {
 Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
   std::vector<std::string> blank;
   for (const std::string& node : pool.nodes()) {
-    HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(true).Within(node));
+    HSM_TRY(const mirror::MemberStatus status, pool.Applicant(node).Status(true).Within(node));
     for (const mirror::ProbeStep& step : status.probe) {
       const bool only_blank = step.name == "canary" && status.standing != store::Standing::kUnknown;
       if (step.outcome == mirror::ProbeStep::Outcome::kFailed && !only_blank)
         return Error(ErrorCode::kUnavailable,
                      fmt::format("{}: {}: {}", node, step.name, step.message));
     }
-    if (status.standing == store::Standing::kMember) continue;
+    if (status.standing == store::Standing::kMember && pool.OnRecord(node)) continue;
+    if (status.standing == store::Standing::kMember)
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("{} was a member and is not on record any more: what it holds may "
+                               "have been deleted since; run kubectl hsm reinit --node {}",
+                               node, node));
     if (status.standing != store::Standing::kBlank)
       return Error(ErrorCode::kReadOnly, fmt::format("{}: {}", node, status.standing_reason));
     blank.push_back(node);
@@ -159,7 +164,8 @@ Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
 Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std::string>& blank) {
   for (const std::string& node : blank) {
     if (node == pool.holder()) HSM_RETURN_IF_ERROR(MayBeginBlank(pool));
-    HSM_RETURN_IF_ERROR(pool.At(node).Initialize(pool.epoch(), false).Within(node));
+    HSM_RETURN_IF_ERROR(pool.Applicant(node).Initialize(pool.epoch(), false).Within(node));
+    HSM_RETURN_IF_ERROR(pool.Admit(node));
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
     context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
                                  status.profile);

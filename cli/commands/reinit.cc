@@ -23,9 +23,37 @@ struct ReinitWords {
   bool yes = false;
 };
 
+// Not a member of this pool, so it holds nothing that counts; whether it may be wiped is for its
+// store to say.
+bool HoldsNothing(mirror::Member& member) {
+  const auto status = member.Status(false);
+  return status.ok() && status->standing != store::Standing::kMember &&
+         status->standing != store::Standing::kUnknown;
+}
+
+// What a member that is not on record has and the Primary has not. Sync does not ask it, so here a
+// person is told before it is wiped.
+base::Result<void> TellWhatGoes(Context& context, manager::Pool& pool, const std::string& node) {
+  if (HoldsNothing(pool.Applicant(node))) return {};
+  const auto all = std::bitset<store::kBuckets>().set();
+  HSM_TRY(const store::Inventory source, pool.At(pool.holder()).ReadInventory(all));
+  HSM_TRY(store::Inventory held, pool.Applicant(node).ReadInventory(all).Within(node));
+  std::vector<mirror::MemberInventory> asked;
+  asked.push_back({node, std::move(held)});
+  const mirror::SyncPlan plan =
+      mirror::Plan(source, asked, pool.epoch(), false, manager::CutsOf(pool));
+  for (const mirror::Step& step : plan.steps) {
+    if (step.kind == mirror::Step::Kind::kCopy) continue;
+    context.Warn(fmt::format("{} holds {} version {}, which the Primary does not: it goes", node,
+                             base::Printable(step.name), step.version.ToString()));
+  }
+  return {};
+}
+
 // Nothing is wiped unless the Primary has all of it: what the member has beyond is restored or set
 // aside by sync first. Also who else is equal to the Primary now, which is what S may be meanwhile.
-base::Result<std::vector<std::string>> MayWipe(manager::Pool& pool, const std::string& node) {
+base::Result<std::vector<std::string>> MayWipe(Context& context, manager::Pool& pool,
+                                               const std::string& node) {
   const std::string primary = pool.holder();
   HSM_RETURN_IF_ERROR(manager::CheckRecord(pool));
   const auto status = pool.At(primary).Status(true);
@@ -43,11 +71,12 @@ base::Result<std::vector<std::string>> MayWipe(manager::Pool& pool, const std::s
   HSM_TRY(const manager::Comparison comparison, manager::Compare(pool, primary, pool.Mirrors()));
   for (const mirror::MemberInventory& mirror : comparison.mirrors) {
     if (mirror.node != node) continue;
+    if (!pool.OnRecord(node)) {
+      HSM_RETURN_IF_ERROR(TellWhatGoes(context, pool, node));
+      continue;
+    }
     if (!mirror.inventory.ok()) {
-      const auto standing = pool.At(node).Status(false);
-      if (standing.ok() && standing->standing != store::Standing::kMember &&
-          standing->standing != store::Standing::kUnknown)
-        continue;  // no member of this pool, so it holds nothing of it
+      if (HoldsNothing(pool.At(node))) continue;
       return Error(ErrorCode::kReadOnly,
                    fmt::format("{} cannot be read, so nobody knows what would be wiped: {}", node,
                                mirror.inventory.error().message()));
@@ -97,7 +126,7 @@ int Run(const ReinitWords& words, Context& context) {
     return context.Fail(
         Error(ErrorCode::kReadOnly,
               "a promotion is unfinished; finish it first with promote or failover"));
-  const auto others = MayWipe(pool, words.node);
+  const auto others = MayWipe(context, pool, words.node);
   if (!others.ok()) return context.Fail(others.error());
   if (auto sure = context.Confirm(fmt::format("Wipe every record of this pool on {} and copy all "
                                               "from {}? What is in quarantine stays.",
@@ -115,8 +144,13 @@ int Run(const ReinitWords& words, Context& context) {
   if (auto left = manager::ChangeSyncSet(pool, *others); !left.ok())
     return FailOperation(context, *log, left.error());
   log->Step("wipe", words.node);
-  if (auto wiped = pool.At(words.node).Initialize(pool.epoch(), true); !wiped.ok())
-    return FailOperation(context, *log, Unfilled(words.node, wiped.error()));
+  if (auto wiped = pool.Applicant(words.node).Initialize(pool.epoch(), true); !wiped.ok()) {
+    return FailOperation(context, *log,
+                         wiped.Is(ErrorCode::kReadOnly) ? wiped.error().Within(words.node)
+                                                        : Unfilled(words.node, wiped.error()));
+  }
+  if (auto admitted = pool.Admit(words.node); !admitted.ok())
+    return FailOperation(context, *log, Unfilled(words.node, admitted.error()));
   log->Step("copy", "from " + pool.holder());
   manager::SyncOptions options;
   options.only = {words.node};

@@ -61,6 +61,16 @@ Result<void> CheckTerm(const std::set<std::string>& sync_set, int k, std::chrono
   return {};
 }
 
+Result<void> CheckMembers(const Arbiter& r) {
+  if (r.members.empty() || r.members.size() > kMaxOnRecord)
+    return Wrong("members", fmt::format("{} are not 1 to {}", r.members.size(), kMaxOnRecord));
+  if (!std::ranges::all_of(r.members, IsUid)) return Wrong("members", "a member uid is malformed");
+  if (!std::ranges::includes(r.members, r.sync_set))
+    return Wrong("syncSet", "one of them is no member");
+  if (r.holder && !r.members.contains(r.holder->member_uid)) return Wrong("holder", "is no member");
+  return {};
+}
+
 Result<void> CheckPrevious(const PreviousTerm& previous, const Epoch& epoch) {
   if (previous.holder) HSM_RETURN_IF_ERROR(CheckHolder("previous.holder", *previous.holder));
   HSM_RETURN_IF_ERROR(
@@ -83,7 +93,8 @@ Result<void> CheckCuts(const std::vector<LsnCut>& cuts) {
 
 bool SameTerm(const Arbiter& a, const Arbiter& b) {
   return a.holder == b.holder && a.epoch == b.epoch && a.phase == b.phase && a.target == b.target &&
-         a.sync_set == b.sync_set && a.k == b.k && a.grant_duration == b.grant_duration;
+         a.members == b.members && a.sync_set == b.sync_set && a.k == b.k &&
+         a.grant_duration == b.grant_duration;
 }
 
 Result<Versioned<Arbiter>> FromLease(const Lease& lease) {
@@ -119,6 +130,7 @@ Result<void> Arbiter::Validate() const {
   if (!IsUid(pool_uid)) return Wrong("poolUid", "is missing or malformed");
   if (holder) HSM_RETURN_IF_ERROR(CheckHolder("holder", *holder));
   HSM_RETURN_IF_ERROR(CheckTerm(sync_set, k, grant_duration, epoch));
+  HSM_RETURN_IF_ERROR(CheckMembers(*this));
   if (old_grant_duration < kMinGrantDuration || old_grant_duration > kMaxGrantDuration) {
     return Wrong("oldGrantDuration",
                  fmt::format("{} is not a grant duration", old_grant_duration.count()));

@@ -24,6 +24,7 @@
 namespace hsmops::cluster {
 
 inline constexpr std::size_t kMaxSyncSet = 64;
+inline constexpr std::size_t kMaxOnRecord = 2 * kMaxSyncSet;  // members, absent ones among them
 inline constexpr std::size_t kMaxLsnCuts = 256;
 inline constexpr std::size_t kMaxMemberUidBytes = 128;
 inline constexpr std::size_t kMaxCertificateUriBytes = 512;
@@ -71,6 +72,7 @@ struct Arbiter {
   std::optional<Holder> holder;
   Epoch epoch;
   ArbiterPhase phase = ArbiterPhase::kNormal;
+  std::set<std::string> members;           // whose content counts: member uids
   std::string target;                      // a member uid; "" outside promotions
   std::set<std::string> sync_set;          // S: member uids
   int k = 0;                               // minSyncMirrors

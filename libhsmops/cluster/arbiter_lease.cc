@@ -19,6 +19,7 @@ constexpr std::string_view kPoolUid = "pool-uid";
 constexpr std::string_view kHolder = "holder";
 constexpr std::string_view kEpoch = "epoch";
 constexpr std::string_view kPhase = "phase";
+constexpr std::string_view kMembers = "members";
 constexpr std::string_view kTarget = "target";
 constexpr std::string_view kSyncSet = "sync-set";
 constexpr std::string_view kMinSyncMirrors = "min-sync-mirrors";
@@ -208,6 +209,7 @@ Lease Encode(const Arbiter& arbiter, ObjectMeta metadata) {
   set(kHolder, HolderJson(arbiter.holder).dump());
   set(kEpoch, Text(arbiter.epoch));
   set(kPhase, std::string(Name(arbiter.phase)));
+  set(kMembers, Joined(arbiter.members));
   set(kTarget, arbiter.target);
   set(kSyncSet, Joined(arbiter.sync_set));
   set(kMinSyncMirrors, std::to_string(arbiter.k));
@@ -229,6 +231,7 @@ Result<Arbiter> Decode(const Lease& lease) {
   arbiter.holder = read.HolderOf(kHolder, read.Json(kHolder));
   arbiter.epoch = read.EpochOf(kEpoch, read.Text(kEpoch));
   arbiter.phase = read.Phase();
+  arbiter.members = read.UidsOf(kMembers, read.Text(kMembers));
   arbiter.target = read.Text(kTarget);
   arbiter.sync_set = read.UidsOf(kSyncSet, read.Text(kSyncSet));
   arbiter.k =

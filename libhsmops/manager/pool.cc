@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/agent/client.h"
 #include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/typed_store.h"
 
@@ -17,6 +18,20 @@ using base::Result;
 namespace {
 
 constexpr int kStatusTries = 5;
+
+class Refusal : public agent::Channel {
+ public:
+  explicit Refusal(std::string node) : node_(std::move(node)) {}
+  Result<base::SecretBytes> Call(base::SecretBytes) override {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("it is not on record as a member (new, or away while deletions were "
+                             "collected): kubectl hsm reinit --node {}",
+                             node_));
+  }
+
+ private:
+  std::string node_;
+};
 
 }  // namespace
 
@@ -43,6 +58,7 @@ Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device) {
   const store::Uid pool = world.rng.Array<16>();
   cluster::Arbiter r;
   r.pool_uid = store::UidText(pool);
+  for (const std::string& node : nodes) r.members.insert(store::UidText(MemberUid(pool, node)));
   r.holder = HolderOf(pool, nodes.front());
   r.epoch = {1, world.rng.U64()};
   r.k = device.MinSyncMirrors(nodes.size());
@@ -87,7 +103,13 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
                    fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}",
                                device_name, node));
     }
-    pool->members_[node] = world.make_member(node, endpoint->second, uid, MemberUid(uid, node));
+    auto member = world.make_member(node, endpoint->second, uid, MemberUid(uid, node));
+    if (pool->OnRecord(node)) {
+      pool->members_[node] = std::move(member);
+    } else {
+      pool->members_[node] = std::make_unique<agent::Client>(std::make_unique<Refusal>(node));
+      pool->applicants_[node] = std::move(member);
+    }
   }
   return pool;
 }
@@ -97,6 +119,29 @@ std::string Pool::NodeOf(const std::string& member_uid) const {
     if (UidTextOf(node) == member_uid) return node;
   }
   return {};
+}
+
+mirror::Member& Pool::Applicant(const std::string& node) {
+  const auto applicant = applicants_.find(node);
+  return applicant == applicants_.end() ? At(node) : *applicant->second;
+}
+
+Result<void> Pool::Admit(const std::string& node) {
+  if (OnRecord(node)) return {};
+  cluster::Arbiter next = arbiter_.value;
+  next.members.insert(UidTextOf(node));
+  ++next.generation;
+  HSM_RETURN_IF_ERROR(Swap(std::move(next)).Within("putting " + node + " on record"));
+  members_[node] = std::move(applicants_.extract(node).mapped());
+  return {};
+}
+
+Result<void> Pool::ExpelAbsent() {
+  cluster::Arbiter next = arbiter_.value;
+  std::erase_if(next.members, [this](const std::string& uid) { return NodeOf(uid).empty(); });
+  if (next.members == arbiter_.value.members) return {};
+  ++next.generation;
+  return Swap(std::move(next)).Within("taking absent members off the record");
 }
 
 Result<void> Pool::ReloadArbiter() {

@@ -49,7 +49,22 @@ class Pool {
   const cluster::HSMDevice& device() const { return device_; }
   const store::Uid& uid() const { return uid_; }
   const std::vector<std::string>& nodes() const { return nodes_; }
+  // The member on this node. One that is not OnRecord answers nothing: every request of it is
+  // kUnavailable, with the way in.
   mirror::Member& At(const std::string& node) { return *members_.at(node); }
+  // On record as a member, so that what it holds counts. A node that is not came into the YAML
+  // later, or came back after deletions were collected without it: what it holds may have been
+  // deleted since.
+  bool OnRecord(const std::string& node) const {
+    return arbiter_.value.members.contains(UidTextOf(node));
+  }
+  // The same member, on record or not: for those who make it one.
+  mirror::Member& Applicant(const std::string& node);
+  // Puts an initialised node on record.
+  base::Result<void> Admit(const std::string& node);
+  // Takes those off the record that are no nodes of the device any more: before anything is
+  // forgotten that they would have to be told.
+  base::Result<void> ExpelAbsent();
   bool Has(const std::string& node) const { return members_.contains(node); }
   std::string NodeOf(const std::string& member_uid) const;  // "" when it is no member
   std::string UidTextOf(const std::string& node) const {
@@ -94,6 +109,7 @@ class Pool {
   store::Uid uid_;
   std::vector<std::string> nodes_;
   std::map<std::string, std::unique_ptr<mirror::Member>> members_;
+  std::map<std::string, std::unique_ptr<mirror::Member>> applicants_;  // behind a refusal
 };
 
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);

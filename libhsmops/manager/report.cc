@@ -39,10 +39,13 @@ std::string NextStepFor(const MemberView& member) {
   const auto& status = *member.status;
   if (status.pin == token::PinState::kLocked) return "unblock the PIN with the SO PIN";
   if (status.pin == token::PinState::kRejected) return "correct the PIN file that pin-source names";
-  if (status.standing == store::Standing::kEmptied ||
-      status.standing == store::Standing::kForeign || status.standing == store::Standing::kBlank) {
-    return "kubectl hsm reinit --node " + member.node;
+  if (status.standing == store::Standing::kForeign) {
+    return "put the right token in, or have its maker's tool initialise this one and then kubectl "
+           "hsm reinit --node " +
+           member.node;
   }
+  if (status.standing == store::Standing::kEmptied || status.standing == store::Standing::kBlank)
+    return "kubectl hsm reinit --node " + member.node;
   return "plug the token in again or replace it, then kubectl hsm sync";
 }
 

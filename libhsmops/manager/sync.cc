@@ -56,6 +56,7 @@ void Restrict(mirror::SyncPlan& plan, const std::string& secret, const store::Ui
 Result<std::uint64_t> CollectDead(Pool& pool, const std::string& primary,
                                   const std::vector<store::IdVersion>& dead) {
   if (dead.empty()) return std::uint64_t{0};
+  HSM_RETURN_IF_ERROR(pool.ExpelAbsent());
   // Mirrors first: what the Primary still has can always be told apart from what was never there.
   for (const std::string& node : pool.nodes()) {
     if (node != primary) HSM_RETURN_IF_ERROR(pool.At(node).CollectTombstones(pool.epoch(), dead));

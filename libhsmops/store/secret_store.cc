@@ -147,6 +147,24 @@ std::uint64_t SecretStore::HighestLsn() const {
                    index_.epoch() ? index_.epoch()->lsn : 0});
 }
 
+// What others wrote is theirs, and what another member of this pool wrote may be the last copy:
+// nobody has compared it.
+Result<void> SecretStore::MayWipe() const {
+  const auto& epoch = index_.epoch();
+  const auto refuse = [](const std::string& whose) {
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("the token holds records of {} and is left as it is: put the right "
+                             "token in, or initialise this one with its maker's tool",
+                             whose));
+  };
+  if (epoch && epoch->pool != pool_) return refuse("pool " + UidText(epoch->pool));
+  if (index_.foreign_pool() > 0) return refuse("another pool");
+  if (epoch && epoch->member != member_)
+    return refuse("member " + UidText(epoch->member) + " of this pool");
+  if (epoch && epoch->serial != serial_) return refuse("token " + epoch->serial);
+  return {};
+}
+
 Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Epoch& epoch,
                                      bool wipe) {
   pool_ = pool;
@@ -155,7 +173,10 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
   if (!wipe && (index_.epoch() || !index_.entries().empty())) {
     return Error(ErrorCode::kConflict, "the token holds records already; reinit wipes them");
   }
-  if (wipe) HSM_RETURN_IF_ERROR(ConfirmOrphans());
+  if (wipe) {
+    HSM_RETURN_IF_ERROR(MayWipe());
+    HSM_RETURN_IF_ERROR(ConfirmOrphans());
+  }
   // The EPOCH goes first: a crash from here on leaves a token that nobody believes.
   stale_ = true;  // an error leaves handles that are dead, so the next call looks again
   promised_at_open_ = false;

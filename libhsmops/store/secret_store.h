@@ -91,8 +91,9 @@ class SecretStore {
   // One sentence for people when the standing is not kMember.
   const std::string& standing_reason() const { return standing_reason_; }
 
-  // Makes a blank token a member. With `wipe` any token: every object of ours but the quarantine is
-  // destroyed first, the EPOCH before all. kConflict: not blank and not `wipe`.
+  // Makes a blank token a member. With `wipe` also one that was this member: every object of ours
+  // but the quarantine is destroyed first, the EPOCH before all. kConflict: not blank and not
+  // `wipe`. kReadOnly: another pool, member or token wrote it, and nothing was touched.
   base::Result<void> Initialize(const Uid& pool, const Uid& member, const Epoch& epoch, bool wipe);
 
   // nullopt: looked, and there is none (or it is deleted). kCorrupt: Damaged; an older version may
@@ -158,6 +159,7 @@ class SecretStore {
 
   base::Result<void> Ensure();
   base::Result<void> Reload(bool reread);
+  base::Result<void> MayWipe() const;
   base::Result<void> RequireMember();
   base::Result<LegacyLayout*> Legacy();
   void Classify();

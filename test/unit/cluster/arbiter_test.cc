@@ -20,6 +20,7 @@ Arbiter Normal() {
   arbiter.pool_uid = "pool-1";
   arbiter.holder = Holder{"m-1", "worker-1", "spiffe://pool-1/member/m-1"};
   arbiter.epoch = {7, 0xdead'beef};
+  arbiter.members = {"m-1", "m-2", "m-3"};
   arbiter.sync_set = {"m-2", "m-3"};
   arbiter.k = 1;
   arbiter.grant_duration = arbiter.old_grant_duration = std::chrono::seconds(10);
@@ -99,7 +100,7 @@ TEST_CASE("a Lease that lacks any field is corrupt, never defaulted") {
     lease.metadata.annotations.erase(name);
     CHECK(Decode(lease).Is(ErrorCode::kCorrupt));
   }
-  CHECK(whole.metadata.annotations.size() == 14);
+  CHECK(whole.metadata.annotations.size() == 15);
   const std::vector<std::function<void(LeaseSpec&)>> losses = {
       [](LeaseSpec& spec) { spec.holder_identity.reset(); },
       [](LeaseSpec& spec) { spec.lease_duration_seconds.reset(); },
@@ -123,6 +124,8 @@ TEST_CASE("a Lease with a field that does not parse is corrupt") {
       {"epoch", ""},
       {"phase", "normal"},
       {"phase", ""},
+      {"members", ""},
+      {"members", "m-1,m-2"},
       {"sync-set", "m-2,,m-3"},
       {"sync-set", "m-2,m-2"},
       {"sync-set", "m-2,"},
@@ -262,6 +265,7 @@ TEST_CASE("steps that the protocol forbids are refused") {
          ++a.generation;
        }},
       {"generation would not go up", Normal(), [](Arbiter& a) { a.sync_set.erase("m-3"); }},
+      {"generation would not go up", Normal(), [](Arbiter& a) { a.members.insert("m-4"); }},
       {"generation would not go up", Normal(), [](Arbiter& a) { a.k = 2; }},
       {"generation would not go up", Normal(),
        [](Arbiter& a) {

@@ -73,7 +73,7 @@ TEST_CASE("a folder that is none says what to do next") {
   const auto opened =
       DirectoryResourceStore::Open(cluster.folder / "nowhere", cluster.clock, cluster.rng);
   REQUIRE(opened.Is(ErrorCode::kNotFound));
-  CHECK(Has(opened.error().message(), "kubectl hsm init --local "));
+  CHECK(Has(opened.error().message(), "kubectl hsm init"));
   CHECK(cluster.Device().Is(ErrorCode::kNotFound));
   std::filesystem::remove_all(cluster.dir);
   CHECK(cluster.Device().Is(ErrorCode::kUnavailable));
