@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <bitset>
+#include <map>
 #include <memory>
 #include <ostream>
+#include <set>
 
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
@@ -21,6 +23,34 @@ struct AdoptWords {
 
 constexpr base::Duration kCollectBudget = std::chrono::seconds(5);
 
+// What each mirror has in the older layout.
+using Legacy = std::map<std::string, std::set<std::string>>;
+
+// Every one of them is asked: a value that nobody could read would be superseded unseen.
+base::Result<Legacy> LegacyOnMirrors(manager::Pool& pool) {
+  Legacy held;
+  for (const std::string& node : pool.Mirrors()) {
+    HSM_TRY(const store::Inventory inventory,
+            pool.At(node)
+                .ReadInventory(std::bitset<store::kBuckets>())
+                .Within("what " + node + " has in the older layout is unknown"));
+    for (const store::LegacyItem& item : inventory.legacy) held[node].insert(item.name);
+  }
+  return held;
+}
+
+// The older operator wrote its copies itself, so a mirror may have the newer one. A person chooses:
+// nothing here tells which it is. "": nobody has another.
+base::Result<std::string> WhoHasAnother(manager::Pool& pool, const Legacy& held,
+                                        const std::string& name, const store::Keys& keys) {
+  for (const auto& [node, names] : held) {
+    if (!names.contains(name)) continue;
+    HSM_TRY(const store::Keys theirs, pool.At(node).ReadLegacy(name).Within(node));
+    if (keys != theirs) return node;
+  }
+  return std::string();
+}
+
 int Run(const AdoptWords& words, Context& context) {
   auto cluster = context.OpenCluster("adopt", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
@@ -31,6 +61,8 @@ int Run(const AdoptWords& words, Context& context) {
                          "a promotion is unfinished; finish it first with promote or failover"});
   const auto inventory = pool.At(primary).ReadInventory(std::bitset<store::kBuckets>());
   if (!inventory.ok()) return context.Fail(inventory.error().Within(primary));
+  const auto held = LegacyOnMirrors(pool);
+  if (!held.ok()) return context.Fail(held.error());
   std::size_t refused = 0;
   std::vector<store::Write> writes;
   for (const store::LegacyItem& item : inventory->legacy) {
@@ -41,12 +73,22 @@ int Run(const AdoptWords& words, Context& context) {
                                    base::Printable(item.reason));
       continue;
     }
+    auto keys = pool.At(primary).ReadLegacy(item.name);
+    if (!keys.ok()) return context.Fail(keys.error().Within(item.name));
+    const auto another = WhoHasAnother(pool, *held, item.name, *keys);
+    if (!another.ok()) return context.Fail(another.error());
+    if (!another->empty()) {
+      ++refused;
+      context.err() << context.WithCluster(fmt::format(
+          "not taken: {}: {} has another value of it; kubectl hsm put {} with the right "
+          "one replaces both\n",
+          item.name, *another, item.name));
+      continue;
+    }
     if (words.dry_run) {
       context.out() << fmt::format("would take {} ({} keys)\n", item.name, item.keys.size());
       continue;
     }
-    auto keys = pool.At(primary).ReadLegacy(item.name);
-    if (!keys.ok()) return context.Fail(keys.error().Within(item.name));
     writes.push_back({*name, *std::move(keys), false, false, context.rng().Array<16>(), {}});
   }
   if (words.dry_run) return refused == 0 ? kDone : kPartial;

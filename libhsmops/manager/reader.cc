@@ -23,15 +23,17 @@ namespace {
 // (protocol.md, 3, I7).
 Result<void> Settle(Pool& pool, const std::string& primary) {
   const std::vector<std::string> sync_set = pool.SyncSetNodes();
-  const std::size_t needed =
-      std::min(sync_set.size(), static_cast<std::size_t>(std::max(pool.arbiter().k, 0)));
+  // Of S as it is on record: one that is no node any more may come back and be asked alone.
+  const std::size_t needed = std::min(pool.arbiter().sync_set.size(),
+                                      static_cast<std::size_t>(std::max(pool.arbiter().k, 0)));
   if (needed == 0) return {};
   HSM_TRY(const Comparison comparison, CatchUp(pool, primary, sync_set));
   if (comparison.equal.size() >= needed) return {};
-  return Error(ErrorCode::kUnavailable,
-               fmt::format("{} of {} mirrors in the sync set hold all that {} holds, {} must; "
-                           "kubectl hsm sync settles it",
-                           comparison.equal.size(), sync_set.size(), primary, needed));
+  return Error(
+      ErrorCode::kUnavailable,
+      fmt::format("{} of {} mirrors in the sync set hold all that {} holds, {} must; "
+                  "kubectl hsm sync settles it",
+                  comparison.equal.size(), pool.arbiter().sync_set.size(), primary, needed));
 }
 
 Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name) {

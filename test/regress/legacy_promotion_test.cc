@@ -65,4 +65,27 @@ TEST_CASE("a promotion is refused while the target alone holds secrets that are 
   scene.Must({"promote", "--to", "b"});  // b holds none
 }
 
+TEST_CASE("adopt takes no value of which a mirror has another, and asks every mirror") {
+  RegressScene scene({"a", "b"});
+  WriteLegacy(scene, "a", "same", "v");
+  WriteLegacy(scene, "b", "same", "v");
+  WriteLegacy(scene, "a", "x", "older");
+  WriteLegacy(scene, "b", "x", "newer");
+  scene.Gone({"b"});
+  const Ended unknown = scene.Hsm({"adopt"});
+  HSM_CHECK_EXIT(unknown, 1);
+  scene.Back({"b"});
+  const Ended adopt = scene.Hsm({"adopt"});
+  HSM_CHECK_EXIT(adopt, 7);
+  CHECK(Says(adopt.err, "x: b has another value"));
+  CHECK(!Says(adopt.err + adopt.out, "newer"));
+  for (const char* other : {"y", "z"}) scene.Put(other, "collects what is superseded");
+  const ClusterLook look = scene.Look({{"x", ""}, {"same", ""}});
+  CHECK(look.members.at("a").values.at("x") == "older");
+  CHECK(look.members.at("b").values.at("x") == "newer");
+  CHECK(look.members.at("b").values.at("same") == "v");
+  scene.Put("x", "chosen");
+  CHECK(scene.Value("x") == "chosen");
+}
+
 }  // namespace hsmops::test
