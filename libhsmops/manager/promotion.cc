@@ -65,7 +65,8 @@ class Run {
     if (report_.to.empty() || options_.dry_run) return;
     Remember(fenced_ ? "Failed" : "Aborted", error.message());
     pool_.Tell(cluster::EventType::kWarning, "FailoverAborted",
-               fmt::format("{} to {}: {}", PurposeText(), report_.to, error.message()));
+               fmt::format("{} to {}: {}; the history says more", PurposeText(), report_.to,
+                           base::Name(error.code())));
   }
 
   // An error after P2 says that something is begun: the caller must not believe that nothing

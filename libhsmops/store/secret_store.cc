@@ -150,19 +150,13 @@ std::uint64_t SecretStore::HighestLsn() const {
 // What others wrote is theirs, and what another member of this pool wrote may be the last copy:
 // nobody has compared it.
 Result<void> SecretStore::MayWipe() const {
-  const auto& epoch = index_.epoch();
-  const auto refuse = [](const std::string& whose) {
-    return Error(ErrorCode::kReadOnly,
-                 fmt::format("the token holds records of {} and is left as it is: put the right "
-                             "token in, or initialise this one with its maker's tool",
-                             whose));
-  };
-  if (epoch && epoch->pool != pool_) return refuse("pool " + UidText(epoch->pool));
-  if (index_.foreign_pool() > 0) return refuse("another pool");
-  if (epoch && epoch->member != member_)
-    return refuse("member " + UidText(epoch->member) + " of this pool");
-  if (epoch && epoch->serial != serial_) return refuse("token " + epoch->serial);
-  return {};
+  const bool others = standing_ == Standing::kForeign && index_.epoch();
+  if (!others && index_.foreign_pool() == 0) return {};
+  return Error(
+      ErrorCode::kReadOnly,
+      fmt::format("{}; it is left as it is: put the right token in, or initialise this one "
+                  "with its maker's tool",
+                  others ? standing_reason_ : "the token holds records of another pool"));
 }
 
 Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Epoch& epoch,
