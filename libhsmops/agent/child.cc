@@ -38,9 +38,12 @@ constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{2000};
 constexpr std::chrono::milliseconds kEndWait{2000};
 
-SecretBytes ErrorAnswer(const Error& error) {
+// To a request that asks for a secret kNotFound would say that there is none, and nobody has
+// looked.
+SecretBytes UnopenedAnswer(const Error& error) {
+  const bool missing = error.code() == ErrorCode::kNotFound;
   Out out;
-  out(Result<bool>(error));
+  out(Result<bool>(Error(missing ? ErrorCode::kUnavailable : error.code(), error.message())));
   return std::move(out).Take();
 }
 
@@ -102,7 +105,7 @@ int RunChild(int socket) {
     if (!request.ok()) return EXIT_SUCCESS;  // the parent closed the pipe or is gone
     voice.BeginWork();
     const SecretBytes answer =
-        built.ok() ? Serve(*served.agent, request->view()) : ErrorAnswer(built.error());
+        built.ok() ? Serve(*served.agent, request->view()) : UnopenedAnswer(built.error());
     if (!voice.Answer(answer.view()).ok()) return EXIT_SUCCESS;
   }
 }

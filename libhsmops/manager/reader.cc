@@ -62,6 +62,8 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
   if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, "", true};
   std::optional<Marked> best;
   Error worst = primary.error().Within(pool.holder().empty() ? "Primary" : pool.holder());
+  // An error is never "there is none".
+  if (worst.code() == ErrorCode::kNotFound) worst = Error(ErrorCode::kUnavailable, worst.message());
   const cluster::PreviousTerm term = pool.LastTerm();
   const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(term.sync_set.size()),
                                                     static_cast<unsigned>(std::max(term.k, 0)));

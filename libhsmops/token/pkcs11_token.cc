@@ -256,6 +256,14 @@ Result<void> Pkcs11Token::Login(const Slot& slot) {
 }
 
 Result<void> Pkcs11Token::Refresh() {
+  auto opened = OpenView();
+  // A file of the token's that is missing says nothing of the objects.
+  if (opened.Is(ErrorCode::kNotFound))
+    return Error(ErrorCode::kUnavailable, opened.error().message());
+  return opened;
+}
+
+Result<void> Pkcs11Token::OpenView() {
   EndView();
   if (files_) files_->Forget();
   if (MayBeSoftHsm(uri_)) {

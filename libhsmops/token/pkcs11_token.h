@@ -67,6 +67,7 @@ class Pkcs11Token : public Token {
   // Makes one call under the watchdog; an error that ends the view drops the session.
   template <typename... Params, typename... Args>
   CK_RV Call(const char* name, CK_RV (*function)(Params...), Args... args);
+  base::Result<void> OpenView();
   base::Result<std::vector<Slot>> PresentTokens();
   base::Result<Slot> FindSlot();
   base::Result<void> Adopt(const Slot& slot);  // identity, lock, profile

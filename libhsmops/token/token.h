@@ -7,7 +7,7 @@
 //
 // Errors: kUnavailable when the device could not be asked (then view_lost() tells whether only
 // Refresh helps), kAuthFailed when the PIN is refused (never tried again), kNotFound for an object
-// or token that is not there, kLimit when the token is full or the object too large.
+// that is not there and for nothing else, kLimit when the token is full or the object too large.
 #pragma once
 
 #include <compare>
