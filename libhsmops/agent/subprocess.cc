@@ -12,6 +12,21 @@
 extern char** environ;
 
 namespace hsmops::agent {
+namespace {
+
+constexpr std::chrono::milliseconds kKillWait{2000};
+
+// False: it still runs after `wait`, or sleeps where no signal reaches it.
+bool EndsWithin(base::Duration wait, pid_t pid, int& status, base::Clock& clock) {
+  const base::TimePoint deadline = clock.Now() + wait;
+  while (waitpid(pid, &status, WNOHANG) == 0) {
+    if (clock.Now() >= deadline) return false;
+    clock.SleepFor(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace
 
 base::Result<Subprocess> Subprocess::Start(const std::string& program, const std::string& verb) {
   int ends[2];
@@ -53,17 +68,13 @@ Subprocess::~Subprocess() {
 std::string Subprocess::End(base::Duration wait, base::Clock& clock) {
   socket_.Close();
   if (pid_ <= 0) return "not running";
-  const base::TimePoint deadline = clock.Now() + wait;
+  const pid_t pid = std::exchange(pid_, 0);
   int status = 0;
-  while (waitpid(pid_, &status, WNOHANG) == 0) {
-    if (clock.Now() >= deadline) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, &status, 0);
-      break;
-    }
-    clock.SleepFor(std::chrono::milliseconds(1));
+  if (!EndsWithin(wait, pid, status, clock)) {
+    kill(pid, SIGKILL);
+    // One that waits for its disk ends when the disk comes back; its locks are its own until then.
+    if (!EndsWithin(kKillWait, pid, status, clock)) return "killed, and not gone yet";
   }
-  pid_ = 0;
   if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
   return fmt::format("exit code {}", WEXITSTATUS(status));
 }

@@ -24,8 +24,9 @@ class Subprocess {
   bool running() const { return pid_ > 0; }
   int socket() const { return socket_.get(); }
   pid_t pid() const { return pid_; }
-  // Closes the socket, waits so long for it to end by itself, then kills it. "exit code 0", "signal
-  // 9".
+  // Closes the socket, waits so long for it to end by itself, then kills it; one that does not end
+  // even then is left to itself after two seconds. "exit code 0", "signal 9", "killed, and not gone
+  // yet".
   std::string End(base::Duration wait, base::Clock& clock);
 
  private:
