@@ -189,7 +189,8 @@ Result<void> Pkcs11Token::Adopt(const Slot& slot) {
                  fmt::format("another token is in its place: serial {} instead of {}",
                              base::Printable(identity.serial), identity_->serial));
   }
-  HSM_TRY(lock_,
+  // Given back if something fails below: the next view takes it anew, and would wait for its own.
+  HSM_TRY(base::FileLock lock,
           LockToken(identity, options_.lock_folder, clock_, clock_.Now() + options_.lock_wait));
   CK_INFO info{};
   const CK_RV rv = Call("C_GetInfo", module_->functions().C_GetInfo, &info);
@@ -201,6 +202,7 @@ Result<void> Pkcs11Token::Adopt(const Slot& slot) {
   if (profile_ != &kSoftHsm) files_.reset();
   scratch_.resize(std::max(kFirstGuess, profile_->max_object_bytes + 64));
   identity_ = identity;
+  lock_ = std::move(lock);
   return {};
 }
 

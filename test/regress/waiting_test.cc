@@ -146,4 +146,20 @@ TEST_CASE("a put ends in time when a mirror's process sleeps where no signal rea
   CHECK(scene.Look(values).WhatIsWrong(values).empty());
 }
 
+TEST_CASE("a token whose first view fails once is opened again at once") {
+  constexpr std::chrono::seconds kTimeout{20};
+  RegressScene scene({"a", "b"});
+  scene.Put("app", "kept");
+  scene.plan("b").Set("call=1 mode=fail-after rv=0x5 function=C_GetInfo");
+  const Timed put = InTime(scene, scene.PutWords("app", "new"), kTimeout);
+  REQUIRE(scene.plan("b").fired().size() == 1);
+  CHECK_MESSAGE(put.took < kTimeout / 2, put.took.count(), " ms: ", put.ended.err);
+  HSM_CHECK_EXIT(put.ended, 0);
+  CHECK_MESSAGE(!Says(put.ended.err, "in use"), put.ended.err);
+  scene.NoFaults();
+  scene.Must({"sync"});
+  const std::map<std::string, std::string> values{{"app", "new"}};
+  CHECK(scene.Look(values).WhatIsWrong(values).empty());
+}
+
 }  // namespace hsmops::test
