@@ -31,6 +31,21 @@ Result<void> WriteAll(int fd, ByteView content, const std::string& path) {
   return {};
 }
 
+Result<SecretBytes> ReadAll(const Fd& fd, const std::string& path, std::size_t limit) {
+  SecretBytes content;
+  SecretBytes page(std::size_t{64} << 10);
+  for (;;) {
+    const ssize_t n = read(fd.get(), page.data(), page.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoError("reading", path, errno);
+    if (n == 0) return content;
+    content.Append(page.view().first(static_cast<std::size_t>(n)));
+    if (content.size() > limit) {
+      return Error(ErrorCode::kLimit, fmt::format("{} is longer than {} bytes", path, limit));
+    }
+  }
+}
+
 }  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -55,18 +70,17 @@ Error ErrnoError(std::string_view doing, const std::string& path, int error) {
 Result<SecretBytes> ReadFile(const std::string& path, std::size_t limit) {
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return ErrnoError("opening", path, errno);
-  SecretBytes content;
-  SecretBytes page(std::size_t{64} << 10);
-  for (;;) {
-    const ssize_t n = read(fd.get(), page.data(), page.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoError("reading", path, errno);
-    if (n == 0) return content;
-    content.Append(page.view().first(static_cast<std::size_t>(n)));
-    if (content.size() > limit) {
-      return Error(ErrorCode::kLimit, fmt::format("{} is longer than {} bytes", path, limit));
-    }
-  }
+  return ReadAll(fd, path, limit);
+}
+
+Result<SecretBytes> ReadRegularFile(const std::string& path, std::size_t limit) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd) return ErrnoError("opening", path, errno);
+  struct stat st{};
+  if (fstat(fd.get(), &st) != 0) return ErrnoError("looking at", path, errno);
+  if (!S_ISREG(st.st_mode))
+    return Error(ErrorCode::kInvalid, fmt::format("{} is not a regular file", path));
+  return ReadAll(fd, path, limit);
 }
 
 Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode) {

@@ -36,6 +36,10 @@ Error ErrnoError(std::string_view doing, const std::string& path, int error);
 // The whole file. kNotFound: there is none. kLimit: longer than `limit` bytes.
 Result<SecretBytes> ReadFile(const std::string& path, std::size_t limit);
 
+// The same of a regular file, which cannot keep its reader waiting. kInvalid: it is a pipe, a
+// device or a folder.
+Result<SecretBytes> ReadRegularFile(const std::string& path, std::size_t limit);
+
 // Replaces the file whole: a temporary beside it, fsync, rename, fsync of the folder. On an error
 // the old content stands.
 Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode);

@@ -73,7 +73,7 @@ bool MayBeSoftHsm(const Uri& uri) {
 }
 
 Result<base::SecretBytes> ReadPin(const std::string& path) {
-  auto pin = base::ReadFile(path, kMaxPinBytes + 2);
+  auto pin = base::ReadRegularFile(path, kMaxPinBytes + 2);
   if (!pin.ok()) return Error(ErrorCode::kAuthFailed, pin.error().Within("PIN file").message());
   std::size_t size = pin->size();
   while (size > 0 && (pin->data()[size - 1] == '\n' || pin->data()[size - 1] == '\r')) --size;
@@ -132,6 +132,21 @@ void Pkcs11Token::EndView() {
   if (!module_->initialized()) return;
   const Watchdog::Call watched(watchdog_, "C_Finalize");
   module_->Finalize();
+}
+
+// Before the watchdog may take the wait for a lock for a hang.
+base::TimePoint Pkcs11Token::LockDeadline() const { return clock_.Now() + options_.call_limit / 2; }
+
+Result<void> Pkcs11Token::Start() {
+  if (module_->initialized()) return {};
+  if (MayBeSoftHsm(uri_)) {
+    const Watchdog::Call watched(watchdog_, "looking for torn tokens");
+    HSM_TRY(const int restored,
+            SoftHsmFiles::RestoreTornTokens(uri_.softhsm_conf, clock_, LockDeadline()));
+    (void)restored;  // the token is whole again, which is all that matters here
+  }
+  const Watchdog::Call watched(watchdog_, "C_Initialize");
+  return module_->Initialize();
 }
 
 Result<std::vector<Pkcs11Token::Slot>> Pkcs11Token::PresentTokens() {
@@ -216,6 +231,11 @@ Result<void> Pkcs11Token::OpenSession(const Slot& slot) {
   return {};
 }
 
+Result<base::SecretBytes> Pkcs11Token::Pin() {
+  const Watchdog::Call watched(watchdog_, "reading the PIN file");
+  return ReadPin(uri_.pin_path);
+}
+
 Result<void> Pkcs11Token::Login(const Slot& slot) {
   if ((slot.info.flags & CKF_LOGIN_REQUIRED) == 0) return {};
   pin_ = PinOf(slot.info, pin_ == PinState::kRejected ? PinState::kUnknown : pin_);
@@ -231,7 +251,7 @@ Result<void> Pkcs11Token::Login(const Slot& slot) {
   if (uri_.pin_path.empty())
     return Error(ErrorCode::kAuthFailed,
                  "the token wants a PIN: add pin-source=file:/path to its URI");
-  HSM_TRY(const base::SecretBytes pin, ReadPin(uri_.pin_path));
+  HSM_TRY(const base::SecretBytes pin, Pin());
   HSM_TRY(PinLatch latch, PinLatch::Open(fmt::format("{}/pin-{}", options_.state_folder,
                                                      base::Hex(base::AsBytes(identity_->serial))),
                                          rng_));
@@ -240,7 +260,10 @@ Result<void> Pkcs11Token::Login(const Slot& slot) {
     pin_ = PinState::kRejected;
     return admitted;
   }
-  if (files_) HSM_RETURN_IF_ERROR(files_->SaveTokenObject());
+  if (files_) {
+    const Watchdog::Call watched(watchdog_, "copying token.object");
+    HSM_RETURN_IF_ERROR(files_->SaveTokenObject(clock_, LockDeadline()));
+  }
   HSM_RETURN_IF_ERROR(latch.Attempting());
   const CK_RV rv = Call("C_Login", module_->functions().C_Login, session_, CK_USER_TYPE{CKU_USER},
                         const_cast<unsigned char*>(pin.data()), static_cast<CK_ULONG>(pin.size()));
@@ -268,14 +291,7 @@ Result<void> Pkcs11Token::Refresh() {
 Result<void> Pkcs11Token::OpenView() {
   EndView();
   if (files_) files_->Forget();
-  if (MayBeSoftHsm(uri_)) {
-    HSM_TRY(const int restored, SoftHsmFiles::RestoreTornTokens(uri_.softhsm_conf));
-    (void)restored;  // the token is whole again, which is all that matters here
-  }
-  {
-    const Watchdog::Call watched(watchdog_, "C_Initialize");
-    HSM_RETURN_IF_ERROR(module_->Initialize());
-  }
+  HSM_RETURN_IF_ERROR(Start());
   HSM_TRY(const Slot slot, FindSlot());
   HSM_RETURN_IF_ERROR(Adopt(slot));
   HSM_RETURN_IF_ERROR(OpenSession(slot));
@@ -288,10 +304,7 @@ Result<void> Pkcs11Token::OpenView() {
 }
 
 Result<Status> Pkcs11Token::ReadStatus() {
-  if (!module_->initialized()) {
-    const Watchdog::Call watched(watchdog_, "C_Initialize");
-    HSM_RETURN_IF_ERROR(module_->Initialize());
-  }
+  HSM_RETURN_IF_ERROR(Start());
   HSM_TRY(const Slot slot, FindSlot());
   Status status;
   status.identity = IdentityOf(slot.info);

@@ -68,6 +68,9 @@ class Pkcs11Token : public Token {
   template <typename... Params, typename... Args>
   CK_RV Call(const char* name, CK_RV (*function)(Params...), Args... args);
   base::Result<void> OpenView();
+  base::Result<void> Start();  // C_Initialize, unless it was; torn tokens are restored before
+  base::TimePoint LockDeadline() const;  // for a lock on one of SoftHSM's files
+  base::Result<base::SecretBytes> Pin();
   base::Result<std::vector<Slot>> PresentTokens();
   base::Result<Slot> FindSlot();
   base::Result<void> Adopt(const Slot& slot);  // identity, lock, profile

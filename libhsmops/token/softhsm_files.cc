@@ -27,9 +27,15 @@ using base::Result;
 constexpr std::size_t kMaxConfBytes = 64 * 1024;
 constexpr std::size_t kMaxObjectFileBytes = 4 << 20;
 constexpr std::size_t kFsyncEach = 16;  // beyond this many files one syncfs costs less
+constexpr std::chrono::milliseconds kLockPoll{10};
 constexpr std::time_t kGhostAge = 60;
 constexpr std::uint64_t kVendorBase =
     0x80005348;  // SoftHSM's own attributes of token.object lie just above
+
+struct Patience {
+  base::Clock& clock;
+  base::TimePoint deadline;
+};
 
 std::string ConfPath(const std::string& given) {
   if (!given.empty()) return given;
@@ -124,12 +130,35 @@ Contents Parse(base::ByteView bytes) {
   return found;
 }
 
-// An fcntl lock as SoftHSM takes it on its files; ends with the descriptor.
-bool LockFile(int fd, short type) {
+struct flock WholeFile(short type) {
   struct flock lock{};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  return fcntl(fd, F_SETLKW, &lock) == 0;
+  return lock;
+}
+
+// An fcntl lock as SoftHSM takes it on its files; ends with the descriptor. False: somebody else
+// has one.
+bool TryLock(int fd, short type) {
+  struct flock lock = WholeFile(type);
+  return fcntl(fd, F_SETLK, &lock) == 0;
+}
+
+// The same, waited for until the deadline: F_SETLKW has none.
+Result<void> LockFile(int fd, short type, const std::string& path, const Patience& patience) {
+  while (!TryLock(fd, type)) {
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+      return base::ErrnoError("locking", path, errno);
+    if (patience.clock.Now() >= patience.deadline) {
+      struct flock holder = WholeFile(type);
+      const bool known = fcntl(fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
+      return Error(ErrorCode::kUnavailable,
+                   fmt::format("{} is locked by {}", path,
+                               known ? fmt::format("pid {}", holder.l_pid) : "another process"));
+    }
+    patience.clock.SleepFor(kLockPoll);
+  }
+  return {};
 }
 
 Result<base::SecretBytes> ReadAll(int fd, const std::string& path) {
@@ -154,13 +183,13 @@ Result<base::SecretBytes> ReadAll(int fd, const std::string& path) {
 
 constexpr std::string_view kCopyName = "/token.khsm-copy";
 
-Result<bool> RestoreOne(const std::string& folder) {
+Result<bool> RestoreOne(const std::string& folder, const Patience& patience) {
   const std::string path = folder + "/token.object";
   const std::string copy_path = folder + std::string(kCopyName);
   if (access(copy_path.c_str(), F_OK) != 0) return false;
   const base::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return base::ErrnoError("opening", path, errno);
-  if (!LockFile(fd.get(), F_WRLCK)) return base::ErrnoError("locking", path, errno);
+  HSM_RETURN_IF_ERROR(LockFile(fd.get(), F_WRLCK, path, patience));
   HSM_TRY(const base::SecretBytes now, ReadAll(fd.get(), path));
   const Contents contents = Parse(now.view());
   if (contents.whole && contents.token) return false;
@@ -196,23 +225,24 @@ std::optional<SoftHsmFiles> SoftHsmFiles::Find(const std::string& conf, const st
   return std::nullopt;
 }
 
-Result<int> SoftHsmFiles::RestoreTornTokens(const std::string& conf) {
+Result<int> SoftHsmFiles::RestoreTornTokens(const std::string& conf, base::Clock& clock,
+                                            base::TimePoint deadline) {
   int restored = 0;
   const std::string parent = TokenFolder(conf);
   if (parent.empty()) return restored;
   for (const std::string& name : Names(parent)) {
-    HSM_TRY(const bool one, RestoreOne(parent + "/" + name));
+    HSM_TRY(const bool one, RestoreOne(parent + "/" + name, {clock, deadline}));
     if (one) ++restored;
   }
   return restored;
 }
 
-Result<void> SoftHsmFiles::SaveTokenObject() const {
+Result<void> SoftHsmFiles::SaveTokenObject(base::Clock& clock, base::TimePoint deadline) const {
   const std::string path = folder_ + "/token.object";
   const std::string copy_path = folder_ + std::string(kCopyName);
   const base::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return base::ErrnoError("opening", path, errno);
-  if (!LockFile(fd.get(), F_RDLCK)) return base::ErrnoError("locking", path, errno);
+  HSM_RETURN_IF_ERROR(LockFile(fd.get(), F_RDLCK, path, {clock, deadline}));
   HSM_TRY(const base::SecretBytes now, ReadAll(fd.get(), path));
   const Contents contents = Parse(now.view());
   if (!contents.whole || !contents.token)
@@ -350,7 +380,7 @@ Result<std::uint64_t> SoftHsmFiles::CollectGhosts(const std::vector<std::string>
   std::uint64_t removed = 0;
   for (const std::string& name : ghosts) {
     const base::Fd fd(openat(folder_fd_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
-    if (!fd || !LockFile(fd.get(), F_WRLCK)) continue;
+    if (!fd || !TryLock(fd.get(), F_WRLCK)) continue;
     HSM_TRY(const bool still, IsGhost(name, fd.get()));
     if (!still || unlinkat(folder_fd_.get(), name.c_str(), 0) != 0) continue;
     const std::string lock = name.substr(0, name.size() - 7) + ".lock";

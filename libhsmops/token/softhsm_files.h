@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "libhsmops/base/clock.h"
 #include "libhsmops/base/file.h"
 
 namespace hsmops::token {
@@ -28,11 +29,13 @@ class SoftHsmFiles {
   static std::optional<SoftHsmFiles> Find(const std::string& conf, const std::string& serial);
 
   // Before C_Initialize: restores token.object from our copy wherever it does not parse, under
-  // SoftHSM's own lock of that file. How many were restored.
-  static base::Result<int> RestoreTornTokens(const std::string& conf);
+  // SoftHSM's own lock of that file. How many were restored. kUnavailable: somebody else has that
+  // lock at the deadline; the message names the holder's pid.
+  static base::Result<int> RestoreTornTokens(const std::string& conf, base::Clock& clock,
+                                             base::TimePoint deadline);
 
-  // Before C_Login: makes the copy, unless it is there already.
-  base::Result<void> SaveTokenObject() const;
+  // Before C_Login: makes the copy, unless it is there already. kUnavailable as above.
+  base::Result<void> SaveTokenObject(base::Clock& clock, base::TimePoint deadline) const;
 
   // Notes one create that the module answered with CKR_OK.
   void CountCreate();
@@ -55,7 +58,7 @@ class SoftHsmFiles {
   // Object files of data that hold no label, no application and no value, and are older than a
   // minute: what a refused or killed create leaves.
   base::Result<std::vector<std::string>> Ghosts() const;
-  // Removes those that still are. Only outside a view of this process.
+  // Removes those that still are and that nobody has locked. Only outside a view of this process.
   base::Result<std::uint64_t> CollectGhosts(const std::vector<std::string>& ghosts) const;
 
  private:

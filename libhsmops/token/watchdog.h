@@ -1,4 +1,4 @@
-// Watchdog: notices a call into a PKCS#11 module that does not come back.
+// Watchdog: notices a call into a PKCS#11 module, or to a disk, that does not come back.
 //
 // A hung call cannot be cancelled; the process that made it must end, which is safe at any moment
 // by Invariant A (protocol.md, 1). `on_hung` runs on the watchdog's own thread while the call still
@@ -23,7 +23,8 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  // Guards the calls of its scope. `function` must be a literal. Costs two relaxed stores.
+  // Guards the calls of its scope; scopes do not nest. `function` must be a literal. Costs two
+  // relaxed stores.
   class Call {
    public:
     Call(Watchdog& dog, const char* function) : dog_(dog) { dog_.Begin(function); }

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,6 +50,28 @@ void ChangeDevice(const RegressScene& scene, const std::string& from, const std:
     text.replace(at, from.size(), to);
   WriteText(file, text);
 }
+
+// The one file of a SoftHSM token that every login reads and writes.
+std::string TokenObjectOf(const SoftHsmToken& token) {
+  return fs::directory_iterator(token.tokens_folder())->path().string() + "/token.object";
+}
+
+// A lock on a whole file, as SoftHSM takes them; ends with the object.
+class WriteLock {
+ public:
+  explicit WriteLock(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CLOEXEC)) {
+    REQUIRE(fd_ >= 0);
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    REQUIRE(fcntl(fd_, F_SETLK, &lock) == 0);
+  }
+  ~WriteLock() { close(fd_); }
+  WriteLock(const WriteLock&) = delete;
+  WriteLock& operator=(const WriteLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 // A file system of its own at a folder, in a file beside it.
 class LoopMount {
@@ -160,6 +183,38 @@ TEST_CASE("a token whose first view fails once is opened again at once") {
   scene.Must({"sync"});
   const std::map<std::string, std::string> values{{"app", "new"}};
   CHECK(scene.Look(values).WhatIsWrong(values).empty());
+}
+
+TEST_CASE("get ends in time when somebody else keeps a token's file locked") {
+  constexpr std::chrono::seconds kTimeout{3};
+  RegressScene scene({"a", "b"});
+  scene.Put("app", "kept");
+  {
+    const WriteLock lock(TokenObjectOf(scene.token("a")));
+    const Timed get = InTime(scene, {"get", "app", "--key", "k", "--raw"}, kTimeout);
+    CHECK_MESSAGE(get.took < kTimeout + kSlack, get.took.count(), " ms");
+    HSM_CHECK_EXIT(get.ended, 0);  // b has it
+    CHECK(get.ended.out == "kept");
+    CHECK_MESSAGE(Says(get.ended.err, "token.object"), get.ended.err);
+    CHECK_MESSAGE(Says(get.ended.err, "pid " + std::to_string(getpid())), get.ended.err);
+  }
+  CHECK(scene.Value("app") == "kept");
+}
+
+TEST_CASE("get ends in time when the PIN file is a pipe that nobody writes to") {
+  constexpr std::chrono::seconds kTimeout{3};
+  RegressScene scene({"a", "b"});
+  scene.Put("app", "kept");
+  const std::string path = scene.token("a").pin_path();
+  fs::rename(path, path + ".away");
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  const Timed get = InTime(scene, {"get", "app", "--key", "k", "--raw"}, kTimeout);
+  CHECK_MESSAGE(get.took < kTimeout + kSlack, get.took.count(), " ms");
+  HSM_CHECK_EXIT(get.ended, 0);  // b has it
+  CHECK(get.ended.out == "kept");
+  CHECK_MESSAGE(Says(get.ended.err, "not a regular file"), get.ended.err);
+  fs::rename(path + ".away", path);
+  CHECK(scene.Value("app") == "kept");
 }
 
 }  // namespace hsmops::test

@@ -156,6 +156,10 @@ TEST_CASE("files are replaced whole, and a lock has one holder") {
   REQUIRE(WriteFile(path, AsBytes("two!"), 0600).ok());
   CHECK(TextOf(*ReadFile(path, 4)) == "two!");
   CHECK(ReadFile(path, 3).Is(ErrorCode::kLimit));
+  CHECK(TextOf(*ReadRegularFile(path, 4)) == "two!");
+  CHECK(ReadRegularFile(path, 3).Is(ErrorCode::kLimit));
+  CHECK(ReadRegularFile(folder / "none", 4).Is(ErrorCode::kNotFound));
+  CHECK(ReadRegularFile("/dev/zero", 4).Is(ErrorCode::kInvalid));
   CHECK(!WriteFile(folder / "none/file", AsBytes("x"), 0600).ok());
   CHECK(MakeFolders(folder / "a/b/c", 0700).ok());
   CHECK(MakeFolders(folder / "a/b/c", 0700).ok());
