@@ -129,6 +129,13 @@ Result<std::string> Export(const store::Secret& secret) {
   return document.dump(2) + "\n";
 }
 
+// The list settles it: a discard is not repeated by itself, and what is gone is in no list.
+Error Unsettled(const Error& error) {
+  if (error.code() != ErrorCode::kInDoubt) return error;
+  return {error.code(),
+          error.message() + "; kubectl hsm divergence list shows whether it is still there"};
+}
+
 int Run(const DivergenceWords& words, Context& context) {
   if (words.action != "list" && words.action != "show" && words.action != "export" &&
       words.action != "discard") {
@@ -184,7 +191,7 @@ int Run(const DivergenceWords& words, Context& context) {
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
   if (auto discarded = pool.At(one->node).DiscardQuarantined(which); !discarded.ok())
-    return FailOperation(context, *log, discarded.error());
+    return FailOperation(context, *log, Unsettled(discarded.error()));
   return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
                          fmt::format("discarded version {} of {} on {}",
                                      one->item.version.ToString(), one->item.name, one->node),

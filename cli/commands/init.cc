@@ -163,7 +163,6 @@ Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
 // Blank tokens become members; those that are members already stay as they are.
 Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std::string>& blank) {
   for (const std::string& node : blank) {
-    if (node == pool.holder()) HSM_RETURN_IF_ERROR(MayBeginBlank(pool));
     HSM_RETURN_IF_ERROR(pool.Applicant(node).Initialize(pool.epoch(), false).Within(node));
     HSM_RETURN_IF_ERROR(pool.Admit(node));
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
@@ -171,6 +170,14 @@ Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std:
                                  status.profile);
   }
   return {};
+}
+
+// From the first token that is changed on, "failed, state unchanged" would not be true.
+Error Unfinished(const Error& error) {
+  return {ErrorCode::kInDoubt,
+          fmt::format("the tokens may not all be members yet: {}; run kubectl hsm init again, "
+                      "without --nodes and --member",
+                      error.message())};
 }
 
 // What this command has put into the folder, until all tokens are known to fit: an error before
@@ -240,12 +247,16 @@ Result<void> Go(const InitWords& words, Context& context) {
     context.out() << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
                                  base::Printable(dir));
   }
-  HSM_RETURN_IF_ERROR(Enrol(context, cluster->pool(), *blank));
-  HSM_TRY(const manager::SyncReport report, manager::Sync(cluster->pool(), {}, nullptr));
+  if (std::ranges::find(*blank, cluster->pool().holder()) != blank->end())
+    HSM_RETURN_IF_ERROR(MayBeginBlank(cluster->pool()));
+  if (auto enrolled = Enrol(context, cluster->pool(), *blank); !enrolled.ok())
+    return Unfinished(enrolled.error());
+  const auto report = manager::Sync(cluster->pool(), {}, nullptr);
+  if (!report.ok()) return Unfinished(report.error());
   context.out() << fmt::format(
       "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
       "password=FILE\n",
-      blank->size(), report.primary, cluster->pool().arbiter().sync_set.size(),
+      blank->size(), report->primary, cluster->pool().arbiter().sync_set.size(),
       context.CommandPrefix());
   return {};
 }

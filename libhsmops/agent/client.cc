@@ -33,6 +33,12 @@ enum class Verb : std::uint8_t {
 };
 constexpr Verb LastOf(Verb) { return Verb::kInitialize; }
 
+// Whether the call may simply be made again, so that a lost answer is as good as no call. What the
+// others did, if anything, is not there to be asked for twice.
+constexpr bool MayBeRepeated(Verb verb) {
+  return verb != Verb::kStage && verb != Verb::kDiscardQuarantined && verb != Verb::kInitialize;
+}
+
 template <typename T>
 base::SecretBytes Answer(const Result<T>& result) {
   Out out;
@@ -125,8 +131,7 @@ Result<T> Client::Ask(VerbType verb, const Args&... args) {
   out(static_cast<std::uint8_t>(verb));
   out(args...);
   auto answer = channel_->Call(std::move(out).Take());
-  // Every call but Stage may simply be made again, so for them a lost answer is as good as no call.
-  if (answer.Is(ErrorCode::kInDoubt) && static_cast<Verb>(verb) != Verb::kStage) {
+  if (answer.Is(ErrorCode::kInDoubt) && MayBeRepeated(static_cast<Verb>(verb))) {
     return Error(ErrorCode::kUnavailable, answer.error().message());
   }
   if (!answer.ok()) return answer.error();

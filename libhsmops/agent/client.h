@@ -19,6 +19,8 @@ class Channel {
 // Answers one request; a request that does not parse is answered with kInvalid.
 base::SecretBytes Serve(mirror::Member& member, base::ByteView request);
 
+// A lost answer of Stage, DiscardQuarantined and Initialize is kInDoubt, of the others
+// kUnavailable.
 class Client : public mirror::Member {
  public:
   explicit Client(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}

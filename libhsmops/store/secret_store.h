@@ -134,6 +134,7 @@ class SecretStore {
   // never overwritten. What stood below them is the newest again, unless it was promised away.
   base::Result<void> Quarantine(const std::vector<IdVersion>& versions);
   base::Result<Secret> ReadQuarantined(const IdVersion& version);
+  // kNotFound: it is not in quarantine. kInDoubt: it may be gone, which the inventory says.
   base::Result<void> DiscardQuarantined(const IdVersion& version);
 
   // A new view in which every head and every part is read and hashed.

@@ -315,9 +315,10 @@ Result<void> SecretStore::DiscardQuarantined(const IdVersion& version) {
       if (ledger_.Promised(version.id) == version.version)
         HSM_RETURN_IF_ERROR(ledger_.Forget({version.id}));
       stale_ = true;
-      HSM_TRY(const std::uint64_t count, DestroyHead(*found, *at));
+      const auto count = DestroyHead(*found, *at);
+      if (!count.ok()) return Error(ErrorCode::kInDoubt, count.error().message());
       stale_ = false;
-      index_.AddObjects(-static_cast<std::int64_t>(count));
+      index_.AddObjects(-static_cast<std::int64_t>(*count));
       quarantine.erase(at);
       return {};
     }
