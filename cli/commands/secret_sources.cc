@@ -71,6 +71,18 @@ Result<void> AddFile(store::Keys& keys, const std::string& word) {
   return Add(keys, key, std::move(content));
 }
 
+// What stands before the "=" is not repeated: of a value spread over lines it is a part of it.
+Result<void> AddEnvLine(store::Keys& keys, std::string_view key, std::string_view value) {
+  if (!store::CheckKeyName(key).ok())
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("what stands before \"=\" is no key name: 1 to {} of A-Z, a-z, 0-9, "
+                             "\"-\", \".\" and \"_\"; --from-file takes values of several lines",
+                             store::kMaxKeyNameBytes));
+  if (!keys.emplace(std::string(key), SecretBytes::FromText(value)).second)
+    return Error(ErrorCode::kInvalid, "its key is given twice");
+  return {};
+}
+
 // KEY=value lines as kubectl's --from-env-file: blank lines and # comments are passed over, the
 // value is everything after the first "=".
 Result<void> AddEnvFile(store::Keys& keys, const std::string& path) {
@@ -87,9 +99,8 @@ Result<void> AddEnvFile(store::Keys& keys, const std::string& path) {
     if (equals == std::string_view::npos)
       return Error(ErrorCode::kInvalid,
                    fmt::format("--from-env-file {} line {}: no \"=\"", path, line));
-    HSM_RETURN_IF_ERROR(
-        Add(keys, std::string(one.substr(0, equals)), SecretBytes::FromText(one.substr(equals + 1)))
-            .Within(fmt::format("{} line {}", path, line)));
+    HSM_RETURN_IF_ERROR(AddEnvLine(keys, one.substr(0, equals), one.substr(equals + 1))
+                            .Within(fmt::format("--from-env-file {} line {}", path, line)));
   }
   return {};
 }

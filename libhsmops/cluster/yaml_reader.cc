@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/fields.h"
 #include "libhsmops/cluster/yaml.h"
 
@@ -36,6 +35,14 @@ struct Stop {
 [[noreturn]] void Refuse(const Mark& mark, std::string what) {
   throw Stop{mark, ErrorCode::kCorrupt, std::move(what)};
 }
+
+// A value that begins with ! and is not quoted is read as a tag: its text is not repeated.
+[[noreturn]] void RefuseTag(const Mark& mark) {
+  Refuse(mark, "the tag is not understood here; quote the value if it begins with !");
+}
+
+// yaml-cpp puts text of the document after a colon, and nowhere else.
+std::string WithoutText(const std::string& message) { return message.substr(0, message.find(':')); }
 
 struct Counted {
   json value;
@@ -109,7 +116,7 @@ class JsonBuilder : public YAML::EventHandler {
                       (tag == "tag:yaml.org,2002:float" && plain->is_number()) ||
                       (tag == "tag:yaml.org,2002:bool" && plain->is_boolean()) ||
                       (tag == "tag:yaml.org,2002:null" && plain->is_null());
-    if (!fits) Refuse(mark, fmt::format("the tag {} is not understood here", base::Printable(tag)));
+    if (!fits) RefuseTag(mark);
     return *plain;
   }
 
@@ -117,7 +124,7 @@ class JsonBuilder : public YAML::EventHandler {
             YAML::anchor_t anchor, json empty) {
     if (tag != "?" && tag != "!" && !tag.empty() &&
         tag != fmt::format("{}{}", kCoreTag, plain_tag)) {
-      Refuse(mark, fmt::format("the tag {} is not understood here", base::Printable(tag)));
+      RefuseTag(mark);
     }
     if (!open_.empty() && WantsKey(open_.back())) {
       Refuse(mark, "a map or list stands where a key is expected; is a bracket not closed?");
@@ -275,9 +282,9 @@ base::Result<json> ParseYaml(std::string_view text, std::size_t first_line) {
   } catch (const Stop& stop) {
     return at(stop.mark, stop.code, stop.what);
   } catch (const YAML::Exception& error) {
-    return at(error.mark, ErrorCode::kCorrupt, error.msg);
-  } catch (const std::exception& error) {
-    return Error(ErrorCode::kCorrupt, fmt::format("line {}: {}", first_line, error.what()));
+    return at(error.mark, ErrorCode::kCorrupt, WithoutText(error.msg));
+  } catch (const std::exception&) {  // whose message may hold text of the document
+    return At(ErrorCode::kCorrupt, first_line, 1, "the document cannot be read");
   }
 }
 

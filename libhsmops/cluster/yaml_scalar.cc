@@ -1,5 +1,4 @@
 // What a plain scalar means. kubectl reads YAML by a parser of the 1.1 family; the rules are its.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -7,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/yaml.h"
 
 namespace hsmops::cluster {
@@ -88,9 +86,8 @@ base::Result<json> ResolvePlain(std::string_view text) {
   if (std::ranges::find(kTrue, text) != kTrue.end()) return json(true);
   if (std::ranges::find(kFalse, text) != kFalse.end()) return json(false);
   if (std::ranges::find(kNotFinite, text) != kNotFinite.end()) {
-    return base::Error(
-        base::ErrorCode::kInvalid,
-        fmt::format("{} is no number that JSON has; quote it if text is meant", text));
+    return base::Error(base::ErrorCode::kInvalid,
+                       "JSON has no infinite number and no NaN; quote it if text is meant");
   }
   const char first = text.front();
   if (IsDigit(first) || first == '-' || first == '+') {
