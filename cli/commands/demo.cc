@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "cli/app.h"
+#include "cli/commands/demo_folder.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "libhsmops/base/encoding.h"
@@ -293,48 +294,6 @@ int RunStory(Context& context) {
   return code;
 }
 
-// What tells a demo's folder from one that somebody needs.
-std::string MarkOf(const Context& context) { return context.globals().local + "/.demo"; }
-
-int Up(Context& context) {
-  if (context.globals().local.empty())
-    return context.Fail(Error(ErrorCode::kInvalid, "say where: demo up --local DIR"));
-  const int code = RunApp({"--local", context.globals().local, "init", "--nodes",
-                           "worker-1,worker-2,worker-3", "--standby", "worker-3"},
-                          context.streams(), context.program());
-  if (code != kDone) return code;
-  if (auto marked = base::WriteFile(MarkOf(context), base::AsBytes("made by demo up\n"), 0600);
-      !marked.ok())
-    return context.Fail(marked.error());
-  context.out() << fmt::format("ends with: kubectl hsm demo down --local {}\n",
-                               context.globals().local);
-  return code;
-}
-
-int Down(Context& context, bool yes) {
-  const std::string& folder = context.globals().local;
-  if (folder.empty())
-    return context.Fail(Error(ErrorCode::kInvalid, "say where: demo down --local DIR"));
-  auto resources = context.OpenResources();
-  if (!resources.ok()) return context.Fail(resources.error());
-  if (!std::filesystem::exists(MarkOf(context))) {
-    return context.Fail(
-        Error(ErrorCode::kReadOnly,
-              fmt::format("{} was not made by demo up, so demo down does not remove it", folder)));
-  }
-  if (auto sure = context.Confirm(
-          fmt::format("Remove {} with its tokens and every secret on them?", folder), yes);
-      !sure.ok())
-    return context.Fail(sure.error());
-  std::error_code error;
-  std::filesystem::remove_all(folder, error);
-  if (error)
-    return context.Fail(
-        Error(ErrorCode::kUnavailable, fmt::format("removing {}: {}", folder, error.message())));
-  context.out() << fmt::format("removed {}\n", folder);
-  return kDone;
-}
-
 }  // namespace
 
 Verb DemoVerb() {
@@ -350,8 +309,8 @@ Verb DemoVerb() {
             words.Flag("yes", "do not ask", *yes);
             return [action, yes](Context& context) {
               if (*action == "run") return RunStory(context);
-              if (*action == "up") return Up(context);
-              if (*action == "down") return Down(context, *yes);
+              if (*action == "up") return DemoUp(context);
+              if (*action == "down") return DemoDown(context, *yes);
               return context.Fail(
                   Error(ErrorCode::kInvalid,
                         fmt::format("demo \"{}\" is not one of run, up, down", *action)));
