@@ -178,6 +178,7 @@ class SecretStore {
   void Commit(std::vector<Pending>& batch, const Gate& gate);
   std::optional<base::Error> CreateAll(std::vector<Pending>& batch, const Gate& gate);
   void Prove(std::vector<Pending>& batch, const base::Error& why_not);
+  void CompareWithToken(Pending& p, const HeadRef& found);
   base::Result<void> WriteEpochObject();
   base::Result<std::uint64_t> DestroyHead(const Entry& entry, const HeadRef& head);
   base::Result<void> ConfirmOrphans();

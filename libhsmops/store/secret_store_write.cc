@@ -23,6 +23,23 @@ std::vector<OpId> WithOpId(const OpId& newest, const std::vector<OpId>& before) 
   return ids;
 }
 
+Error NotWritten(const Error& why) {
+  return {why.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable,
+          "not written: " + why.message()};
+}
+
+// The heads of this very version, whole or not.
+std::vector<const HeadRef*> VersionsIn(const Index& index, const Id& id, Label::Kind kind,
+                                       const Version& version) {
+  std::vector<const HeadRef*> heads;
+  const Entry* entry = index.Find(id);
+  if (entry == nullptr) return heads;
+  for (const HeadRef& head : kind == Label::Kind::kHead ? entry->heads : entry->quarantine) {
+    if (head.version == version) heads.push_back(&head);
+  }
+  return heads;
+}
+
 }  // namespace
 
 // W0 (sizes), W1 and W2 for one write. Sets `repeated` when its opId is there already.
@@ -277,48 +294,62 @@ std::optional<Error> SecretStore::CreateAll(std::vector<Pending>& batch, const G
   return std::nullopt;
 }
 
-// W6 by a new view: a pending is durable if the view loads exactly its version, whole. One that was
-// begun and cannot be looked at is in doubt.
+// W6 by a new view: a pending is durable if the view loads exactly its version, whole. It is "not
+// written" only when two views agree that it is not there: one wrong answer for a label or a head
+// hides it as well. Whatever was begun and is neither is in doubt.
 void SecretStore::Prove(std::vector<Pending>& batch, const Error& why_not) {
-  auto reloaded = Reload(false);
-  if (reloaded.ok()) reloaded = token_.Barrier();
-  for (Pending& p : batch) {
+  std::vector<const HeadRef*> found(batch.size());
+  std::vector<bool> glimpsed(batch.size(), false);
+  std::vector<bool> there_before;
+  for (const Pending& p : batch)
+    there_before.push_back(!VersionsIn(index_, p.id, p.kind, p.head.version).empty());
+  // False: something that was begun is not to be seen.
+  const auto look = [&]() -> Result<bool> {
+    HSM_RETURN_IF_ERROR(Reload(false));
+    HSM_RETURN_IF_ERROR(token_.Barrier());
+    bool all = true;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const Pending& p = batch[i];
+      const auto heads = VersionsIn(index_, p.id, p.kind, p.head.version);
+      const auto whole = std::ranges::find_if(heads, [&](const HeadRef* head) {
+        return head->digest == p.head.digest && head->Complete();
+      });
+      found[i] = whole == heads.end() ? nullptr : *whole;
+      if (!heads.empty() && !there_before[i]) glimpsed[i] = true;
+      all = all && (found[i] != nullptr || p.error || !p.begun);
+    }
+    return all;
+  };
+  auto shown = look();
+  if (shown.ok() && !*shown) shown = look();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    Pending& p = batch[i];
     if (p.error) continue;
-    if (!p.begun && !reloaded.ok()) {
-      p.error =
-          Error(why_not.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable,
-                "not written: " + why_not.message());
-      continue;
-    }
-    if (!reloaded.ok()) {
+    if (!shown.ok() && p.begun) {
       p.error = Error(ErrorCode::kInDoubt, fmt::format("{}; looking again: {}", why_not.message(),
-                                                       reloaded.error().message()));
-      continue;
-    }
-    const Entry* entry = index_.Find(p.id);
-    const auto& heads = entry == nullptr               ? std::vector<HeadRef>()
-                        : p.kind == Label::Kind::kHead ? entry->heads
-                                                       : entry->quarantine;
-    const auto found = std::find_if(heads.begin(), heads.end(), [&](const HeadRef& head) {
-      return head.version == p.head.version && head.digest == p.head.digest && head.Complete();
-    });
-    if (found == heads.end()) {
-      p.error =
-          Error(why_not.code() == ErrorCode::kLimit ? ErrorCode::kLimit : ErrorCode::kUnavailable,
-                "not written: " + why_not.message());
-      continue;
-    }
-    auto record = ReadRecordOf(*found);
-    const bool same = record.ok() && record->head == p.record.head &&
-                      (p.kind == Label::Kind::kQuarantine || record->parts == p.record.parts);
-    if (!same) {
-      p.error = Error(ErrorCode::kInDoubt,
-                      fmt::format("{}: {}", p.head.name,
-                                  record.ok() ? "a new view shows other bytes than were written"
-                                              : record.error().message()));
+                                                       shown.error().message()));
+    } else if (!shown.ok() || (found[i] == nullptr && !glimpsed[i])) {
+      p.error = NotWritten(why_not);
+    } else if (found[i] == nullptr) {
+      p.error = Error(
+          ErrorCode::kInDoubt,
+          fmt::format("{}: two new views do not show it alike, or show it damaged", p.head.name));
+    } else {
+      CompareWithToken(p, *found[i]);
     }
   }
-  if (!reloaded.ok()) stale_ = true;
+  if (!shown.ok()) stale_ = true;
+}
+
+void SecretStore::CompareWithToken(Pending& p, const HeadRef& found) {
+  const auto record = ReadRecordOf(found);
+  const bool same = record.ok() && record->head == p.record.head &&
+                    (p.kind == Label::Kind::kQuarantine || record->parts == p.record.parts);
+  if (same) return;
+  p.error = Error(ErrorCode::kInDoubt, fmt::format("{}: {}", p.head.name,
+                                                   record.ok() ? "a new view shows other bytes "
+                                                                 "than were written"
+                                                               : record.error().message()));
 }
 
 // A new EPOCH object, proven like a head. The old ones go with the next Collect: the greatest

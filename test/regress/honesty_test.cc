@@ -21,6 +21,11 @@ void SetAside(RegressScene& scene) {
   scene.Must({"sync"});
 }
 
+std::string ValueIn(const LocalCluster& cluster) {
+  const Ended ended = cluster.Hsm({"get", "app", "--key", "k", "--raw"});
+  return ended.code == 0 ? ended.out : "exit " + std::to_string(ended.code) + ": " + ended.err;
+}
+
 // Tokens that no cluster has yet, behind the fault module.
 struct BareTokens {
   SoftHsmTokens tokens;
@@ -28,6 +33,10 @@ struct BareTokens {
   SoftHsmToken& b = tokens.Add("b");
   LocalCluster cluster{tokens.folder() + "/cluster"};
 
+  Ended Put(const std::string& value) const {
+    WriteText(tokens.folder() + "/value", value);
+    return cluster.Hsm({"put", "app", "--from-file", "k=" + tokens.folder() + "/value"});
+  }
   static std::string Member(const std::string& node, const SoftHsmToken& token) {
     return node + "=" + token.uri(FaultModulePath());
   }
@@ -74,6 +83,55 @@ TEST_CASE(
     HSM_CHECK_EXIT(again, 0);
     CHECK_MESSAGE(Says(again.out, "1 mirrors in sync"), again.out);
   }
+}
+
+TEST_CASE("a write that one wrong answer hides is not said to be refused") {
+  BareTokens bare;
+  FaultPlan plan(bare.a.conf() + ".faults");
+  HSM_REQUIRE_EXIT(bare.cluster.Hsm({"init", "--member",
+                                     BareTokens::Member("a", bare.a) + "&x-profile=generic"}),
+                   0);
+  HSM_REQUIRE_EXIT(bare.Put("first"), 0);
+  std::string value = "first";
+  // In labels, in heads and in parts.
+  for (const std::string lie : {"mode=flip", "mode=flip arg=400", "mode=truncate", "mode=empty",
+                                "attr=0x3 mode=flip arg=17"}) {
+    int k = 1;
+    for (;; ++k) {
+      const std::string fault =
+          "function=C_GetAttributeValue call=" + std::to_string(k) + " " + lie;
+      CAPTURE(fault);
+      const std::string next(1500, static_cast<char>('a' + k % 26));  // several objects
+      plan.Set(fault);
+      const Ended put = bare.Put(next);
+      const bool fired = !plan.fired().empty();
+      plan.Set("");
+      const std::string seen = ValueIn(bare.cluster);
+      const bool is_new = seen == next;
+      const bool is_old = seen == value;
+      CHECK_MESSAGE((is_new || is_old), seen.substr(0, 200));
+      if (put.code == 0) CHECK(is_new);
+      if (put.code != 0 && put.code != 6) CHECK_MESSAGE(is_old, put.err);
+      value = seen;
+      if (!fired) break;
+    }
+    CHECK(k > 8);
+  }
+}
+
+TEST_CASE("a write that no view shows is refused") {
+  BareTokens bare;
+  FaultPlan plan(bare.a.conf() + ".faults");
+  HSM_REQUIRE_EXIT(bare.cluster.Hsm({"init", "--member",
+                                     BareTokens::Member("a", bare.a) + "&x-profile=generic"}),
+                   0);
+  HSM_REQUIRE_EXIT(bare.Put("first"), 0);
+  plan.Set(kTakesNothing);
+  const Ended put = bare.Put("second");
+  plan.Set("");
+  HSM_CHECK_EXIT(put, 1);
+  CHECK_MESSAGE(Says(put.err, "not written"), put.err);
+  CHECK(ValueIn(bare.cluster) == "first");
 }
 
 }  // namespace hsmops::test
