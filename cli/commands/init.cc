@@ -8,6 +8,7 @@
 #include <ostream>
 #include <set>
 
+#include "cli/commands/leftovers.h"
 #include "cli/commands/verbs.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
@@ -21,6 +22,7 @@
 namespace hsmops::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
 using base::Result;
@@ -97,20 +99,71 @@ Result<cluster::HSMDevice> MakeDevice(Context& context, const Asked& asked, cons
   return device;
 }
 
-Result<void> MakeTokens(Context& context, const Asked& asked, cluster::HSMDevice& device) {
-  const std::string folder =
-      std::filesystem::absolute(context.globals().local).lexically_normal().string();
+// What this command has made, until all tokens are known to fit: an error before takes it back, so
+// that the corrected command finds nothing in its way.
+struct Begun {
+  bool device = false;
+  bool arbiter = false;
+  Leftovers leftovers;
+};
+
+void TakeBack(Context& context, const std::string& name, Begun& begun) {
+  const std::string& ns = context.globals().ns;
+  // As well as it can be; the error that led here is what the user sees.
+  if (begun.arbiter || begun.device) {
+    const auto resources = context.OpenResources();
+    if (!resources.ok()) return;
+    if (begun.arbiter)
+      (void)(*resources)->Delete(cluster::Kind::kLease, ns, cluster::ArbiterName(name), {});
+    if (begun.device && !(*resources)->Delete(cluster::Kind::kHsmDevice, ns, name, {}).ok())
+      return;  // a device that stays needs its tokens
+  }
+  begun.leftovers.TakeAway();
+}
+
+void NoteFolder(const fs::path& folder, Leftovers& leftovers) {
+  if (folder.has_relative_path()) NoteFolder(folder.parent_path(), leftovers);
+  leftovers.WillMake(folder);
+}
+
+// In the order in which they are made: .cluster goes only after hsmdevices/ went.
+Result<void> MakeClusterFolder(Context& context, const fs::path& folder, Leftovers& leftovers) {
+  NoteFolder(folder, leftovers);
+  for (const char* file : {".cluster", ".lock"}) leftovers.WillMake(folder / file);
+  leftovers.WillMake(folder / "status");
+  for (const cluster::Kind kind : cluster::kAllKinds) {
+    leftovers.WillMake(folder / cluster::Plural(kind));
+    leftovers.WillMake(folder / "status" / cluster::Plural(kind));
+  }
+  HSM_RETURN_IF_ERROR(base::MakeFolders(folder.string(), 0750));
+  return cluster::DirectoryResourceStore::Init(folder.string(), context.rng());
+}
+
+void NoteToken(const fs::path& folder, Leftovers& leftovers) {
+  std::error_code error;
+  if (fs::exists(folder / "softhsm2.conf", error)) return;  // somebody's, and will be refused
+  NoteFolder(folder.parent_path(), leftovers);
+  for (const char* file : {"softhsm2.conf", "pin", "so-pin"}) {
+    if (fs::exists(folder, error)) leftovers.WillMake(folder / file);
+  }
+  leftovers.WillFill(fs::exists(folder, error) ? folder / "tokens" : folder);
+}
+
+Result<void> MakeTokens(Context& context, const Asked& asked, cluster::HSMDevice& device,
+                        const fs::path& folder, Leftovers& leftovers) {
+  const std::string of_device = device.metadata.ns + "." + device.metadata.name;
   for (const std::string& node : asked.nodes) {
     const auto given = asked.uris.find(node);
     if (given != asked.uris.end()) {
       device.spec.mirroring->endpoints[node] = given->second;
       continue;
     }
+    const fs::path token = folder / "tokens" / of_device / node;
+    NoteToken(token, leftovers);
+    leftovers.WillFill(folder / ".members" / of_device / node);
     HSM_TRY(device.spec.mirroring->endpoints[node],
-            agent::MakeLocalToken(context.program(),
-                                  fmt::format("{}/tokens/{}.{}/{}", folder, device.metadata.ns,
-                                              device.metadata.name, node),
-                                  node.substr(0, 32), context.clock(), context.rng())
+            agent::MakeLocalToken(context.program(), token.string(), node.substr(0, 32),
+                                  context.clock(), context.rng())
                 .Within(node));
   }
   return {};
@@ -180,33 +233,51 @@ Error Unfinished(const Error& error) {
                       error.message())};
 }
 
-// What this command has put into the folder, until all tokens are known to fit: an error before
-// takes it out again, so that the corrected command finds nothing in its way.
-struct Begun {
-  bool device = false;
-  bool arbiter = false;
-};
-
-void TakeBack(Context& context, const std::string& name, const Begun& begun) {
-  const auto resources = context.OpenResources();
-  if (!resources.ok()) return;
-  const std::string& ns = context.globals().ns;
-  // As well as it can be; the error that led here is what the user sees.
-  if (begun.arbiter)
-    (void)(*resources)->Delete(cluster::Kind::kLease, ns, cluster::ArbiterName(name), {});
-  if (begun.device) (void)(*resources)->Delete(cluster::Kind::kHsmDevice, ns, name, {});
+Result<void> MakeNew(Context& context, const InitWords& words, const std::string& name,
+                     Begun& begun) {
+  HSM_TRY(const Asked asked, Understand(words));
+  HSM_TRY(cluster::HSMDevice fresh, MakeDevice(context, asked, words, name));
+  const fs::path folder = fs::absolute(context.globals().local).lexically_normal();
+  HSM_RETURN_IF_ERROR(MakeClusterFolder(context, folder, begun.leftovers));
+  HSM_RETURN_IF_ERROR(MakeTokens(context, asked, fresh, folder, begun.leftovers));
+  HSM_TRY(const auto resources, context.OpenResources());
+  const auto created = cluster::CreateNew(*resources, fresh);
+  begun.device = created.ok() || created.Is(ErrorCode::kInDoubt);
+  if (!created.ok()) return created.error();
+  return {};
 }
 
-Result<void> Go(const InitWords& words, Context& context) {
-  if (context.globals().local.empty())
-    return Error(ErrorCode::kInvalid, "say where the cluster folder is to be: --local DIR");
-  const std::string& dir = context.globals().local;
-  const std::string name =
-      context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
-  HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
-  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.globals().ns).Within("--namespace"));
-  Begun begun;
-  auto existing = cluster::DirectoryResourceStore::Open(dir, context.clock(), context.rng());
+// A cluster all of whose tokens can be members, and those that are to be made so.
+struct Ready {
+  std::unique_ptr<LocalCluster> cluster;
+  std::vector<std::string> blank;
+};
+
+Result<Ready> Prepare(Context& context, const InitWords& words, const std::string& name,
+                      bool is_new, Begun& begun) {
+  if (is_new) HSM_RETURN_IF_ERROR(MakeNew(context, words, name, begun));
+  {
+    HSM_TRY(const auto resources, context.OpenResources());
+    HSM_TRY(const auto loaded,
+            cluster::Load<cluster::HSMDevice>(*resources, context.globals().ns, name));
+    manager::World world{*resources, context.clock(), context.rng(), context.executor(), nullptr};
+    const auto created = manager::CreateArbiterFor(world, loaded);
+    if (!created.ok() && !created.Is(ErrorCode::kConflict)) return created.error();
+    begun.arbiter = created.ok();
+  }
+  Ready ready;
+  HSM_TRY(ready.cluster, context.OpenCluster("init", name));
+  manager::Pool& pool = ready.cluster->pool();
+  HSM_TRY(ready.blank, Blanks(pool));
+  if (std::ranges::find(ready.blank, pool.holder()) != ready.blank.end())
+    HSM_RETURN_IF_ERROR(MayBeginBlank(pool));
+  return ready;
+}
+
+// Whether the device is to be made.
+Result<bool> IsNew(Context& context, const InitWords& words, const std::string& name) {
+  auto existing = cluster::DirectoryResourceStore::Open(context.globals().local, context.clock(),
+                                                        context.rng());
   auto device = existing.ok()
                     ? cluster::Load<cluster::HSMDevice>(**existing, context.globals().ns, name)
                     : Result<cluster::HSMDevice>(existing.error());
@@ -217,46 +288,36 @@ Result<void> Go(const InitWords& words, Context& context) {
                              name));
   }
   if (!device.ok() && !device.Is(ErrorCode::kNotFound)) return device.error();
-  if (!device.ok()) {
-    HSM_TRY(const Asked asked, Understand(words));
-    HSM_TRY(cluster::HSMDevice fresh, MakeDevice(context, asked, words, name));
-    HSM_RETURN_IF_ERROR(
-        base::MakeFolders(std::filesystem::absolute(dir).lexically_normal().string(), 0750));
-    HSM_RETURN_IF_ERROR(cluster::DirectoryResourceStore::Init(dir, context.rng()));
-    HSM_RETURN_IF_ERROR(MakeTokens(context, asked, fresh));
-    HSM_TRY(const auto resources, context.OpenResources());
-    HSM_TRY(const auto created, cluster::CreateNew(*resources, fresh));
-    begun.device = true;
+  return !device.ok();
+}
+
+Result<void> Go(const InitWords& words, Context& context) {
+  if (context.globals().local.empty())
+    return Error(ErrorCode::kInvalid, "say where the cluster folder is to be: --local DIR");
+  const std::string name =
+      context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
+  HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
+  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.globals().ns).Within("--namespace"));
+  HSM_TRY(const bool is_new, IsNew(context, words, name));
+  Begun begun;
+  const auto ready = Prepare(context, words, name, is_new, begun);
+  if (!ready.ok()) {
+    TakeBack(context, name, begun);
+    return ready.error();
   }
-  {
-    HSM_TRY(const auto resources, context.OpenResources());
-    HSM_TRY(const auto loaded,
-            cluster::Load<cluster::HSMDevice>(*resources, context.globals().ns, name));
-    manager::World world{*resources, context.clock(), context.rng(), context.executor(), nullptr};
-    const auto created = manager::CreateArbiterFor(world, loaded);
-    if (!created.ok() && !created.Is(ErrorCode::kConflict)) return created;
-    begun.arbiter = created.ok();
-  }
-  HSM_TRY(const auto cluster, context.OpenCluster("init", name));
-  auto blank = Blanks(cluster->pool());
-  if (!blank.ok()) {
-    if (words.nodes.empty() || !begun.device) TakeBack(context, name, begun);
-    return blank.error();
-  }
-  if (begun.device) {
+  manager::Pool& pool = ready->cluster->pool();
+  if (is_new) {
     context.out() << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
-                                 base::Printable(dir));
+                                 base::Printable(context.globals().local));
   }
-  if (std::ranges::find(*blank, cluster->pool().holder()) != blank->end())
-    HSM_RETURN_IF_ERROR(MayBeginBlank(cluster->pool()));
-  if (auto enrolled = Enrol(context, cluster->pool(), *blank); !enrolled.ok())
+  if (auto enrolled = Enrol(context, pool, ready->blank); !enrolled.ok())
     return Unfinished(enrolled.error());
-  const auto report = manager::Sync(cluster->pool(), {}, nullptr);
+  const auto report = manager::Sync(pool, {}, nullptr);
   if (!report.ok()) return Unfinished(report.error());
   context.out() << fmt::format(
       "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
       "password=FILE\n",
-      blank->size(), report->primary, cluster->pool().arbiter().sync_set.size(),
+      ready->blank.size(), report->primary, pool.arbiter().sync_set.size(),
       context.CommandPrefix());
   return {};
 }
