@@ -52,6 +52,12 @@ struct Asked {
   std::map<std::string, std::string> uris;
 };
 
+Error OneForTwo(const std::string& first, const std::string& second, ErrorCode code,
+                const std::string& how) {
+  return {code, fmt::format("nodes {} and {} have the same token: {}; each needs one of its own",
+                            first, second, how)};
+}
+
 Result<Asked> Understand(const InitWords& words) {
   Asked asked;
   if (!words.nodes.empty()) asked.nodes = Split(words.nodes);
@@ -75,6 +81,11 @@ Result<Asked> Understand(const InitWords& words) {
     HSM_RETURN_IF_ERROR(cluster::CheckName(node).Within("node"));
     if (!seen.insert(node).second)
       return Error(ErrorCode::kInvalid, fmt::format("node {} is named twice", node));
+  }
+  std::map<std::string, std::string> nodes;
+  for (const auto& [node, uri] : asked.uris) {
+    const auto [other, is_new] = nodes.emplace(uri, node);
+    if (!is_new) return OneForTwo(other->second, node, ErrorCode::kInvalid, "their URIs are equal");
   }
   return asked;
 }
@@ -189,17 +200,36 @@ Result<void> MayBeginBlank(manager::Pool& pool) {
   return {};
 }
 
+// What a token says of itself. The host's lock is by the same, so two members that agree in it
+// would wait for each other.
+std::string SelfOf(const token::Identity& identity) {
+  return fmt::format("{}, {}, serial {}", base::Printable(identity.manufacturer),
+                     base::Printable(identity.model), base::Printable(identity.serial));
+}
+
+// Of a process that ends with it, so that another node's may have the token, if it is the same.
+Result<mirror::MemberStatus> AskAlone(manager::Pool& pool, const std::string& node) {
+  const auto member =
+      pool.world().make_member(node, pool.device().spec.mirroring->endpoints.at(node), pool.uid(),
+                               manager::MemberUid(pool.uid(), node));
+  return member->Status(true);
+}
+
 // Whether every token can be a member, before the first is changed. The ones to be initialised.
 Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
   std::vector<std::string> blank;
+  std::map<std::string, std::string> tokens;  // what it says of itself, and its node
   for (const std::string& node : pool.nodes()) {
-    HSM_TRY(const mirror::MemberStatus status, pool.Applicant(node).Status(true).Within(node));
+    HSM_TRY(const mirror::MemberStatus status, AskAlone(pool, node).Within(node));
     for (const mirror::ProbeStep& step : status.probe) {
       const bool only_blank = step.name == "canary" && status.standing != store::Standing::kUnknown;
       if (step.outcome == mirror::ProbeStep::Outcome::kFailed && !only_blank)
         return Error(ErrorCode::kUnavailable,
                      fmt::format("{}: {}: {}", node, step.name, step.message));
     }
+    const auto [other, is_new] = tokens.emplace(SelfOf(status.identity), node);
+    if (!is_new)
+      return OneForTwo(other->second, node, ErrorCode::kReadOnly, "both say " + other->first);
     if (status.standing == store::Standing::kMember && pool.OnRecord(node)) continue;
     if (status.standing == store::Standing::kMember)
       return Error(ErrorCode::kReadOnly,

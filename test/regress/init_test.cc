@@ -1,7 +1,8 @@
 // Found by review: an init that failed left tokens behind that were in the way of the corrected
-// one.
+// one, and one token that was given to two nodes was waited for a minute.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -86,6 +87,30 @@ TEST_CASE("an init that fails leaves a cluster that was there before as it was")
   HSM_CHECK_EXIT(failed, 1);
   CHECK(!fs::exists(scene.cluster.folder() + "/tokens/default.other"));
   HSM_CHECK_EXIT(scene.cluster.Hsm({"health"}), 0);
+}
+
+TEST_CASE("one token for two nodes is refused at once, and both are named") {
+  InitScene scene;
+  const std::string rest = scene.a.uri().substr(scene.a.uri().find('?'));
+  const std::vector<std::pair<std::string, int>> twins{
+      {scene.a.uri(), 2},
+      {"pkcs11:serial=" + scene.a.serial() + rest, 5},
+      {"pkcs11:manufacturer=SoftHSM%20project;token=a" + rest, 5},
+  };
+  for (const auto& [twin, code] : twins) {
+    CAPTURE(twin);
+    const auto begin = std::chrono::steady_clock::now();
+    const Ended refused = scene.Init(
+        {"--member", "first=" + scene.a.uri(), "--member", "second=" + twin, "--timeout", "30s"});
+    const auto took = std::chrono::steady_clock::now() - begin;
+    HSM_CHECK_EXIT(refused, code);
+    CHECK(took < std::chrono::seconds(15));
+    CHECK_MESSAGE(Says(refused.err, "first"), refused.err);
+    CHECK_MESSAGE(Says(refused.err, "second"), refused.err);
+  }
+  const Ended corrected =
+      scene.Init({"--member", "first=" + scene.a.uri(), "--member", "second=" + scene.b.uri()});
+  HSM_CHECK_EXIT(corrected, 0);
 }
 
 }  // namespace hsmops::test
