@@ -9,6 +9,7 @@
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/failover/quorum.h"
+#include "libhsmops/manager/merge_plan.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/writer.h"
 
@@ -317,34 +318,13 @@ class Run {
     return member.node == report_.from || member.in_sync_set || options_.accept_loss;
   }
 
-  // What the target lacks of these, as restores. Against epoch 0 nothing is of an epoch that is
-  // over, so all that is ahead of the target is pulled, but for what lies beyond a cut. kCorrupt:
-  // something can be read nowhere, or has two contents, and nobody has accepted that.
-  Result<mirror::SyncPlan> PlanMerge(const std::vector<std::string>& sources) {
-    HSM_TRY(Comparison comparison, Compare(pool_, report_.to, sources));
-    mirror::SyncPlan plan =
-        mirror::Plan(comparison.source, comparison.mirrors, store::Epoch{}, false, CutsOf(pool_));
-    if (!plan.unknown.empty())
-      return Error(
-          ErrorCode::kUnavailable,
-          fmt::format("{} answered and cannot be read any more; try again", plan.unknown.front()));
-    std::map<store::Id, store::Version> pulled;
-    for (const mirror::Step& step : plan.steps) {
-      if (step.kind == mirror::Step::Kind::kRestore) pulled[step.id] = step.version;
-    }
-    for (const mirror::Step& step : plan.steps) {
-      // Damaged everywhere: promoting does not make it worse.
-      if (step.kind != mirror::Step::Kind::kAlarm || step.node.empty()) continue;
-      const auto whole = pulled.find(step.id);
-      if (whole != pulled.end() && whole->second >= step.version) continue;
-      const std::string what = fmt::format("{} on {}: {}", step.name, step.node, step.reason);
-      if (!options_.accept_loss) return Error(ErrorCode::kCorrupt, what);
-      unreadable_.insert(what);
-    }
-    std::erase_if(plan.steps, [](const mirror::Step& step) {
-      return step.kind != mirror::Step::Kind::kRestore;
-    });
-    return plan;
+  // kCorrupt: something can be read nowhere, or has two contents, and nobody has accepted that.
+  Result<mirror::SyncPlan> WhatToPull(const std::vector<std::string>& sources) {
+    HSM_TRY(MergePlan merge, PlanMerge(pool_, report_.to, sources));
+    if (!merge.ambiguous.empty() && !options_.accept_loss)
+      return Error(ErrorCode::kCorrupt, *merge.ambiguous.begin());
+    given_up_.merge(merge.ambiguous);
+    return std::move(merge.pull);
   }
 
   // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
@@ -355,7 +335,7 @@ class Run {
       const failover::MemberView* seen = state_.Find(member.node);
       if (IsSource(member) && seen != nullptr && seen->Healthy()) sources.push_back(member.node);
     }
-    HSM_TRY(const mirror::SyncPlan plan, PlanMerge(sources));
+    HSM_TRY(const mirror::SyncPlan plan, WhatToPull(sources));
     (void)plan;  // what is pulled is planned again when everybody is fenced
     return {};
   }
@@ -370,7 +350,7 @@ class Run {
         sources.push_back(member.node);
     }
     for (int pass = 0; pass < kMergePasses; ++pass) {
-      HSM_TRY(const mirror::SyncPlan plan, PlanMerge(sources));
+      HSM_TRY(const mirror::SyncPlan plan, WhatToPull(sources));
       if (plan.steps.empty()) return Freeze();
       const mirror::ApplyReport applied = mirror::Apply(
           plan, pool_.At(report_.to), members, report_.epoch, pool_.world().executor, nullptr);
@@ -386,7 +366,7 @@ class Run {
   Result<void> Freeze() {
     HSM_TRY(digest_, pool_.At(report_.to).Freeze(report_.epoch).Within("freezing " + report_.to));
     note_("merge", fmt::format("{} pulled {} versions and is frozen", report_.to, report_.merged));
-    for (const std::string& what : unreadable_) {
+    for (const std::string& what : given_up_) {
       report_.lost = report_.lost == "none" ? "unknown: " + what : report_.lost + "; " + what;
       note_("accept-loss", what);
     }
@@ -481,7 +461,7 @@ class Run {
   PromotionReport report_;
   failover::ClusterState state_;
   std::map<std::string, Fenced> fences_;
-  std::set<std::string> unreadable_;  // and accepted as lost
+  std::set<std::string> given_up_;  // what PlanMerge could not decide, and somebody accepted
   base::Digest digest_{};
   base::TimePoint begun_{};
   base::TimePoint fence_answered_{};

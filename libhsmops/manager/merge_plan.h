@@ -1,0 +1,24 @@
+// MergePlan: what the target of a promotion is to pull before it may be the Primary (protocol.md,
+// 3, P6), and what of it nobody can give.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "libhsmops/manager/pool.h"
+#include "libhsmops/mirror/plan.h"
+
+namespace hsmops::manager {
+
+struct MergePlan {
+  mirror::SyncPlan pull;            // restores to the target, nothing else
+  std::set<std::string> ambiguous;  // damaged where it is newest, or of two contents; as sentences
+};
+
+// Everything that is ahead of the target, whatever epoch it is of, but for what lies beyond the cut
+// of its epoch: that was never acknowledged. kUnavailable: a source cannot be read any more.
+base::Result<MergePlan> PlanMerge(Pool& pool, const std::string& target,
+                                  const std::vector<std::string>& sources);
+
+}  // namespace hsmops::manager
