@@ -32,6 +32,11 @@ constexpr const char* kKubectlFlags[] = {"kubeconfig",
                                          "request-timeout"};
 constexpr std::size_t kMaxWords = 4096;
 
+// Empty is what an unset shell variable gives, and never what was meant.
+std::string NotEmpty(const std::string& text) {
+  return text.empty() ? std::string("the value is empty") : std::string();
+}
+
 class CliWords : public Words {
  public:
   explicit CliWords(CLI::App& app) : app_(app) {}
@@ -40,31 +45,30 @@ class CliWords : public Words {
   }
   void Option(const std::string& name, const std::string& value, const std::string& help,
               std::string& target) override {
-    // Empty is what an unset shell variable gives, and never what was meant.
     app_.add_option(Dashes(name), target, help)
         ->option_text(value)
         ->take_last()
         ->type_size(1)
-        ->check([](const std::string& text) {
-          return text.empty() ? std::string("the value is empty") : std::string();
-        });
+        ->check(NotEmpty);
   }
   void List(const std::string& name, const std::string& value, const std::string& help,
             std::vector<std::string>& target) override {
     app_.add_option(Dashes(name), target, help)
         ->option_text(value)
         ->type_size(1)
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->check(NotEmpty);
   }
   void Argument(const std::string& name, const std::string& help, std::string& target,
                 bool required) override {
     app_.add_option(name, target, help)
         ->required(required)
-        ->option_text(required ? "" : "[optional]");
+        ->option_text(required ? "" : "[optional]")
+        ->check(NotEmpty);
   }
   void Arguments(const std::string& name, const std::string& help,
                  std::vector<std::string>& target) override {
-    app_.add_option(name, target, help);
+    app_.add_option(name, target, help)->check(NotEmpty);
   }
 
  private:
@@ -132,6 +136,9 @@ struct Parser {
         ->option_text("WHEN")
         ->group(group);
     app.add_option("-v", globals.verbosity, "how much to say")->option_text("LEVEL")->group(group);
+    for (CLI::Option* option :
+         app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; }))
+      option->check(NotEmpty);
     for (const char* flag : kKubectlFlags)
       app.add_option(fmt::format("--{}", flag), kubectl[flag], "")->group("");
   }

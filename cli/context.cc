@@ -116,7 +116,7 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
   HSM_TRY(cluster->lock_,
           base::FileLock::Take(fmt::format("{}/{}.{}", locks, ns, name), "kubectl-hsm " + verb,
                                clock_, clock_.Now() + timeout)
-              .Within(fmt::format("device {} is in use", name)));
+              .Within(fmt::format("device {}", name)));
   const std::string states = globals_.local + "/.members";
   auto make_member = [this, states, ns, name, timeout](
                          const std::string& node, const std::string& endpoint,

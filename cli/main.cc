@@ -20,7 +20,9 @@ namespace {
 // Token processes end by themselves when their pipe closes; a write in flight there is whole or
 // absent.
 extern "C" void Interrupted(int) {
-  constexpr char kNote[] = "\ninterrupted; a write in flight is either whole or not there\n";
+  constexpr char kNote[] =
+      "\ninterrupted; a write in flight is whole or not there, and the same command finishes what "
+      "was begun\n";
   (void)!write(STDERR_FILENO, kNote, sizeof kNote - 1);
   _exit(hsmops::cli::kInterrupted);
 }
@@ -44,6 +46,7 @@ void OpenStandardStreams() {
     if (fcntl(fd, F_GETFD) != -1) continue;
     (void)open("/dev/null", O_RDWR);  // gets the lowest free number, which is this one
     if (fd == STDIN_FILENO) std::cin.setstate(std::ios::badbit);
+    if (fd == STDOUT_FILENO) std::cout.setstate(std::ios::badbit);
   }
 }
 

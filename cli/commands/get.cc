@@ -43,7 +43,7 @@ void Mark(Context& context, const manager::Served& served) {
           : fmt::format("written {} ago",
                         base::FormatDuration(context.clock().Wall() - served.secret->written_at));
   context.Warn(fmt::format(
-      "served by mirror {} ({}), version {} {}: the Primary does not answer: {}", served.node,
+      "served by mirror {} ({}), version {} {}: not confirmed by the Primary: {}", served.node,
       served.in_sync_set ? "in the sync set" : "not in the sync set, may be old",
       served.secret->version.ToString(), age, base::Printable(served.why_not_primary)));
 }
@@ -62,7 +62,7 @@ int Run(const GetWords& words, Context& context) {
     return context.Fail(Error(
         ErrorCode::kUnavailable,
         fmt::format("whether {} exists is unknown: {} has none and may lack acknowledged writes, "
-                    "and the Primary does not answer: {}",
+                    "and the Primary does not confirm it: {}",
                     name->text(), served->node, served->why_not_primary)));
   }
   if (!served->secret)

@@ -29,7 +29,8 @@ int Run(const RenameWords& words, Context& context) {
   if (!served.ok()) return context.Fail(served.error());
   if (!served->by_primary)
     return context.Fail(
-        Error(ErrorCode::kUnavailable, "the Primary does not answer: " + served->why_not_primary));
+        Error(ErrorCode::kUnavailable,
+              "the Primary does not confirm what it holds: " + served->why_not_primary));
   if (!served->secret)
     return context.Fail(
         Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name->text())));

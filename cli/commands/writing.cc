@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -73,6 +74,22 @@ int CodeOf(const std::vector<Result<mirror::Acknowledged>>& results) {
   return failed == results.size() ? code : kPartial;
 }
 
+// Mirrors of the sync set that did not confirm what the others did.
+void WarnOfMissing(Context& context, const std::vector<std::string>& expected,
+                   const std::vector<Result<mirror::Acknowledged>>& results) {
+  for (const std::string& node : expected) {
+    const auto missed = std::count_if(
+        results.begin(), results.end(), [&](const Result<mirror::Acknowledged>& result) {
+          return result.ok() && std::ranges::find(result->nodes, node) == result->nodes.end();
+        });
+    if (missed > 0)
+      context.Warn(
+          fmt::format("{} did not confirm {} of {} writes and lags; kubectl hsm sync says "
+                      "why",
+                      node, missed, results.size()));
+  }
+}
+
 }  // namespace
 
 Result<void> SetWriteWords(Context& context, const std::string& expect, const std::string& op_id,
@@ -114,11 +131,13 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
     for (const auto& [key, value] : write.keys) one.keys.push_back(key);
     asked.push_back(std::move(one));
   }
+  const std::vector<std::string> expected = pool.SyncSetNodes();
   std::vector<Result<mirror::Acknowledged>> results;
   {
     ProgressBar bar(context, "writing");
     results = writer->Write(std::move(writes), bar.Callback());
   }
+  WarnOfMissing(context, expected, results);
   std::vector<json> documents;
   for (std::size_t i = 0; i < results.size(); ++i)
     documents.push_back(DocumentOf(pool, asked[i], results[i]));

@@ -134,7 +134,7 @@ Result<FileLock> FileLock::Take(const std::string& path, std::string_view self, 
       char holder[160] = {};
       const ssize_t n = pread(fd.get(), holder, sizeof holder - 1, 0);
       return Error(ErrorCode::kUnavailable,
-                   fmt::format("{} is held by {}", path,
+                   fmt::format("in use: {} is held by {}", path,
                                n > 0 ? std::string_view(holder, static_cast<std::size_t>(n))
                                      : "another process"));
     }

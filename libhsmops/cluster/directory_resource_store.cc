@@ -26,6 +26,7 @@ std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind
 
 bool IsFolder(const std::string& path) {
   struct stat st{};
+  errno = 0;
   return stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
 }
 
@@ -109,7 +110,11 @@ Result<void> DirectoryResourceStore::Init(const std::string& dir, base::Rng& rng
 Result<std::unique_ptr<DirectoryResourceStore>> DirectoryResourceStore::Open(const std::string& dir,
                                                                              base::Clock& clock,
                                                                              base::Rng& rng) {
-  if (!IsFolder(fmt::format("{}/{}", dir, Plural(Kind::kHsmDevice)))) {
+  const std::string devices = fmt::format("{}/{}", dir, Plural(Kind::kHsmDevice));
+  if (!IsFolder(devices)) {
+    // What may not be looked at is not "none".
+    if (errno != ENOENT && errno != ENOTDIR && errno != 0)
+      return base::ErrnoError("opening", devices, errno);
     const std::string shown = base::Printable(dir);
     return Error(ErrorCode::kNotFound, fmt::format("{} is not a cluster folder (it has no {}/); "
                                                    "make one with `kubectl hsm init`",

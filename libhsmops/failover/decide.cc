@@ -13,7 +13,7 @@ namespace {
 Candidate Judge(const ClusterState& state, const MemberView& member, Purpose purpose) {
   Candidate candidate{member.node, {}};
   const auto no = [&](std::string reason) { candidate.reasons.push_back(std::move(reason)); };
-  if (member.holder && !state.promoting) no("is the Primary");
+  if (member.holder && !state.promoting && purpose != Purpose::kForced) no("is the Primary");
   if (std::string why = member.WhyUnhealthy(); !why.empty()) {
     no(std::move(why));
     return candidate;
@@ -48,7 +48,7 @@ std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose) {
                      const auto rank = [&](const Candidate& c) {
                        const MemberView& m = *state.Find(c.node);
                        const bool damaged = m.reachable() && m.status->damaged > 0;
-                       return std::tuple(!c.eligible(), damaged, !m.standby, -m.priority,
+                       return std::tuple(!c.eligible(), m.holder, damaged, !m.standby, -m.priority,
                                          !m.in_sync_set, m.node);
                      };
                      return rank(a) < rank(b);

@@ -32,7 +32,8 @@ struct Candidate {
   bool eligible() const { return reasons.empty(); }
 };
 
-// All members, the best first: eligible ones before others, whole ones before damaged ones,
+// All members, the best first: eligible ones before others, then the Primary last (which only what
+// is forced may choose again, under a record that regressed), whole ones before damaged ones,
 // standbys first, then the higher
 // priority, then those in the sync set, then by node name.
 std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose);

@@ -141,7 +141,9 @@ CoverageReport Cover(Pool& pool) {
       secret.devices.push_back(Judge(node, inventories.at(node), *reference));
       if (deleted && inventories.at(node).ok()) {
         const InventoryItem* item = Find(*inventories.at(node), id);
-        alive = alive || (item != nullptr && item->state == State::kPresent);
+        // What only lags behind a deletion is deleted; what is ahead of it is for a person.
+        alive = alive || (item != nullptr && item->state == State::kPresent &&
+                          item->version > reference->version);
       }
     }
     if (alive) report.secrets.push_back(std::move(secret));

@@ -9,6 +9,7 @@
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/failover/quorum.h"
+#include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/merge_plan.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/writer.h"
@@ -101,9 +102,13 @@ class Run {
                    fmt::format("node {} is not a member of device {}", options_.target,
                                pool_.device().metadata.name));
     }
-    // "Already the Primary" needs its gate to be one that could open.
+    const auto obeyed = CheckEpoch(pool_, state_);
+    const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
+    if (!resumes_ && regressed && !options_.accept_loss) return obeyed.error();
+    // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
+    // could not, and a new one above all is the way out.
     const failover::MemberView* holder = state_.Holder();
-    if (!resumes_ && !options_.target.empty() && options_.target == report_.from) {
+    if (!resumes_ && !regressed && !options_.target.empty() && options_.target == report_.from) {
       if (holder != nullptr && holder->Healthy()) {
         report_.to = options_.target;
         return false;
@@ -143,7 +148,9 @@ class Run {
         std::find_if(report_.candidates.begin(), report_.candidates.end(), [&](const Candidate& c) {
           return options_.target.empty() ? c.eligible() : c.node == options_.target;
         });
-    if (chosen == report_.candidates.end() || !chosen->eligible()) {
+    const bool again = chosen != report_.candidates.end() && chosen->node == report_.from;
+    if (chosen == report_.candidates.end() || !chosen->eligible() ||
+        (again && !resumes_ && !regressed)) {
       std::string reasons;
       for (const Candidate& c : report_.candidates) {
         if (!options_.target.empty() && c.node != options_.target) continue;

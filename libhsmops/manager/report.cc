@@ -49,7 +49,8 @@ std::string NextStepFor(const MemberView& member) {
   return "plug the token in again or replace it, then kubectl hsm sync";
 }
 
-void PrimaryFindings(const ClusterState& state, std::vector<Finding>& findings) {
+void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state,
+                     std::vector<Finding>& findings) {
   if (state.promoting) {
     findings.push_back(
         {Severity::kCritical, state.target, "PromotionUnfinished",
@@ -63,6 +64,19 @@ void PrimaryFindings(const ClusterState& state, std::vector<Finding>& findings) 
                         "there is no Primary on record", "kubectl hsm check --for failover"});
     return;
   }
+  const auto equal =
+      std::count_if(state.members.begin(), state.members.end(),
+                    [&](const MemberView& m) { return !m.holder && EqualToPrimary(state, m); });
+  const int k = device.MinSyncMirrors(state.members.size());
+  const bool strict =
+      device.spec.mirroring && device.spec.mirroring->durability == cluster::Durability::kStrict;
+  if (primary->Healthy() && strict && equal < k) {
+    findings.push_back({Severity::kCritical, primary->node, "WritesRefused",
+                        fmt::format("durability is Strict and {} of {} mirrors are in sync, so no "
+                                    "write is taken",
+                                    equal, k),
+                        "bring the mirrors back, then kubectl hsm sync"});
+  }
   if (primary->Healthy()) return;
   const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
   const bool can = !candidates.empty() && candidates.front().eligible();
@@ -70,6 +84,19 @@ void PrimaryFindings(const ClusterState& state, std::vector<Finding>& findings) 
                       "the Primary takes no writes: " + primary->WhyUnhealthy(),
                       can ? fmt::format("kubectl hsm failover --to {}", candidates.front().node)
                           : "kubectl hsm check --for failover"});
+}
+
+// Of those who answer, whoever was the Primary of the highest epoch; the first that has seen it if
+// nobody was.
+std::string LatestPrimary(const ClusterState& state) {
+  const MemberView* best = nullptr;
+  const auto rank = [](const MemberView& m) {
+    return std::pair(m.status->epoch, m.status->primary);
+  };
+  for (const MemberView& member : state.members) {
+    if (member.Healthy() && (best == nullptr || rank(member) > rank(*best))) best = &member;
+  }
+  return best == nullptr ? "NODE" : best->node;
 }
 
 void MemberFindings(const ClusterState& state, const MemberView& member,
@@ -103,7 +130,7 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
     add(Severity::kCritical, "EpochRegressed",
         fmt::format("has seen epoch {}, the record says {}: was the record restored from a backup?",
                     status.epoch.ToString(), state.epoch.ToString()),
-        "kubectl hsm failover --to " + member.node);
+        fmt::format("kubectl hsm failover --to {} --accept-loss", LatestPrimary(state)));
   }
   const MemberView* primary = state.Holder();
   if (!member.holder && primary != nullptr && primary->Healthy() &&
@@ -167,7 +194,7 @@ cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterSt
 
 std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterState& state) {
   std::vector<Finding> findings;
-  PrimaryFindings(state, findings);
+  PrimaryFindings(device, state, findings);
   for (const MemberView& member : state.members) MemberFindings(state, member, findings);
   const int copies = FullCopies(state);
   if (copies == 0) {

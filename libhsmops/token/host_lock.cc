@@ -19,7 +19,7 @@ base::Result<base::FileLock> LockToken(const Identity& identity, const std::stri
   const std::string path =
       fmt::format("{}/kubectl-hsm-{}.lock", in, base::Hex(base::ByteView(name).first(8)));
   return base::FileLock::Take(path, "kubectl-hsm", clock, deadline)
-      .Within(fmt::format("token {} is in use", identity.serial));
+      .Within(fmt::format("token {}", identity.serial));
 }
 
 }  // namespace hsmops::token

@@ -136,7 +136,7 @@ class DiskScene {
     disk_.LeaveFree(left);
     const Ended ended = scene_.cluster().Hsm({"delete", name, "--yes"});
     disk_.Empty();
-    const std::string& seen = scene_.Look(next_).members.at("a").values.at(name);
+    const std::string seen = scene_.Look(next_).members.at("a").values.at(name);
     CAPTURE(left);
     CAPTURE(ended.err);
     CHECK(seen == (ended.code == 0 ? "absent" : "old"));
