@@ -65,6 +65,7 @@ int Run(const AdoptWords& words, Context& context) {
   if (!held.ok()) return context.Fail(held.error());
   std::size_t refused = 0;
   std::vector<store::Write> writes;
+  std::vector<std::string> foreseen;
   for (const store::LegacyItem& item : inventory->legacy) {
     const auto name = store::SecretName::Parse(item.name);
     if (!item.reason.empty() || !name.ok()) {
@@ -86,14 +87,19 @@ int Run(const AdoptWords& words, Context& context) {
       continue;
     }
     if (words.dry_run) {
-      context.out() << fmt::format("would take {} ({} keys)\n", item.name, item.keys.size());
+      foreseen.push_back(fmt::format("would take {} ({} keys)", item.name, item.keys.size()));
       continue;
     }
     writes.push_back({*name, *std::move(keys), false, false, context.rng().Array<16>(), {}});
   }
-  if (words.dry_run) return refused == 0 ? kDone : kPartial;
   cluster::HSMOperationSpec spec;
   spec.type = cluster::OperationType::kAdopt;
+  if (words.dry_run) {
+    return PrintDryRun(context, pool, std::move(spec), foreseen,
+                       fmt::format("would take over {} secrets, {} not; nothing was changed",
+                                   foreseen.size(), refused),
+                       refused == 0 ? kDone : kPartial);
+  }
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
   std::size_t taken = 0;

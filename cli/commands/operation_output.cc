@@ -30,4 +30,22 @@ int FinishOperation(Context& context, manager::OperationLog& log, cluster::Opera
   return printed != kDone ? printed : code;
 }
 
+int PrintDryRun(Context& context, const manager::Pool& pool, cluster::HSMOperationSpec spec,
+                const std::vector<std::string>& steps, const std::string& sentence, int code) {
+  cluster::HSMOperation operation;
+  operation.metadata.ns = pool.device().metadata.ns;
+  operation.spec = std::move(spec);
+  operation.spec.device_ref = {pool.device().metadata.name, ""};
+  operation.spec.dry_run = true;
+  operation.status.result = "DryRun";
+  operation.status.message = sentence;
+  for (const std::string& step : steps)
+    operation.status.steps.push_back({"plan", cluster::StepState::kPending, {}, {}, step});
+  const int printed = Print(context, operation.ToJson(), [&](bool) {
+    for (const std::string& step : steps) context.out() << base::Printable(step) << "\n";
+    context.out() << base::Printable(sentence) << "\n";
+  });
+  return printed != kDone ? printed : code;
+}
+
 }  // namespace hsmops::cli

@@ -39,16 +39,20 @@ base::Result<void> WaitUntil(Context& context, const std::string& at) {
   return {};
 }
 
-void PrintDryRun(Context& context, const manager::PromotionReport& report) {
-  context.out() << fmt::format("would promote {} in place of {}; nothing was changed\n", report.to,
-                               report.from.empty() ? "nobody" : report.from);
+int Foresee(Context& context, const manager::Pool& pool, cluster::HSMOperationSpec spec,
+            const manager::PromotionReport& report) {
+  std::vector<std::string> lines;
   for (const failover::Candidate& candidate : report.candidates) {
     std::string reasons;
     for (const std::string& reason : candidate.reasons)
       reasons += (reasons.empty() ? "" : "; ") + reason;
-    context.out() << fmt::format("  {}: {}\n", candidate.node,
-                                 candidate.eligible() ? "eligible" : base::Printable(reasons));
+    lines.push_back(
+        fmt::format("{}: {}", candidate.node, candidate.eligible() ? "eligible" : reasons));
   }
+  return PrintDryRun(context, pool, std::move(spec), lines,
+                     fmt::format("would promote {} in place of {}; nothing was changed", report.to,
+                                 report.from.empty() ? "nobody" : report.from),
+                     kDone);
 }
 
 int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) {
@@ -77,12 +81,17 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   options.accept_loss = words.accept_loss;
   options.dry_run = words.dry_run;
   options.reason = words.reason;
+  cluster::HSMOperationSpec spec;
+  spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
+  spec.target_node = target;
+  spec.expected_primary = words.expected_primary;
+  spec.accept_loss = words.accept_loss;
+  spec.reason = words.reason;
   if (words.dry_run) {
     const auto report =
         manager::Promote(pool, options, [](const std::string&, const std::string&) {});
     if (!report.ok()) return context.Fail(report.error());
-    PrintDryRun(context, *report);
-    return kDone;
+    return Foresee(context, pool, std::move(spec), *report);
   }
   if (words.accept_loss) {
     if (auto sure = context.Confirm(
@@ -90,12 +99,6 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
         !sure.ok())
       return context.Fail(sure.error());
   }
-  cluster::HSMOperationSpec spec;
-  spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
-  spec.target_node = target;
-  spec.expected_primary = words.expected_primary;
-  spec.accept_loss = words.accept_loss;
-  spec.reason = words.reason;
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
   options.operation = log->name();

@@ -39,15 +39,16 @@ std::string_view StepText(mirror::Step::Kind kind) {
   return "";
 }
 
-void PrintPlan(Context& context, const manager::SyncReport& report) {
-  for (const mirror::Step& step : report.plan.steps) {
-    context.out() << fmt::format("{} {}: {} {} ({})\n", StepText(step.kind),
-                                 step.node.empty() ? "-" : step.node,
-                                 step.name.empty() ? "(unreadable)" : base::Printable(step.name),
-                                 step.version.ToString(), step.reason);
+std::vector<std::string> LinesOf(const mirror::SyncPlan& plan) {
+  std::vector<std::string> lines;
+  for (const mirror::Step& step : plan.steps) {
+    lines.push_back(fmt::format(
+        "{} {}: {} {} ({})", StepText(step.kind), step.node.empty() ? "-" : step.node,
+        step.name.empty() ? "(unreadable)" : step.name, step.version.ToString(), step.reason));
   }
-  for (const std::string& node : report.plan.unknown)
-    context.out() << fmt::format("unknown {}: it cannot be asked\n", node);
+  for (const std::string& node : plan.unknown)
+    lines.push_back(fmt::format("unknown {}: it cannot be asked", node));
+  return lines;
 }
 
 std::string Sentence(const manager::SyncReport& report) {
@@ -126,10 +127,9 @@ int Run(const SyncWords& words, Context& context) {
   if (words.dry_run) {
     auto report = manager::Sync(pool, options, nullptr);
     if (!report.ok()) return context.Fail(report.error());
-    PrintPlan(context, *report);
-    context.out() << fmt::format("would do {} steps; nothing was changed\n",
-                                 report->plan.steps.size());
-    return kDone;
+    return PrintDryRun(
+        context, pool, std::move(spec), LinesOf(report->plan),
+        fmt::format("would do {} steps; nothing was changed", report->plan.steps.size()), kDone);
   }
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());

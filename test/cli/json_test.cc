@@ -157,6 +157,19 @@ TEST_CASE("json: whatever acts prints its HSMOperation") {
         "kind List items.kind HSMOperation items.status.phase string");
 }
 
+TEST_CASE("json: a dry run prints the HSMOperation that nobody begins") {
+  const Cluster on;
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"sync"}, {"promote", "--to", "b"}, {"failover", "--accept-loss"}, {"adopt"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--dry-run", "-o", "json"});
+    Shape(on.Run(all), 0,
+          "kind HSMOperation\nspec.type string\nspec.dryRun bool\n"
+          "status.result DryRun\nstatus.message string");
+    CHECK(on.Run({"operation", "list", "-o", "name"}).out.empty());
+  }
+}
+
 TEST_CASE("json: -o yaml and -o name say the same object") {
   const Cluster on;
   CHECK(on.Run({"status", "-o", "name"}).out == "hsmdevice.hsm.j5t.io/local\n");
