@@ -16,6 +16,7 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/directory_resource_store.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/token/uri.h"
 
@@ -217,6 +218,12 @@ Result<mirror::MemberStatus> AskAlone(manager::Pool& pool, const std::string& no
 
 // Whether every token can be a member, before the first is changed. The ones to be initialised.
 Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
+  // A blank token that counts for what was acknowledged would be taken for "nothing was".
+  if (pool.holder().empty())
+    return Error(ErrorCode::kReadOnly,
+                 "a promotion is unfinished; finish it first with promote or failover");
+  HSM_RETURN_IF_ERROR(manager::CheckRecord(pool));
+  const std::set<std::string> sync_set = pool.LastTerm().sync_set;
   std::vector<std::string> blank;
   std::map<std::string, std::string> tokens;  // what it says of itself, and its node
   for (const std::string& node : pool.nodes()) {
@@ -238,6 +245,11 @@ Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
                                node, node));
     if (status.standing != store::Standing::kBlank)
       return Error(ErrorCode::kReadOnly, fmt::format("{}: {}", node, status.standing_reason));
+    if (sync_set.contains(pool.UidTextOf(node)))
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("{} is in the sync set and its token is blank: it was replaced or "
+                               "initialised; run kubectl hsm reinit --node {}",
+                               node, node));
     blank.push_back(node);
   }
   return blank;

@@ -55,7 +55,7 @@ base::Result<void> TellWhatGoes(Context& context, manager::Pool& pool, const std
 base::Result<std::vector<std::string>> MayWipe(Context& context, manager::Pool& pool,
                                                const std::string& node) {
   const std::string primary = pool.holder();
-  HSM_RETURN_IF_ERROR(manager::CheckRecord(pool));
+  HSM_RETURN_IF_ERROR(manager::CheckEpoch(pool, pool.Observe(false)));
   const auto status = pool.At(primary).Status(true);
   if (!status.ok() || status->standing != store::Standing::kMember || !status->digest) {
     return Error(

@@ -32,6 +32,7 @@ struct MemberView {
 struct ClusterState {
   std::optional<std::string> holder;  // node; unset while a promotion runs
   store::Epoch epoch;
+  std::uint64_t generation = 0;
   bool promoting = false;
   std::string target;   // of the promotion
   unsigned needed = 0;  // k

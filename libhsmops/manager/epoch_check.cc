@@ -32,8 +32,15 @@ Result<void> CheckRecord(const Pool& pool) {
 Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state) {
   HSM_RETURN_IF_ERROR(CheckRecord(pool));
   for (const failover::MemberView& member : state.members) {
-    if (member.reachable() && member.status->epoch > pool.epoch())
+    if (!member.reachable()) continue;
+    if (member.status->epoch > pool.epoch())
       return EpochRegressed(member.node, member.status->epoch.ToString(), pool);
+    // Every grant carries a generation that was on record before.
+    if (member.status->epoch == pool.epoch() &&
+        member.status->generation > pool.arbiter().generation) {
+      return EpochRegressed(member.node,
+                            fmt::format("its generation {}", member.status->generation), pool);
+    }
   }
   return {};
 }

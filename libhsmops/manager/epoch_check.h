@@ -9,7 +9,7 @@ namespace hsmops::manager {
 // By what is recorded alone. kUnavailable: R's holder is no member of the device any more.
 // kReadOnly, with the way out: the device's status keeps a higher floor than R's epoch.
 base::Result<void> CheckRecord(const Pool& pool);
-// The same, or some member has seen a higher epoch.
+// The same, or some member has seen a higher epoch, or a later generation of this one.
 base::Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state);
 
 // That error, for who learns of it from a member's kStaleEpoch.

@@ -189,6 +189,7 @@ failover::ClusterState Pool::Recorded() const {
   const cluster::Arbiter& r = arbiter_.value;
   if (r.holder) state.holder = r.holder->node_name;
   state.epoch = epoch();
+  state.generation = r.generation;
   state.promoting = r.phase == cluster::ArbiterPhase::kPromoting;
   state.target = r.target.empty() ? "" : NodeOf(r.target);
   const cluster::PreviousTerm term = LastTerm();

@@ -104,7 +104,7 @@ class Run {
     }
     const auto obeyed = CheckEpoch(pool_, state_);
     const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
-    if (!resumes_ && regressed && !options_.accept_loss) return obeyed.error();
+    if (regressed && !options_.accept_loss) return obeyed.error();
     // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
     // could not, and a new one above all is the way out.
     const failover::MemberView* holder = state_.Holder();

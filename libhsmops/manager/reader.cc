@@ -36,12 +36,11 @@ Result<void> Settle(Pool& pool, const std::string& primary) {
                   comparison.equal.size(), pool.arbiter().sync_set.size(), primary, needed));
 }
 
-Result<mirror::ReadResult> FromPrimary(Pool& pool, const store::SecretName& name) {
+Result<mirror::ReadResult> FromPrimary(Pool& pool, const failover::ClusterState& state,
+                                       const Result<void>& obeyed, const store::SecretName& name) {
   const std::string primary = pool.holder();
   if (primary.empty()) return Error(ErrorCode::kUnavailable, "a promotion is unfinished");
-  // All of them: with S empty nobody else would be asked whether this epoch is over.
-  const failover::ClusterState state = pool.Observe(false);
-  HSM_RETURN_IF_ERROR(CheckEpoch(pool, state));
+  HSM_RETURN_IF_ERROR(obeyed);
   if (std::string why = state.Holder()->WhyUnhealthy(); !why.empty())
     return Error(ErrorCode::kUnavailable, std::move(why));
   HSM_RETURN_IF_ERROR(Settle(pool, primary));
@@ -58,13 +57,18 @@ struct Marked {
 }  // namespace
 
 Result<Served> Read(Pool& pool, const store::SecretName& name) {
-  auto primary = FromPrimary(pool, name);
+  // All of them: with S empty nobody else would be asked whether this epoch is over.
+  const failover::ClusterState state = pool.Observe(false);
+  const Result<void> obeyed = CheckEpoch(pool, state);
+  auto primary = FromPrimary(pool, state, obeyed, name);
   if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, "", true};
   std::optional<Marked> best;
   Error worst = primary.error().Within(pool.holder().empty() ? "Primary" : pool.holder());
   // An error is never "there is none".
   if (worst.code() == ErrorCode::kNotFound) worst = Error(ErrorCode::kUnavailable, worst.message());
-  const cluster::PreviousTerm term = pool.LastTerm();
+  cluster::PreviousTerm term = pool.LastTerm();
+  // An older record's S says nothing of what was acknowledged since: everybody is asked alike.
+  if (obeyed.Is(ErrorCode::kReadOnly)) term.sync_set.clear();
   const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(term.sync_set.size()),
                                                     static_cast<unsigned>(std::max(term.k, 0)));
   unsigned answered = 0;

@@ -126,10 +126,13 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
                     status.legacy),
         "kubectl hsm adopt");
   }
-  if (status.epoch > state.epoch) {
+  const bool later_generation = status.epoch == state.epoch && status.generation > state.generation;
+  if (status.epoch > state.epoch || later_generation) {
     add(Severity::kCritical, "EpochRegressed",
-        fmt::format("has seen epoch {}, the record says {}: was the record restored from a backup?",
-                    status.epoch.ToString(), state.epoch.ToString()),
+        fmt::format("has seen epoch {} generation {}, the record says {} generation {}: was the "
+                    "record restored from a backup?",
+                    status.epoch.ToString(), status.generation, state.epoch.ToString(),
+                    state.generation),
         fmt::format("kubectl hsm failover --to {} --accept-loss", LatestPrimary(state)));
   }
   const MemberView* primary = state.Holder();

@@ -139,16 +139,24 @@ Result<Comparison> CatchUp(Pool& pool, const std::string& source,
   return Compare(pool, source, mirrors);
 }
 
-Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
-                           std::optional<int> k) {
+namespace {
+
+Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optional<int> k) {
   cluster::Arbiter next = pool.arbiter();
-  std::set<std::string> sync_set;
-  for (const std::string& node : nodes) sync_set.insert(pool.UidTextOf(node));
   if (sync_set == next.sync_set && k.value_or(next.k) == next.k) return {};
   next.sync_set = std::move(sync_set);
   next.k = k.value_or(next.k);
   ++next.generation;
   return pool.Swap(std::move(next)).Within("changing the sync set");
+}
+
+}  // namespace
+
+Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
+                           std::optional<int> k) {
+  std::set<std::string> sync_set;
+  for (const std::string& node : nodes) sync_set.insert(pool.UidTextOf(node));
+  return SetSyncSet(pool, std::move(sync_set), k);
 }
 
 namespace {
@@ -202,7 +210,7 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
                  "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm "
                  "promote again");
   }
-  HSM_RETURN_IF_ERROR(CheckRecord(pool));
+  HSM_RETURN_IF_ERROR(CheckEpoch(pool, pool.Observe(false)));
   std::vector<std::string> mirrors = pool.Mirrors();
   std::erase_if(mirrors, [&](const std::string& node) {
     return !options.only.empty() &&
@@ -231,18 +239,16 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   }
   for (const std::string& node : after.equal) members[node].equal = true;
   if (!options.dry_run) {
-    std::vector<std::string> joined;
     // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
-    // were all compared just now (protocol.md, 3).
-    const bool all_asked = options.only.empty();
-    for (const std::string& node : pool.nodes()) {
-      const bool was = pool.arbiter().sync_set.contains(pool.UidTextOf(node));
-      const bool equal = members.contains(node) && members[node].equal;
-      if (node == report.primary || !(equal || (was && !all_asked))) continue;
-      joined.push_back(node);
-      members[node].joined = !was;
+    // were all compared just now, and otherwise only grows (protocol.md, 3).
+    std::set<std::string> sync_set;
+    if (!options.only.empty()) sync_set = pool.arbiter().sync_set;
+    for (const std::string& node : after.equal) {
+      const std::string uid = pool.UidTextOf(node);
+      members[node].joined = !pool.arbiter().sync_set.contains(uid);
+      sync_set.insert(uid);
     }
-    HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, joined));
+    HSM_RETURN_IF_ERROR(SetSyncSet(pool, std::move(sync_set), {}));
     if (after.equal.size() + 1 == pool.nodes().size()) CollectTombstones(pool, report, mirrors);
   }
   for (auto& [node, member] : members) {
