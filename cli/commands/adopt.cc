@@ -103,6 +103,7 @@ int Run(const AdoptWords& words, Context& context) {
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());
   std::size_t taken = 0;
+  bool in_doubt = false;
   if (!writes.empty()) {
     auto writer = manager::Writer::Open(pool);
     if (!writer.ok()) return FailOperation(context, *log, writer.error());
@@ -111,7 +112,10 @@ int Run(const AdoptWords& words, Context& context) {
         ++taken;
       } else {
         ++refused;
-        context.err() << "not taken: " << base::Printable(result.error().message()) << "\n";
+        const bool unsure = result.Is(base::ErrorCode::kInDoubt);
+        in_doubt = in_doubt || unsure;
+        context.err() << (unsure ? "in doubt: " : "not taken: ")
+                      << base::Printable(result.error().message()) << "\n";
       }
     }
     // Verify begins a new view, and only what a new view shows is believed enough to destroy the
@@ -123,7 +127,10 @@ int Run(const AdoptWords& words, Context& context) {
   return FinishOperation(
       context, *log,
       refused == 0 ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial,
-      sentence, refused == 0 ? kDone : kPartial);
+      sentence,
+      in_doubt       ? kAccepted
+      : refused == 0 ? kDone
+                     : kPartial);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -65,8 +66,9 @@ std::string Sentence(const manager::SyncReport& report) {
   return text;
 }
 
-// Status, conditions and events follow from what was seen after the sync.
-void Record(Context& context, manager::Pool& pool, const manager::SyncReport& report) {
+// Status, conditions and events follow from what was seen after the sync. False: something is
+// damaged still, which members that lack the same agree in.
+bool Record(Context& context, manager::Pool& pool, const manager::SyncReport& report) {
   const auto state = pool.Observe(false);
   const base::WallTime now = context.clock().Wall();
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
@@ -99,6 +101,10 @@ void Record(Context& context, manager::Pool& pool, const manager::SyncReport& re
               fmt::format("{} versions that the current epoch does not have were set aside",
                           report.applied.quarantined));
   }
+  return std::none_of(state.members.begin(), state.members.end(),
+                      [](const failover::MemberView& member) {
+                        return member.reachable() && member.status->damaged > 0;
+                      });
 }
 
 int Run(const SyncWords& words, Context& context) {
@@ -143,9 +149,9 @@ int Run(const SyncWords& words, Context& context) {
     });
   }
   if (!report.ok()) return FailOperation(context, *log, report.error());
-  Record(context, pool, *report);
-  bool complete =
-      report->AllEqual() && report->applied.failed.empty() && report->applied.alarms.empty();
+  const bool whole = Record(context, pool, *report);
+  bool complete = whole && report->AllEqual() && report->applied.failed.empty() &&
+                  report->applied.alarms.empty();
   for (const manager::MemberSync& member : report->members) {
     if (member.error)
       context.err() << fmt::format("{}: {}\n", member.node,
@@ -163,6 +169,9 @@ int Run(const SyncWords& words, Context& context) {
     context.err() << fmt::format("alarm: {} {} {}: {}\n", alarm.node, base::Printable(alarm.name),
                                  alarm.version.ToString(), alarm.reason);
   }
+  if (!whole)
+    context.err() << context.WithCluster(
+        "secrets are damaged, and nobody has them whole; kubectl hsm list names them\n");
   return FinishOperation(
       context, *log,
       complete ? cluster::OperationPhase::kSucceeded : cluster::OperationPhase::kPartial,

@@ -108,8 +108,10 @@ Result<Writer> Writer::Open(Pool& pool) {
     }
   }
   if (!lagging.empty()) {
+    // All of them: what one brings back to the Primary the equal ones lack.
+    lagging.insert(lagging.end(), equal.begin(), equal.end());
     HSM_TRY(const Comparison after, CatchUp(pool, writer.primary_, lagging));
-    equal.insert(equal.end(), after.equal.begin(), after.equal.end());
+    equal = after.equal;
     for (const mirror::MemberInventory& mirror : after.mirrors) {
       writer.warnings_.push_back(
           fmt::format("{} lags and left the sync set; run kubectl hsm sync", mirror.node));

@@ -106,6 +106,16 @@ TEST_CASE("an empty value is refused wherever one can stand, and nothing is done
   }
 }
 
+TEST_CASE("a sync that leaves something damaged is not complete, though all agree in it") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "lost on both");
+  for (const char* node : {"a", "b"}) LoseNewestObject(scene.token(node));
+  const Ended sync = scene.Hsm({"sync"});
+  HSM_CHECK_EXIT(sync, 7);
+  CHECK(Says(sync.err, "damaged"));
+  CHECK(scene.Hsm({"get", "x"}).code == 1);
+}
+
 TEST_CASE("what is deleted is not listed while a mirror lags behind the deletion") {
   RegressScene scene({"a", "b"});
   scene.Put("x", "deleted");

@@ -2,7 +2,6 @@
 // promotion that is begun can be finished.
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -10,20 +9,6 @@
 
 namespace hsmops::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-// The object file that was written last.
-void LoseNewestObject(const SoftHsmToken& token) {
-  fs::directory_entry newest;
-  for (const auto& file : fs::recursive_directory_iterator(token.tokens_folder())) {
-    const bool object =
-        file.path().extension() == ".object" && file.path().filename() != "token.object";
-    if (object && (newest.path().empty() || file.last_write_time() > newest.last_write_time()))
-      newest = file;
-  }
-  REQUIRE(fs::remove(newest.path()));
-}
 
 const std::vector<std::string> kForced{"failover", "--to", "b", "--accept-loss", "--yes"};
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -18,6 +19,18 @@ inline constexpr const char* kTakesNothing =
 
 inline bool Says(const std::string& text, const std::string& what) {
   return text.find(what) != std::string::npos;
+}
+
+// Removes the object file that was written last.
+inline void LoseNewestObject(const SoftHsmToken& token) {
+  std::filesystem::directory_entry newest;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(token.tokens_folder())) {
+    const bool object =
+        file.path().extension() == ".object" && file.path().filename() != "token.object";
+    if (object && (newest.path().empty() || file.last_write_time() > newest.last_write_time()))
+      newest = file;
+  }
+  REQUIRE(std::filesystem::remove(newest.path()));
 }
 
 class RegressScene : public ClusterScene {
