@@ -150,15 +150,9 @@ std::uint64_t SecretStore::HighestLsn() const {
 // What others wrote is theirs, and what another member of this pool wrote may be the last copy:
 // nobody has compared it.
 Result<void> SecretStore::MayWipe() const {
-  const auto& entries = index_.entries();
-  const bool heads = std::any_of(entries.begin(), entries.end(),
-                                 [](const auto& entry) { return !entry.second.heads.empty(); });
   std::string why;
   if (standing_ == Standing::kForeign && index_.epoch()) why = standing_reason_;
   if (index_.foreign_pool() > 0) why = "the token holds records of another pool";
-  // A wipe of ours forgets the ledger first, so this one lost its EPOCH otherwise.
-  if (standing_ == Standing::kEmptied && heads)
-    why = "the token was a member, its EPOCH object is gone and its records are not";
   if (why.empty()) return {};
   return Error(ErrorCode::kReadOnly,
                why +
@@ -178,15 +172,13 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
     HSM_RETURN_IF_ERROR(MayWipe());
     HSM_RETURN_IF_ERROR(ConfirmOrphans());
   }
-  // The ledger, then the EPOCH: a crash from here on leaves a token that nobody believes and that
-  // MayWipe knows for one that was being wiped.
-  const std::uint64_t lsn = HighestLsn();
-  HSM_RETURN_IF_ERROR(ledger_.Reset({}));
+  // The EPOCH goes first: a crash from here on leaves a token that nobody believes.
   stale_ = true;  // an error leaves handles that are dead, so the next call looks again
   promised_at_open_ = false;
   for (auto& objects = index_.epoch_objects(); !objects.empty(); objects.pop_back()) {
     HSM_RETURN_IF_ERROR(token_.Destroy(objects.back()));
   }
+  const std::uint64_t lsn = HighestLsn();
   for (auto& [id, entry] : index_.entries()) {
     for (HeadRef& head : entry.heads) {
       HSM_RETURN_IF_ERROR(token_.Destroy(head.handle));
@@ -198,6 +190,7 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
     if (!entry.quarantine.empty() || !MayDestroyOrphans(id, entry)) continue;
     for (const Orphan& orphan : entry.orphans) HSM_RETURN_IF_ERROR(token_.Destroy(orphan.handle));
   }
+  HSM_RETURN_IF_ERROR(ledger_.Reset({}));
   if (wipe) {
     // What one wrong label hid from the loop above would count as acknowledged from here on.
     HSM_RETURN_IF_ERROR(Reload(true));

@@ -107,32 +107,4 @@ TEST_CASE("init does not make a blank token a member that is counted on") {
   CHECK(scene.Hsm({"failover", "--to", "c"}).code == 5);
 }
 
-TEST_CASE("reinit wipes no records because the EPOCH object is gone") {
-  RecordScene scene({"a", "b"});
-  scene.Gone({"b"});
-  scene.Put("x", "on a alone");
-  scene.Back({"b"});
-  scene.Gone({"a"});
-  scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
-  scene.Back({"a"});
-  const SoftHsmToken& a = scene.token("a");
-  const auto tool = [&](std::vector<std::string> more) {
-    std::vector<std::string> words{"pkcs11-tool", "--module", kSoftHsmModule, "--token-label",
-                                   a.label(),     "--login",  "--pin",        "env:TOKEN_PIN"};
-    words.insert(words.end(), more.begin(), more.end());
-    return Run(words,
-               {.env = {{"SOFTHSM2_CONF", a.conf()}, {"TOKEN_PIN", ReadText(a.pin_path())}}});
-  };
-  int destroyed = 0;
-  while (
-      tool({"--delete-object", "--type", "data", "--application-label", "khsm1", "--label", "k1.e"})
-              .code == 0 &&
-      destroyed < 10)
-    ++destroyed;
-  REQUIRE(destroyed > 0);
-  const Ended refused = scene.Hsm({"reinit", "--node", "a", "--yes"});
-  HSM_CHECK_EXIT(refused, 5);
-  CHECK_MESSAGE(Says(refused.err, "left as it is"), refused.err);
-}
-
 }  // namespace hsmops::test
