@@ -44,18 +44,10 @@ Answer CheckWrite(const manager::Pool& pool, const failover::ClusterState& state
   answer.candidates.push_back({primary->node, {}});
   if (std::string why = primary->WhyUnhealthy(); !why.empty())
     answer.candidates[0].reasons.push_back(why);
-  int equal = 0;
-  for (const failover::MemberView& member : state.members) {
-    if (!member.holder && member.Healthy() && primary->Healthy() &&
-        member.status->digest == primary->status->digest)
-      ++equal;
-  }
-  const bool strict = pool.device().spec.mirroring &&
-                      pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
-  if (strict && equal < pool.arbiter().k) {
-    answer.candidates[0].reasons.push_back(fmt::format(
-        "durability is Strict and {} of {} mirrors are in sync", equal, pool.arbiter().k));
-  }
+  const int equal = manager::EqualMirrors(state);
+  if (std::string why = manager::WhyStrictRefuses(pool.device(), state.members.size(), equal);
+      !why.empty())
+    answer.candidates[0].reasons.push_back(std::move(why));
   answer.possible = answer.candidates[0].eligible();
   answer.sentence = answer.possible
                         ? fmt::format("yes: {} takes writes and {} mirrors would confirm them",

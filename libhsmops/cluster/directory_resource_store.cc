@@ -24,10 +24,12 @@ constexpr std::size_t kMaxClusterIdBytes = 128;
 
 std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-bool IsFolder(const std::string& path) {
+// What may not be looked at is not "none".
+Result<bool> IsFolder(const std::string& path) {
   struct stat st{};
-  errno = 0;
-  return stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+  if (stat(path.c_str(), &st) == 0) return S_ISDIR(st.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return base::ErrnoError("opening", path, errno);
 }
 
 std::string Trimmed(base::ByteView bytes) {
@@ -111,10 +113,8 @@ Result<std::unique_ptr<DirectoryResourceStore>> DirectoryResourceStore::Open(con
                                                                              base::Clock& clock,
                                                                              base::Rng& rng) {
   const std::string devices = fmt::format("{}/{}", dir, Plural(Kind::kHsmDevice));
-  if (!IsFolder(devices)) {
-    // What may not be looked at is not "none".
-    if (errno != ENOENT && errno != ENOTDIR && errno != 0)
-      return base::ErrnoError("opening", devices, errno);
+  HSM_TRY(const bool there, IsFolder(devices));
+  if (!there) {
     const std::string shown = base::Printable(dir);
     return Error(ErrorCode::kNotFound, fmt::format("{} is not a cluster folder (it has no {}/); "
                                                    "make one with `kubectl hsm init`",

@@ -127,6 +127,9 @@ struct HSMDevice {
   MirroringPolicy policy() const {
     return spec.mirroring ? spec.mirroring->policy : MirroringPolicy::kNone;
   }
+  Durability durability() const {
+    return spec.mirroring ? spec.mirroring->durability : Durability::kAvailable;
+  }
   FailoverMode failover_mode() const {
     return spec.mirroring ? spec.mirroring->EffectiveMode() : FailoverMode::kOff;
   }

@@ -64,20 +64,15 @@ void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state
                         "there is no Primary on record", "kubectl hsm check --for failover"});
     return;
   }
-  const auto equal =
-      std::count_if(state.members.begin(), state.members.end(),
-                    [&](const MemberView& m) { return !m.holder && EqualToPrimary(state, m); });
-  const int k = device.MinSyncMirrors(state.members.size());
-  const bool strict =
-      device.spec.mirroring && device.spec.mirroring->durability == cluster::Durability::kStrict;
-  if (primary->Healthy() && strict && equal < k) {
-    findings.push_back({Severity::kCritical, primary->node, "WritesRefused",
-                        fmt::format("durability is Strict and {} of {} mirrors are in sync, so no "
-                                    "write is taken",
-                                    equal, k),
-                        "bring the mirrors back, then kubectl hsm sync"});
+  if (primary->Healthy()) {
+    const std::string why = WhyStrictRefuses(device, state.members.size(), EqualMirrors(state));
+    if (!why.empty()) {
+      findings.push_back({Severity::kCritical, primary->node, "WritesRefused",
+                          why + ", so no write is taken",
+                          "bring the mirrors back, then kubectl hsm sync"});
+    }
+    return;
   }
-  if (primary->Healthy()) return;
   const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
   const bool can = !candidates.empty() && candidates.front().eligible();
   findings.push_back({Severity::kCritical, primary->node, "PrimaryUnavailable",
@@ -194,6 +189,18 @@ cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterSt
 }
 
 }  // namespace
+
+int EqualMirrors(const ClusterState& state) {
+  return static_cast<int>(
+      std::count_if(state.members.begin(), state.members.end(),
+                    [&](const MemberView& m) { return !m.holder && EqualToPrimary(state, m); }));
+}
+
+std::string WhyStrictRefuses(const cluster::HSMDevice& device, std::size_t members, int equal) {
+  const int k = device.MinSyncMirrors(members);
+  if (device.durability() != cluster::Durability::kStrict || equal >= k) return {};
+  return fmt::format("durability is Strict and {} of {} mirrors are in sync", equal, k);
+}
 
 std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterState& state) {
   std::vector<Finding> findings;

@@ -1,6 +1,9 @@
 // Report: what people are told about a device, from what was seen: its status and its findings.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "libhsmops/cluster/resources.h"
 #include "libhsmops/failover/cluster_state.h"
 #include "libhsmops/manager/pool.h"
@@ -17,5 +20,11 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device,
 // equal.
 std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
                                          const failover::ClusterState& state);
+
+// Mirrors with the Primary's digest; 0 while the Primary's is not known.
+int EqualMirrors(const failover::ClusterState& state);
+// Why durability Strict takes no write with so many equal mirrors, as a part of a sentence; empty:
+// it would.
+std::string WhyStrictRefuses(const cluster::HSMDevice& device, std::size_t members, int equal);
 
 }  // namespace hsmops::manager

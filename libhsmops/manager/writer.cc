@@ -6,6 +6,7 @@
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/report.h"
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
@@ -117,16 +118,11 @@ Result<Writer> Writer::Open(Pool& pool) {
           fmt::format("{} lags and left the sync set; run kubectl hsm sync", mirror.node));
     }
   }
-  const bool strict = pool.device().spec.mirroring &&
-                      pool.device().spec.mirroring->durability == cluster::Durability::kStrict;
-  const int k = pool.device().MinSyncMirrors(pool.nodes().size());
-  if (strict && static_cast<int>(equal.size()) < k) {
-    return Error(ErrorCode::kReadOnly,
-                 fmt::format("durability is Strict and {} of {} mirrors are in sync: writes are "
-                             "refused until sync succeeds",
-                             equal.size(), k));
-  }
-  HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, equal, k));
+  const std::size_t members = pool.nodes().size();
+  const std::string why = WhyStrictRefuses(pool.device(), members, static_cast<int>(equal.size()));
+  if (!why.empty())
+    return Error(ErrorCode::kReadOnly, why + ": writes are refused until sync succeeds");
+  HSM_RETURN_IF_ERROR(ChangeSyncSet(pool, equal, pool.device().MinSyncMirrors(members)));
   HSM_RETURN_IF_ERROR(GrantTo(pool, writer.primary_));
   writer.renew_at_ = pool.world().clock.Now() +
                      std::chrono::duration_cast<base::Duration>(pool.arbiter().grant_duration) / 3;

@@ -20,7 +20,7 @@ using base::Writer;
 
 // One entry: kind (8 bits), length of the body (32), body, the first 8 bytes of SHA-256 of all
 // before.
-enum class Kind : std::uint8_t { kFormat = 1, kState = 2, kPromise = 3, kForget = 4 };
+enum class Kind : std::uint8_t { kFormat = 1, kState = 2, kPromise = 3, kForget = 4, kWiping = 5 };
 constexpr std::uint64_t kFormatNumber = 0x4B4C454447455231;  // "KLEDGER1"
 constexpr std::size_t kSumBytes = 8;
 constexpr std::size_t kMaxLogBytes = std::size_t{256} << 20;
@@ -74,6 +74,12 @@ void AddPromise(Writer& out, const Id& id, const Version& version) {
   WriteEpoch(body, version.epoch);
   body.U64(version.lsn);
   AddEntry(out, Kind::kPromise, body.view());
+}
+
+void AddWiping(Writer& out, bool wiping) {
+  Writer body;
+  body.Bool(wiping);
+  AddEntry(out, Kind::kWiping, body.view());
 }
 
 LedgerState ReadState(Reader& in) {
@@ -148,6 +154,9 @@ Result<void> Ledger::Replay(base::ByteView log) {
       }
       case Kind::kForget:
         promises_.erase(entry.Array<20>());
+        break;
+      case Kind::kWiping:
+        wiping_ = entry.Bool();
         break;
       default:
         return Error(ErrorCode::kInvalid, "has an entry of an unknown kind");
@@ -237,6 +246,15 @@ Result<void> Ledger::Forget(const std::vector<Id>& ids) {
   return {};
 }
 
+Result<void> Ledger::SetWiping(bool wiping) {
+  if (wiping == wiping_) return {};
+  Writer out;
+  AddWiping(out, wiping);
+  HSM_RETURN_IF_ERROR(Append(out.view(), 1));
+  wiping_ = wiping;
+  return {};
+}
+
 Result<void> Ledger::Reset(const LedgerState& state) {
   promises_.clear();
   state_ = state;
@@ -250,11 +268,12 @@ Result<void> Ledger::Rewrite() {
   Writer out;
   AddFormat(out);
   AddState(out, state_);
+  if (wiping_) AddWiping(out, true);
   for (const auto& [id, version] : promises_) AddPromise(out, id, version);
   fd_.Close();
   HSM_RETURN_IF_ERROR(base::WriteFile(path_, out.view(), 0600).Within("ledger"));
   log_bytes_ = out.size();
-  written_entries_ = promises_.size() + 2;
+  written_entries_ = promises_.size() + (wiping_ ? 3 : 2);
   return Reopen();
 }
 

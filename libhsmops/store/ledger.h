@@ -43,13 +43,16 @@ class Ledger {
   std::optional<Version> Promised(const Id& id) const;
   const std::map<Id, Version>& promises() const { return promises_; }
   bool empty() const { return state_ == LedgerState{} && promises_.empty(); }
+  // A wipe of the token was begun and its end has not been seen.
+  bool wiping() const { return wiping_; }
 
   // Each is on stable storage when it returns ok; on an error nothing is promised.
   base::Result<void> SetState(const LedgerState& state);
   base::Result<void> Promise(const std::vector<IdVersion>& versions);
   // The names are gone for good (collected tombstones).
   base::Result<void> Forget(const std::vector<Id>& ids);
-  // Begins anew with this state: for a member that was initialised again.
+  base::Result<void> SetWiping(bool wiping);
+  // Begins anew with this state: for a member that is initialised again. A wipe stays begun.
   base::Result<void> Reset(const LedgerState& state);
 
  private:
@@ -64,6 +67,7 @@ class Ledger {
   base::Fd fd_;
   LedgerState state_;
   std::map<Id, Version> promises_;
+  bool wiping_ = false;
   std::size_t log_bytes_ = 0;
   std::size_t written_entries_ = 0;
 };

@@ -122,6 +122,7 @@ Result<void> SecretStore::PromiseWhatIsValid() {
   }
   state.lsn = std::max({state.lsn, epoch.lsn, index_.highest_lsn()});
   HSM_RETURN_IF_ERROR(ledger_.SetState(state));
+  HSM_RETURN_IF_ERROR(ledger_.SetWiping(false));  // it ended, or it never got to the EPOCH
   std::vector<IdVersion> valid;
   for (const auto& [id, entry] : index_.entries()) {
     const HeadRef* newest = entry.Newest();
@@ -147,12 +148,25 @@ std::uint64_t SecretStore::HighestLsn() const {
                    index_.epoch() ? index_.epoch()->lsn : 0});
 }
 
+namespace {
+
+bool HoldsHeads(const Index& index) {
+  const auto& entries = index.entries();
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const auto& entry) { return !entry.second.heads.empty(); });
+}
+
+}  // namespace
+
 // What others wrote is theirs, and what another member of this pool wrote may be the last copy:
 // nobody has compared it.
 Result<void> SecretStore::MayWipe() const {
   std::string why;
   if (standing_ == Standing::kForeign && index_.epoch()) why = standing_reason_;
   if (index_.foreign_pool() > 0) why = "the token holds records of another pool";
+  // Only a wipe of ours that was cut short leaves that in good order.
+  if (!index_.epoch() && HoldsHeads(index_) && !ledger_.wiping())
+    why = "the token holds records that nobody can compare, since its EPOCH object is gone";
   if (why.empty()) return {};
   return Error(ErrorCode::kReadOnly,
                why +
@@ -171,8 +185,10 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
   if (wipe) {
     HSM_RETURN_IF_ERROR(MayWipe());
     HSM_RETURN_IF_ERROR(ConfirmOrphans());
+    HSM_RETURN_IF_ERROR(ledger_.SetWiping(true));
   }
-  // The EPOCH goes first: a crash from here on leaves a token that nobody believes.
+  // The EPOCH goes first: a crash from here on leaves a token that nobody believes, and that
+  // MayWipe knows for one that was being wiped.
   stale_ = true;  // an error leaves handles that are dead, so the next call looks again
   promised_at_open_ = false;
   for (auto& objects = index_.epoch_objects(); !objects.empty(); objects.pop_back()) {
@@ -195,9 +211,7 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
     // What one wrong label hid from the loop above would count as acknowledged from here on.
     HSM_RETURN_IF_ERROR(Reload(true));
     stale_ = true;
-    const auto& entries = index_.entries();
-    if (std::any_of(entries.begin(), entries.end(),
-                    [](const auto& entry) { return !entry.second.heads.empty(); })) {
+    if (HoldsHeads(index_)) {
       return Error(ErrorCode::kUnavailable,
                    "a new view of the wiped token still shows records; reinit again");
     }

@@ -1,7 +1,6 @@
 // Found by a new user: what a command says is the case, and the next step that it names works.
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -10,13 +9,6 @@
 
 namespace hsmops::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-void Replace(const std::string& from, const std::string& to) {
-  fs::remove_all(to);
-  fs::copy(from, to, fs::copy_options::recursive);
-}
 
 // The words behind "next: kubectl hsm --local DIR" of the first finding with this reason.
 std::vector<std::string> NextStep(const RegressScene& scene, const std::string& reason) {
@@ -41,11 +33,13 @@ TEST_CASE("the next step that health names under a restored record is the way ou
     RegressScene scene({"a", "b", "c"});
     const std::string folder = scene.cluster().folder();
     scene.Put("x", "old");
-    for (const char* part : {"/leases", "/status"}) Replace(folder + part, folder + "/.." + part);
+    for (const char* part : {"/leases", "/status"})
+      ReplaceFolder(folder + part, folder + "/.." + part);
     scene.Must({"promote", "--to", "b"});
     if (later == "a") scene.Must({"promote", "--to", "a"});
     scene.Put("x", "new");
-    for (const char* part : {"/leases", "/status"}) Replace(folder + "/.." + part, folder + part);
+    for (const char* part : {"/leases", "/status"})
+      ReplaceFolder(folder + "/.." + part, folder + part);
 
     CHECK(scene.Hsm({"health"}).code == 3);
     HSM_CHECK_EXIT(scene.Hsm({"failover", "--to", "a"}), 5);
@@ -68,11 +62,7 @@ TEST_CASE("a healthy Primary is not promoted again") {
 
 TEST_CASE("health is critical while Strict durability refuses every write") {
   RegressScene scene({"a", "b"});
-  const std::string file = scene.cluster().folder() + "/hsmdevices/default.local.yaml";
-  std::string spec = ReadText(file);
-  const std::string usual = "durability: Available";
-  REQUIRE(Says(spec, usual));
-  WriteText(file, spec.replace(spec.find(usual), usual.size(), "durability: Strict"));
+  scene.EditSpec("durability: Available", "durability: Strict");
   scene.Put("x", "kept");
   CHECK(scene.Hsm({"health"}).code == 0);
   scene.Gone({"b"});

@@ -2,7 +2,6 @@
 // only when it can also be finished without loss.
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,14 +10,6 @@
 namespace hsmops::test {
 namespace {
 
-namespace fs = std::filesystem;
-
-void CopyOver(const std::string& from, const std::string& to) {
-  fs::remove_all(to);
-  fs::create_directories(to);
-  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-}
-
 // Epoch 2 has b as its Primary and x = "of epoch 2"; the host of a, Primary of epoch 1, was down
 // and knows of neither, and the Lease file is that of epoch 1 again.
 struct OlderRecord : RegressScene {
@@ -26,13 +17,13 @@ struct OlderRecord : RegressScene {
     const std::string folder = cluster().folder();
     Put("x", "of epoch 1");
     for (const char* part : {"/leases", "/.members/default.local/a"})
-      CopyOver(folder + part, folder + "/../epoch-1" + part);
+      ReplaceFolder(folder + part, folder + "/../epoch-1" + part);
     Gone({"a"});
     Must({"failover", "--to", "b"});
     Put("x", "of epoch 2");
     Back({"a"});
     for (const char* part : {"/leases", "/.members/default.local/a"})
-      CopyOver(folder + "/../epoch-1" + part, folder + part);
+      ReplaceFolder(folder + "/../epoch-1" + part, folder + part);
   }
 };
 
@@ -61,7 +52,7 @@ TEST_CASE(
   scene.Gone({"b"});
   scene.Put("x", "of epoch 1");  // on a alone, so S is empty
   for (const char* part : {"/leases", "/status", "/.members/default.local/a"})
-    CopyOver(folder + part, folder + "/../epoch-1" + part);
+    ReplaceFolder(folder + part, folder + "/../epoch-1" + part);
   scene.Back({"b"});
   scene.Must({"sync"});
   scene.Gone({"a"});
@@ -69,7 +60,7 @@ TEST_CASE(
   scene.Put("x", "of epoch 2");
   scene.Back({"a"});
   for (const char* part : {"/leases", "/status", "/.members/default.local/a"})
-    CopyOver(folder + "/../epoch-1" + part, folder + part);
+    ReplaceFolder(folder + "/../epoch-1" + part, folder + part);
 
   const Ended get = scene.Hsm({"get", "x", "--key", "k", "--raw"});
   CHECK_MESSAGE(SaysHowOut(get), get.out, get.err);

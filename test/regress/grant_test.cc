@@ -10,12 +10,7 @@ namespace hsmops::test {
 TEST_CASE("a mirror that hangs for longer than the grant does not keep the Primary from writing") {
   RegressScene scene({"a", "b"});
   scene.Put("x", "old");
-  const std::string file = scene.cluster().folder() + "/hsmdevices/default.local.yaml";
-  std::string spec = ReadText(file);
-  const std::string usual = "grantDuration: 10";
-  REQUIRE(Says(spec, usual));
-  spec.replace(spec.find(usual), usual.size(), "grantDuration: 2");
-  WriteText(file, spec);
+  scene.EditSpec("grantDuration: 10", "grantDuration: 2");
   scene.plan("b").Set("call=1 mode=hang function=C_FindObjectsInit");
   std::vector<std::string> words = scene.PutWords("x", "new");
   words.insert(words.end(), {"--timeout", "4s"});

@@ -42,6 +42,14 @@ struct BareTokens {
   }
 };
 
+// The profile that believes a fresh view alone.
+void PutFirstOnGeneric(const BareTokens& bare) {
+  HSM_REQUIRE_EXIT(bare.cluster.Hsm({"init", "--member",
+                                     BareTokens::Member("a", bare.a) + "&x-profile=generic"}),
+                   0);
+  HSM_REQUIRE_EXIT(bare.Put("first"), 0);
+}
+
 }  // namespace
 
 TEST_CASE("a discard whose destroy has no answer is in doubt, and the list settles it") {
@@ -88,10 +96,7 @@ TEST_CASE(
 TEST_CASE("a write that one wrong answer hides is not said to be refused") {
   BareTokens bare;
   FaultPlan plan(bare.a.conf() + ".faults");
-  HSM_REQUIRE_EXIT(bare.cluster.Hsm({"init", "--member",
-                                     BareTokens::Member("a", bare.a) + "&x-profile=generic"}),
-                   0);
-  HSM_REQUIRE_EXIT(bare.Put("first"), 0);
+  PutFirstOnGeneric(bare);
   std::string value = "first";
   // In labels, in heads and in parts.
   for (const std::string lie : {"mode=flip", "mode=flip arg=400", "mode=truncate", "mode=empty",
@@ -122,10 +127,7 @@ TEST_CASE("a write that one wrong answer hides is not said to be refused") {
 TEST_CASE("a write that no view shows is refused") {
   BareTokens bare;
   FaultPlan plan(bare.a.conf() + ".faults");
-  HSM_REQUIRE_EXIT(bare.cluster.Hsm({"init", "--member",
-                                     BareTokens::Member("a", bare.a) + "&x-profile=generic"}),
-                   0);
-  HSM_REQUIRE_EXIT(bare.Put("first"), 0);
+  PutFirstOnGeneric(bare);
   plan.Set(kTakesNothing);
   const Ended put = bare.Put("second");
   plan.Set("");

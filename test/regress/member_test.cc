@@ -1,7 +1,6 @@
 // Found by review: whose content counts is on record, and what another wrote is nobody's to wipe.
 #include <doctest/doctest.h>
 
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -10,43 +9,25 @@
 namespace hsmops::test {
 namespace {
 
-class SpecScene : public RegressScene {
- public:
-  using RegressScene::RegressScene;
-
-  std::string Spec() const { return ReadText(File()); }
-  void SetSpec(const std::string& text) const { WriteText(File(), text); }
-  // The device without this node: every line that names it goes.
-  static std::string Without(const std::string& spec, const std::string& node) {
-    std::string kept;
-    std::istringstream lines(spec);
-    for (std::string line; std::getline(lines, line);) {
-      const bool names = line.ends_with("- " + node) || Says(line, " " + node + ": ");
-      if (!names) kept += line + "\n";
-    }
-    return kept;
+// The node goes by another name in the device's YAML.
+void Rename(const RegressScene& scene, const std::string& from, const std::string& to) {
+  std::string spec = scene.Spec();
+  for (const auto& [before, after] :
+       {std::pair("- ", "\n"), std::pair("primaryNode: ", "\n"), std::pair(" ", ": ")}) {
+    const std::string what = before + from + after;
+    if (const std::size_t at = spec.find(what); at != std::string::npos)
+      spec.replace(at, what.size(), before + to + after);
   }
-  static std::string Renamed(std::string spec, const std::string& from, const std::string& to) {
-    for (const auto& [before, after] :
-         {std::pair("- ", "\n"), std::pair("primaryNode: ", "\n"), std::pair(" ", ": ")}) {
-      const std::string what = before + from + after;
-      if (const std::size_t at = spec.find(what); at != std::string::npos)
-        spec.replace(at, what.size(), before + to + after);
-    }
-    return spec;
-  }
-
- private:
-  std::string File() const { return cluster().folder() + "/hsmdevices/default.local.yaml"; }
-};
+  scene.SetSpec(spec);
+}
 
 }  // namespace
 
 TEST_CASE("a member that was away while deletions were collected brings nothing back") {
-  SpecScene scene({"a", "b", "c"});
+  RegressScene scene({"a", "b", "c"});
   scene.Put("x", "deleted");
   const std::string whole = scene.Spec();
-  scene.SetSpec(SpecScene::Without(whole, "c"));
+  scene.DropFromSpec("c");
   scene.Must({"delete", "x", "--yes"});
   const Ended collected = scene.Hsm({"sync"});
   HSM_REQUIRE_EXIT(collected, 0);
@@ -72,10 +53,10 @@ TEST_CASE("a member that was away while deletions were collected brings nothing 
 }
 
 TEST_CASE("a member that was away and missed no collection only lags") {
-  SpecScene scene({"a", "b", "c"});
+  RegressScene scene({"a", "b", "c"});
   scene.Put("x", "old");
   const std::string whole = scene.Spec();
-  scene.SetSpec(SpecScene::Without(whole, "c"));
+  scene.DropFromSpec("c");
   scene.Put("x", "new");
   scene.Must({"sync"});
   scene.SetSpec(whole);
@@ -86,7 +67,7 @@ TEST_CASE("a member that was away and missed no collection only lags") {
 }
 
 TEST_CASE("reinit leaves a token alone that another member of the pool wrote") {
-  SpecScene scene({"a", "b"});
+  RegressScene scene({"a", "b"});
   scene.Gone({"b"});
   scene.Put("x", "on a alone");
   scene.Back({"b"});
@@ -94,7 +75,7 @@ TEST_CASE("reinit leaves a token alone that another member of the pool wrote") {
   scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
   scene.Back({"a"});
   const std::string whole = scene.Spec();
-  scene.SetSpec(SpecScene::Renamed(whole, "a", "a2"));
+  Rename(scene, "a", "a2");
   const Ended refused = scene.Hsm({"reinit", "--node", "a2", "--yes"});
   HSM_CHECK_EXIT(refused, 5);
   CHECK(Says(refused.err, "left as it is"));
@@ -107,18 +88,8 @@ TEST_CASE("reinit leaves a token alone that belongs to another pool") {
   RegressScene scene({"a", "b"});
   RegressScene other({"p", "q"});
   other.Put("x", "of the other pool");
-  const std::string file = scene.cluster().folder() + "/hsmdevices/default.local.yaml";
-  std::string spec = ReadText(file);
-  const std::string mine = scene.token("b").folder();
-  for (std::size_t at = spec.find(mine); at != std::string::npos; at = spec.find(mine, at))
-    spec.replace(at, mine.size(), other.token("q").folder());
-  const auto swap = [&](const std::string& from, const std::string& to) {
-    const std::size_t at = spec.find(from);
-    if (at != std::string::npos) spec.replace(at, from.size(), to);
-  };
-  swap("token=b", "token=q");
-  swap("serial=" + scene.token("b").serial(), "serial=" + other.token("q").serial());
-  WriteText(file, spec);
+  scene.EditSpec(scene.token("b").folder(), other.token("q").folder());
+  scene.EditSpec("token=b", "token=q");
   const Ended refused = scene.Hsm({"reinit", "--node", "b", "--yes"});
   HSM_CHECK_EXIT(refused, 5);
   CHECK_MESSAGE(Says(refused.err, "left as it is"), refused.err);

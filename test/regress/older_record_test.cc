@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,26 +17,11 @@ struct RecordScene : RegressScene {
   using RegressScene::RegressScene;
   void Keep() const { Copy("", ".kept"); }
   void PutBack() const { Copy(".kept", ""); }
-  void SetSpec(const std::string& text) const { WriteText(File(), text); }
-  std::string Spec() const { return ReadText(File()); }
-  std::string SpecWithout(const std::string& node) const {
-    std::string kept;
-    std::istringstream lines(Spec());
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.ends_with("- " + node) && !Says(line, " " + node + ": ")) kept += line + "\n";
-    }
-    return kept;
-  }
 
  private:
-  std::string File() const { return cluster().folder() + "/hsmdevices/default.local.yaml"; }
   void Copy(const std::string& from, const std::string& to) const {
-    for (const std::string part : {"/leases", "/status"}) {
-      fs::remove_all(cluster().folder() + part + to);
-      if (fs::exists(cluster().folder() + part + from))
-        fs::copy(cluster().folder() + part + from, cluster().folder() + part + to,
-                 fs::copy_options::recursive);
-    }
+    for (const std::string part : {"/leases", "/status"})
+      ReplaceFolder(cluster().folder() + part + from, cluster().folder() + part + to);
   }
 };
 
@@ -48,7 +32,7 @@ TEST_CASE("with an older record of the same epoch nothing is synced, read as cer
   scene.Put("x", "deleted");
   scene.Keep();
   const std::string whole = scene.Spec();
-  scene.SetSpec(scene.SpecWithout("c"));
+  scene.DropFromSpec("c");
   scene.Must({"delete", "x", "--yes"});
   scene.Must({"sync"});
   scene.Put("y", "later");
@@ -93,18 +77,37 @@ TEST_CASE("init does not make a blank token a member that is counted on") {
   scene.Gone({"a", "c"});
   fs::remove_all(scene.cluster().folder() + "/.members/default.local/c");
   const SoftHsmToken& c = scene.token("c");
-  const Ended made = Run({"softhsm2-util", "--init-token", "--free", "--label", c.label(),
-                          "--so-pin", ReadText(c.pin_path()), "--pin", ReadText(c.pin_path())},
-                         {.env = {{"SOFTHSM2_CONF", c.conf()}}});
-  HSM_REQUIRE_EXIT(made, 0);
-  scene.SetSpec(scene.SpecWithout("a"));
-  std::string spec = scene.Spec();
-  const std::string before = "primaryNode: a\n";
-  spec.replace(spec.find(before), before.size(), "primaryNode: b\n");
-  scene.SetSpec(spec.erase(spec.find("    - b\n"), 8));
+  InitToken(kSoftHsmModule, c.label(), c.pin_path(), c.pin_path(), {{"SOFTHSM2_CONF", c.conf()}});
+  scene.DropFromSpec("a");
+  scene.EditSpec("primaryNode: a\n", "primaryNode: b\n");
+  scene.EditSpec("    - b\n", "");
   CHECK(scene.Hsm({"init"}).code == 1);
   CHECK(scene.Hsm({"failover"}).code == 5);
   CHECK(scene.Hsm({"failover", "--to", "c"}).code == 5);
+}
+
+TEST_CASE("reinit wipes no records because the EPOCH object is gone") {
+  RecordScene scene({"a", "b"});
+  scene.Gone({"b"});
+  scene.Put("x", "on a alone");
+  scene.Back({"b"});
+  scene.Gone({"a"});
+  scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
+  scene.Back({"a"});
+  const SoftHsmToken& a = scene.token("a");
+  const std::vector<std::string> destroy{"pkcs11-tool",   "--module",      kSoftHsmModule,
+                                         "--token-label", a.label(),       "--login",
+                                         "--pin",         "env:TOKEN_PIN", "--delete-object",
+                                         "--type",        "data",          "--application-label",
+                                         "khsm1",         "--label",       "k1.e"};
+  const ProcessOptions as_a{
+      .env = {{"SOFTHSM2_CONF", a.conf()}, {"TOKEN_PIN", ReadText(a.pin_path())}}};
+  int destroyed = 0;
+  while (destroyed < 10 && Run(destroy, as_a).code == 0) ++destroyed;
+  REQUIRE(destroyed > 0);
+  const Ended refused = scene.Hsm({"reinit", "--node", "a", "--yes"});
+  HSM_CHECK_EXIT(refused, 5);
+  CHECK_MESSAGE(Says(refused.err, "left as it is"), refused.err);
 }
 
 }  // namespace hsmops::test

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <initializer_list>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,14 @@ inline void LoseNewestObject(const SoftHsmToken& token) {
   REQUIRE(std::filesystem::remove(newest.path()));
 }
 
+// A folder as it was, in place of another or of none.
+inline void ReplaceFolder(const std::string& from, const std::string& to) {
+  std::filesystem::remove_all(to);
+  if (!std::filesystem::exists(from)) return;
+  std::filesystem::create_directories(std::filesystem::path(to).parent_path());
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+}
+
 class RegressScene : public ClusterScene {
  public:
   using ClusterScene::ClusterScene;
@@ -58,12 +67,36 @@ class RegressScene : public ClusterScene {
     const Ended ended = Hsm({"get", name, "--key", "k", "--raw"});
     return ended.code == 0 ? ended.out : "exit " + std::to_string(ended.code);
   }
+  // The device's YAML, as a person edits it.
+  std::string Spec() const { return ReadText(SpecFile()); }
+  void SetSpec(const std::string& text) const { WriteText(SpecFile(), text); }
+  // Everywhere in it.
+  void EditSpec(const std::string& from, const std::string& to) const {
+    std::string text = Spec();
+    REQUIRE(Says(text, from));
+    for (std::size_t at = text.find(from); at != std::string::npos;
+         at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
+    SetSpec(text);
+  }
+  // Takes the node out of it: every line that names it but that of the preferred Primary.
+  void DropFromSpec(const std::string& node) const {
+    std::string kept;
+    std::istringstream lines(Spec());
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.ends_with("- " + node) && !Says(line, " " + node + ": ")) kept += line + "\n";
+    }
+    SetSpec(kept);
+  }
   void Gone(std::initializer_list<const char*> nodes) {
     for (const char* node : nodes) token(node).Vanish();
   }
   void Back(std::initializer_list<const char*> nodes) {
     for (const char* node : nodes) token(node).Return();
   }
+
+ private:
+  std::string SpecFile() const { return cluster().folder() + "/hsmdevices/default.local.yaml"; }
 };
 
 // The exit code, with what the command said if it is another.

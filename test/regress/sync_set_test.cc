@@ -16,13 +16,8 @@ TEST_CASE("raising minSyncMirrors does not make a lagging mirror one that can be
   scene.NoFaults();
   scene.Gone({"a"});
 
-  const std::string file = scene.cluster().folder() + "/hsmdevices/default.local.yaml";
-  std::string device = ReadText(file);
-  const std::string before = "  mirroring:\n";
-  REQUIRE(!Says(device, "minSyncMirrors"));
-  REQUIRE(Says(device, before));
-  device.insert(device.find(before) + before.size(), "    minSyncMirrors: 2\n");
-  WriteText(file, device);
+  REQUIRE(!Says(scene.Spec(), "minSyncMirrors"));
+  scene.EditSpec("  mirroring:\n", "  mirroring:\n    minSyncMirrors: 2\n");
   CHECK(scene.TryPut("y", "the Primary is gone").code != 0);  // reads what was edited
 
   scene.Gone({"b"});

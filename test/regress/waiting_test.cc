@@ -41,16 +41,6 @@ Timed InTime(const RegressScene& scene, std::vector<std::string> words,
   return timed;
 }
 
-// Everywhere in the device's file.
-void ChangeDevice(const RegressScene& scene, const std::string& from, const std::string& to) {
-  const std::string file = scene.cluster().folder() + "/hsmdevices/default.local.yaml";
-  std::string text = ReadText(file);
-  REQUIRE(Says(text, from));
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at))
-    text.replace(at, from.size(), to);
-  WriteText(file, text);
-}
-
 // The one file of a SoftHSM token that every login reads and writes.
 std::string TokenObjectOf(const SoftHsmToken& token) {
   return fs::directory_iterator(token.tokens_folder())->path().string() + "/token.object";
@@ -141,14 +131,14 @@ TEST_CASE("a module file that is missing does not make a secret not found") {
   RegressScene scene({"a", "b"});
   scene.Put("app", "kept");
   const std::string missing = "/nowhere/libsofthsm2.so";
-  ChangeDevice(scene, FaultModulePath(), missing);
+  scene.EditSpec(FaultModulePath(), missing);
   for (const auto& words : {std::vector<std::string>{"get", "app"}, {"sync"}, {"diff", "a", "b"}}) {
     CAPTURE(words[0]);
     const Ended ended = scene.Hsm(words);
     HSM_CHECK_EXIT(ended, 1);
     CHECK_MESSAGE(Says(ended.err + ended.out, missing), ended.out, ended.err);
   }
-  ChangeDevice(scene, missing, FaultModulePath());
+  scene.EditSpec(missing, FaultModulePath());
   CHECK(scene.Value("app") == "kept");
 }
 

@@ -100,6 +100,50 @@ TEST_CASE("an initialisation that fails anywhere can be made again, and the prob
   }
 }
 
+TEST_CASE("records whose EPOCH object is gone are wiped only if a wipe of ours was begun") {
+  for (const bool ledger_too : {false, true}) {
+    Device device;
+    REQUIRE(device.Put("app", "1").ok());
+    device.memory.Remove("k1.e");
+    if (ledger_too) device.ledger = Ledger::InMemory();
+    CHECK(*device.Restart() == (ledger_too ? Standing::kForeign : Standing::kEmptied));
+    const auto refused = device.store->Initialize(kPool, MemberUid(1), {4, 1}, true);
+    CHECK(refused.Is(ErrorCode::kReadOnly));
+    CHECK(device.memory.object_count() == 1);
+  }
+}
+
+TEST_CASE("a wipe that was begun and reached nothing is forgotten when the member is opened") {
+  Device device;
+  REQUIRE(device.Put("app", "1").ok());
+  REQUIRE(device.ledger.SetWiping(true).ok());
+  CHECK(*device.Restart() == Standing::kMember);
+  CHECK(!device.ledger.wiping());
+  device.memory.Remove("k1.e");
+  CHECK(*device.Restart() == Standing::kEmptied);
+  CHECK(device.store->Initialize(kPool, MemberUid(1), {4, 1}, true).Is(ErrorCode::kReadOnly));
+}
+
+TEST_CASE("the ledger: that a wipe was begun outlives opening, resetting and rewriting") {
+  TempFolder folder;
+  const std::string path = folder / "ledger";
+  {
+    auto ledger = Ledger::Open(path);
+    REQUIRE(ledger->Promise({{IdOf("app"), {kEpoch, 1}}}).ok());
+    REQUIRE(ledger->SetWiping(true).ok());
+  }
+  {
+    auto ledger = Ledger::Open(path);
+    CHECK(ledger->wiping());
+    REQUIRE(ledger->Reset({}).ok());
+  }
+  auto ledger = Ledger::Open(path);
+  CHECK(ledger->wiping());
+  CHECK(!ledger->Promised(IdOf("app")));
+  REQUIRE(ledger->SetWiping(false).ok());
+  CHECK(!Ledger::Open(path)->wiping());
+}
+
 TEST_CASE("the ledger: what it promised is there after it is opened again") {
   TempFolder folder;
   const std::string path = folder / "ledger";
