@@ -248,7 +248,8 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
   CLI::App* chosen = parser.app.get_subcommands().front();
   Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
   if (auto timeout = context.Timeout(); !timeout.ok()) return context.Fail(timeout.error());
-  return Told(streams, parser.by_app.at(chosen)->acts, parser.runners.at(chosen)(context));
+  const bool dry = std::find(words.begin(), words.end(), "--dry-run") != words.end();
+  return Told(streams, parser.by_app.at(chosen)->acts && !dry, parser.runners.at(chosen)(context));
 }
 
 std::vector<std::string> Complete(const std::vector<std::string>& words) {

@@ -10,6 +10,7 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
 #include "libhsmops/failover/quorum.h"
+#include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
@@ -95,9 +96,12 @@ int Run(const CheckOptions& options, Context& context) {
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const auto state = pool.Observe(true);
-  const Answer answer = options.purpose == "write"
-                            ? CheckWrite(pool, state)
-                            : CheckPromotion(state, options.purpose == "promote");
+  Answer answer = options.purpose == "write" ? CheckWrite(pool, state)
+                                             : CheckPromotion(state, options.purpose == "promote");
+  if (auto obeyed = manager::CheckEpoch(pool, state); obeyed.Is(base::ErrorCode::kReadOnly)) {
+    answer.possible = false;
+    answer.sentence = "no: " + obeyed.error().message();
+  }
   cluster::HSMDevice device = pool.device();
   device.status = manager::StatusOf(device, state, context.clock().Wall());
   nlohmann::json document = device.ToJson();

@@ -222,7 +222,6 @@ Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
   if (pool.holder().empty())
     return Error(ErrorCode::kReadOnly,
                  "a promotion is unfinished; finish it first with promote or failover");
-  HSM_RETURN_IF_ERROR(manager::CheckRecord(pool));
   const std::set<std::string> sync_set = pool.LastTerm().sync_set;
   std::vector<std::string> blank;
   std::map<std::string, std::string> tokens;  // what it says of itself, and its node
@@ -252,13 +251,15 @@ Result<std::vector<std::string>> Blanks(manager::Pool& pool) {
                                node, node));
     blank.push_back(node);
   }
+  // Last, since it has all of them asked at once, and two of one token would wait for each other.
+  HSM_RETURN_IF_ERROR(manager::CheckEpoch(pool, pool.Observe(false)));
   return blank;
 }
 
 // Blank tokens become members; those that are members already stay as they are.
 Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std::string>& blank) {
   for (const std::string& node : blank) {
-    HSM_RETURN_IF_ERROR(pool.Applicant(node).Initialize(pool.epoch(), false).Within(node));
+    HSM_RETURN_IF_ERROR(pool.Applicant(node).Initialize(pool.term(), false).Within(node));
     HSM_RETURN_IF_ERROR(pool.Admit(node));
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
     context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,

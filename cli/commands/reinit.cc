@@ -144,7 +144,7 @@ int Run(const ReinitWords& words, Context& context) {
   if (auto left = manager::ChangeSyncSet(pool, *others); !left.ok())
     return FailOperation(context, *log, left.error());
   log->Step("wipe", words.node);
-  if (auto wiped = pool.Applicant(words.node).Initialize(pool.epoch(), true); !wiped.ok()) {
+  if (auto wiped = pool.Applicant(words.node).Initialize(pool.term(), true); !wiped.ok()) {
     return FailOperation(context, *log,
                          wiped.Is(ErrorCode::kReadOnly) ? wiped.error().Within(words.node)
                                                         : Unfilled(words.node, wiped.error()));

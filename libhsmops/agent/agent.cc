@@ -21,6 +21,15 @@ constexpr int kGuardDivisor = 10;  // guard = D / 10
 constexpr base::Duration kLongestGrant = std::chrono::seconds(300);
 constexpr base::Duration kLongestCollect = std::chrono::seconds(300);
 
+// In a new epoch nobody is the Primary before its grant.
+LedgerState AtTerm(LedgerState state, const store::Term& term) {
+  state.epoch = term.epoch;
+  state.generation = term.generation;
+  state.primary = false;
+  state.frozen.reset();
+  return state;
+}
+
 }  // namespace
 
 Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
@@ -63,17 +72,17 @@ Result<void> Agent::CheckEpoch(const Epoch& epoch) const {
   return {};
 }
 
-Result<void> Agent::Obey(const Epoch& sender) {
+Result<void> Agent::Obey(const store::Term& sender) {
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  HSM_RETURN_IF_ERROR(CheckEpoch(sender));
-  if (sender == ledger_.state().epoch) return {};
-  granted_.reset();
+  HSM_RETURN_IF_ERROR(CheckEpoch(sender.epoch));
   LedgerState state = ledger_.state();
-  state.epoch = sender;
-  state.generation = 0;
-  state.primary = false;
-  state.frozen.reset();
-  return store_.SetState(state);
+  if (sender.epoch == state.epoch) {
+    if (sender.generation <= state.generation) return {};
+    state.generation = sender.generation;
+    return store_.SetState(state);
+  }
+  granted_.reset();
+  return store_.SetState(AtTerm(std::move(state), sender));
 }
 
 void Agent::CountInto(mirror::MemberStatus& status) {
@@ -167,25 +176,21 @@ Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   return {};
 }
 
-Result<mirror::FenceAnswer> Agent::Fence(const Epoch& epoch) {
+Result<mirror::FenceAnswer> Agent::Fence(const store::Term& term) {
   const std::lock_guard lock(mutex_);
   mirror::FenceAnswer answer;
   const Result<void> opened = EnsureOpen();
   answer.before = ledger_.state().epoch;
   answer.primary = ledger_.state().primary;
-  HSM_RETURN_IF_ERROR(CheckEpoch(epoch));
-  if (epoch != ledger_.state().epoch) {
+  HSM_RETURN_IF_ERROR(CheckEpoch(term.epoch));
+  if (term.epoch != ledger_.state().epoch) {
     granted_.reset();
-    LedgerState state = ledger_.state();
-    state.epoch = epoch;
-    state.generation = 0;
-    state.primary = false;
-    state.frozen.reset();
+    const LedgerState state = AtTerm(ledger_.state(), term);
     const bool member = opened.ok() && store_.standing() == store::Standing::kMember;
     Result<void> persisted = member ? store_.SetState(state) : ledger_.SetState(state);
     // A token that died meanwhile does not keep the gate open: the file alone holds the epoch too.
-    if (!persisted.ok() && ledger_.state().epoch != epoch) persisted = ledger_.SetState(state);
-    if (ledger_.state().epoch != epoch) return persisted.error();
+    if (!persisted.ok() && ledger_.state().epoch != term.epoch) persisted = ledger_.SetState(state);
+    if (ledger_.state().epoch != term.epoch) return persisted.error();
   }
   answer.lsn = store_.HighestLsn();
   if (opened.ok()) {
@@ -202,7 +207,7 @@ Result<void> Agent::Quiesce() {
 
 Result<base::Digest> Agent::Freeze(const Epoch& epoch) {
   const std::lock_guard lock(mutex_);
-  HSM_RETURN_IF_ERROR(Obey(epoch));
+  HSM_RETURN_IF_ERROR(Obey({epoch, 0}));
   LedgerState state = ledger_.state();
   state.frozen = epoch;
   HSM_RETURN_IF_ERROR(store_.SetState(state));
@@ -265,11 +270,11 @@ Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write
                       [this] { return Gate(); });
 }
 
-Result<std::vector<Result<store::Applied>>> Agent::Apply(const Epoch& sender,
+Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& sender,
                                                          std::vector<store::Record> records) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(Obey(sender));
-  if (ledger_.state().frozen == sender)
+  if (ledger_.state().frozen == sender.epoch)
     return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
   return store_.Apply(std::move(records), [] { return Result<void>(); });
 }
@@ -286,11 +291,12 @@ Result<store::VerifyReport> Agent::Verify() {
   return store_.Verify();
 }
 
-Result<void> Agent::Quarantine(const Epoch& sender, const std::vector<store::IdVersion>& versions) {
+Result<void> Agent::Quarantine(const store::Term& sender,
+                               const std::vector<store::IdVersion>& versions) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   for (const store::IdVersion& v : versions) {
-    if (v.version.epoch >= sender)
+    if (v.version.epoch >= sender.epoch)
       return Error(ErrorCode::kInvalid,
                    fmt::format("version {} is of the current epoch and is not set aside",
                                v.version.ToString()));
@@ -318,18 +324,18 @@ Result<store::CollectReport> Agent::Collect(base::Duration budget) {
   return store_.Collect([&] { return clock_.Now() < deadline; });
 }
 
-Result<std::uint64_t> Agent::CollectTombstones(const Epoch& sender,
+Result<std::uint64_t> Agent::CollectTombstones(const store::Term& sender,
                                                const std::vector<store::IdVersion>& tombstones) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   return store_.CollectTombstones(tombstones);
 }
 
-Result<void> Agent::Initialize(const Epoch& epoch, bool wipe) {
+Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
   const std::lock_guard lock(mutex_);
   granted_.reset();
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  return store_.Initialize(pool_, member_, epoch, wipe);
+  return store_.Initialize(pool_, member_, term, wipe);
 }
 
 bool Agent::Watch() {

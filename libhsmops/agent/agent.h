@@ -25,7 +25,7 @@ class Agent : public mirror::Member {
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
-  base::Result<mirror::FenceAnswer> Fence(const store::Epoch& epoch) override;
+  base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
   base::Result<void> Quiesce() override;
   base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
   base::Result<store::InventoryDigest> Digest() override;
@@ -38,17 +38,17 @@ class Agent : public mirror::Member {
   base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
   base::Result<std::vector<base::Result<store::Applied>>> Apply(
-      const store::Epoch& sender, std::vector<store::Record> records) override;
+      const store::Term& sender, std::vector<store::Record> records) override;
   base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
   base::Result<store::VerifyReport> Verify() override;
-  base::Result<void> Quarantine(const store::Epoch& sender,
+  base::Result<void> Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) override;
   base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) override;
   base::Result<void> DiscardQuarantined(const store::IdVersion& version) override;
   base::Result<store::CollectReport> Collect(base::Duration budget) override;
   base::Result<std::uint64_t> CollectTombstones(
-      const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) override;
-  base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) override;
+      const store::Term& sender, const std::vector<store::IdVersion>& tombstones) override;
+  base::Result<void> Initialize(const store::Term& term, bool wipe) override;
 
   // Between requests, where there is no other thread: a token that went away closes the gate now
   // and not at the next request; one that came back is read again. False: it is not there.
@@ -62,8 +62,9 @@ class Agent : public mirror::Member {
 
   base::Result<void> EnsureOpen();
   base::Result<void> Gate() const;
-  // kStaleEpoch unless a sender of this epoch may be obeyed; adopts a higher one.
-  base::Result<void> Obey(const store::Epoch& sender);
+  // kStaleEpoch unless a sender of this epoch may be obeyed; adopts a higher one, and a higher
+  // generation of the same, which changes nothing else.
+  base::Result<void> Obey(const store::Term& sender);
   base::Result<void> CheckEpoch(const store::Epoch& epoch) const;
   void CountInto(mirror::MemberStatus& status);
 

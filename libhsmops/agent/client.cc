@@ -76,7 +76,7 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
     case Verb::kOpenGate:
       return Take<mirror::Grant>(in, [&](const mirror::Grant& g) { return member.OpenGate(g); });
     case Verb::kFence:
-      return Take<store::Epoch>(in, [&](const store::Epoch& e) { return member.Fence(e); });
+      return Take<store::Term>(in, [&](const store::Term& t) { return member.Fence(t); });
     case Verb::kQuiesce:
       return Take<>(in, [&] { return member.Quiesce(); });
     case Verb::kFreeze:
@@ -97,16 +97,16 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
       return Take<vector<store::Write>, std::uint64_t>(
           in, [&](auto writes, std::uint64_t max) { return member.Stage(std::move(writes), max); });
     case Verb::kApply:
-      return Take<store::Epoch, vector<store::Record>>(
-          in, [&](const auto& e, auto records) { return member.Apply(e, std::move(records)); });
+      return Take<store::Term, vector<store::Record>>(
+          in, [&](const auto& t, auto records) { return member.Apply(t, std::move(records)); });
     case Verb::kAcknowledge:
       return Take<vector<store::IdVersion>>(in,
                                             [&](const auto& v) { return member.Acknowledge(v); });
     case Verb::kVerify:
       return Take<>(in, [&] { return member.Verify(); });
     case Verb::kQuarantine:
-      return Take<store::Epoch, vector<store::IdVersion>>(
-          in, [&](const auto& e, const auto& v) { return member.Quarantine(e, v); });
+      return Take<store::Term, vector<store::IdVersion>>(
+          in, [&](const auto& t, const auto& v) { return member.Quarantine(t, v); });
     case Verb::kReadQuarantined:
       return Take<store::IdVersion>(in, [&](const auto& v) { return member.ReadQuarantined(v); });
     case Verb::kDiscardQuarantined:
@@ -116,11 +116,11 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
       return Take<base::Duration>(in,
                                   [&](base::Duration budget) { return member.Collect(budget); });
     case Verb::kCollectTombstones:
-      return Take<store::Epoch, vector<store::IdVersion>>(
-          in, [&](const auto& e, const auto& v) { return member.CollectTombstones(e, v); });
+      return Take<store::Term, vector<store::IdVersion>>(
+          in, [&](const auto& t, const auto& v) { return member.CollectTombstones(t, v); });
     case Verb::kInitialize:
-      return Take<store::Epoch, bool>(
-          in, [&](const auto& e, bool wipe) { return member.Initialize(e, wipe); });
+      return Take<store::Term, bool>(
+          in, [&](const auto& t, bool wipe) { return member.Initialize(t, wipe); });
   }
   return Answer(Result<bool>(Error(ErrorCode::kInvalid, "unknown request")));
 }
@@ -147,8 +147,8 @@ Result<mirror::MemberStatus> Client::Status(bool live) {
 Result<void> Client::OpenGate(const mirror::Grant& grant) {
   return Ask<void>(Verb::kOpenGate, grant);
 }
-Result<mirror::FenceAnswer> Client::Fence(const store::Epoch& epoch) {
-  return Ask<mirror::FenceAnswer>(Verb::kFence, epoch);
+Result<mirror::FenceAnswer> Client::Fence(const store::Term& term) {
+  return Ask<mirror::FenceAnswer>(Verb::kFence, term);
 }
 Result<void> Client::Quiesce() { return Ask<void>(Verb::kQuiesce); }
 Result<base::Digest> Client::Freeze(const store::Epoch& epoch) {
@@ -173,7 +173,7 @@ Result<std::vector<Result<store::Staged>>> Client::Stage(std::vector<store::Writ
                                                          std::uint64_t max_object_bytes) {
   return Ask<std::vector<Result<store::Staged>>>(Verb::kStage, writes, max_object_bytes);
 }
-Result<std::vector<Result<store::Applied>>> Client::Apply(const store::Epoch& sender,
+Result<std::vector<Result<store::Applied>>> Client::Apply(const store::Term& sender,
                                                           std::vector<store::Record> records) {
   return Ask<std::vector<Result<store::Applied>>>(Verb::kApply, sender, records);
 }
@@ -181,7 +181,7 @@ Result<void> Client::Acknowledge(const std::vector<store::IdVersion>& versions) 
   return Ask<void>(Verb::kAcknowledge, versions);
 }
 Result<store::VerifyReport> Client::Verify() { return Ask<store::VerifyReport>(Verb::kVerify); }
-Result<void> Client::Quarantine(const store::Epoch& sender,
+Result<void> Client::Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) {
   return Ask<void>(Verb::kQuarantine, sender, versions);
 }
@@ -194,12 +194,12 @@ Result<void> Client::DiscardQuarantined(const store::IdVersion& version) {
 Result<store::CollectReport> Client::Collect(base::Duration budget) {
   return Ask<store::CollectReport>(Verb::kCollect, budget);
 }
-Result<std::uint64_t> Client::CollectTombstones(const store::Epoch& sender,
+Result<std::uint64_t> Client::CollectTombstones(const store::Term& sender,
                                                 const std::vector<store::IdVersion>& tombstones) {
   return Ask<std::uint64_t>(Verb::kCollectTombstones, sender, tombstones);
 }
-Result<void> Client::Initialize(const store::Epoch& epoch, bool wipe) {
-  return Ask<void>(Verb::kInitialize, epoch, wipe);
+Result<void> Client::Initialize(const store::Term& term, bool wipe) {
+  return Ask<void>(Verb::kInitialize, term, wipe);
 }
 
 }  // namespace hsmops::agent

@@ -27,7 +27,7 @@ class Client : public mirror::Member {
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
-  base::Result<mirror::FenceAnswer> Fence(const store::Epoch& epoch) override;
+  base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
   base::Result<void> Quiesce() override;
   base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
   base::Result<store::InventoryDigest> Digest() override;
@@ -40,17 +40,17 @@ class Client : public mirror::Member {
   base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
   base::Result<std::vector<base::Result<store::Applied>>> Apply(
-      const store::Epoch& sender, std::vector<store::Record> records) override;
+      const store::Term& sender, std::vector<store::Record> records) override;
   base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
   base::Result<store::VerifyReport> Verify() override;
-  base::Result<void> Quarantine(const store::Epoch& sender,
+  base::Result<void> Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) override;
   base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) override;
   base::Result<void> DiscardQuarantined(const store::IdVersion& version) override;
   base::Result<store::CollectReport> Collect(base::Duration budget) override;
   base::Result<std::uint64_t> CollectTombstones(
-      const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) override;
-  base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) override;
+      const store::Term& sender, const std::vector<store::IdVersion>& tombstones) override;
+  base::Result<void> Initialize(const store::Term& term, bool wipe) override;
 
  private:
   template <typename T, typename Verb, typename... Args>

@@ -206,6 +206,10 @@ void Fields(A& a, Epoch& v) {
   a(v.counter, v.nonce);
 }
 template <typename A>
+void Fields(A& a, Term& v) {
+  a(v.epoch, v.generation);
+}
+template <typename A>
 void Fields(A& a, Version& v) {
   a(v.epoch, v.lsn);
 }

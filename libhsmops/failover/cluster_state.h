@@ -20,6 +20,8 @@ struct MemberView {
   bool in_sync_set = false;  // R's S holds it
   base::Result<mirror::MemberStatus> status =
       base::Error(base::ErrorCode::kUnavailable, "not asked");
+  // What it was told of who may write; also of a node that is not on record. Unset: not known.
+  std::optional<store::Term> told;
   base::Duration latency{0};
 
   bool reachable() const { return status.ok(); }

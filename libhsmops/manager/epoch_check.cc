@@ -16,33 +16,40 @@ Error EpochRegressed(const std::string& by_whom, const std::string& seen, const 
                       pool.epoch().counter, by_whom, seen)};
 }
 
-Result<void> CheckRecord(const Pool& pool) {
-  const std::string primary = pool.holder();
-  if (!primary.empty() && !pool.Has(primary)) {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("the Primary on record, {}, is no member of device {} any more: put "
-                             "it back into its YAML, or run kubectl hsm failover",
-                             primary, pool.device().metadata.name));
-  }
+namespace {
+
+Result<void> CheckFloor(const Pool& pool) {
   const std::uint64_t floor = pool.device().status.epoch_floor;
   if (floor <= pool.epoch().counter) return {};
   return EpochRegressed("the device's status", std::to_string(floor), pool);
 }
 
+// Every term that a member was told was on record before.
+Result<void> CheckTold(const failover::MemberView& member, const Pool& pool) {
+  if (!member.told || *member.told <= pool.term()) return {};
+  const bool later = member.told->epoch > pool.epoch();
+  return EpochRegressed(member.node,
+                        later ? member.told->epoch.ToString()
+                              : fmt::format("its generation {}", member.told->generation),
+                        pool);
+}
+
+Result<void> CheckHolder(const Pool& pool) {
+  const std::string primary = pool.holder();
+  if (primary.empty() || pool.Has(primary)) return {};
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("the Primary on record, {}, is no member of device {} any more: put "
+                           "it back into its YAML, or run kubectl hsm failover",
+                           primary, pool.device().metadata.name));
+}
+
+}  // namespace
+
 Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state) {
-  HSM_RETURN_IF_ERROR(CheckRecord(pool));
-  for (const failover::MemberView& member : state.members) {
-    if (!member.reachable()) continue;
-    if (member.status->epoch > pool.epoch())
-      return EpochRegressed(member.node, member.status->epoch.ToString(), pool);
-    // Every grant carries a generation that was on record before.
-    if (member.status->epoch == pool.epoch() &&
-        member.status->generation > pool.arbiter().generation) {
-      return EpochRegressed(member.node,
-                            fmt::format("its generation {}", member.status->generation), pool);
-    }
-  }
-  return {};
+  HSM_RETURN_IF_ERROR(CheckFloor(pool));
+  for (const failover::MemberView& member : state.members)
+    HSM_RETURN_IF_ERROR(CheckTold(member, pool));
+  return CheckHolder(pool);  // last: an older record may well name somebody else
 }
 
 }  // namespace hsmops::manager

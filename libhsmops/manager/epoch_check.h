@@ -1,15 +1,14 @@
-// CheckRecord and CheckEpoch: an arbiter older than what was seen since, as after a restore from a
-// backup (protocol.md, 4), is not obeyed by anybody who would read, write or copy on its word.
+// CheckEpoch: an arbiter older than what was seen since, as after a restore from a backup
+// (protocol.md, 4), is not obeyed by anybody who would read, write or copy on its word.
 #pragma once
 
 #include "libhsmops/manager/pool.h"
 
 namespace hsmops::manager {
 
-// By what is recorded alone. kUnavailable: R's holder is no member of the device any more.
-// kReadOnly, with the way out: the device's status keeps a higher floor than R's epoch.
-base::Result<void> CheckRecord(const Pool& pool);
-// The same, or some member has seen a higher epoch, or a later generation of this one.
+// kReadOnly, with the way out: the device's status keeps a higher floor than R's epoch, or a member
+// was told of a higher epoch or of a later generation of this one, on record or not. kUnavailable:
+// none of that, and R's holder is no member of the device any more.
 base::Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state);
 
 // That error, for who learns of it from a member's kStaleEpoch.

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
@@ -13,9 +11,35 @@ using base::ErrorCode;
 using base::Result;
 using StepKind = mirror::Step::Kind;
 
+namespace {
+
+bool MayCount(const store::InventoryItem* held, Trust trust) {
+  if (trust == Trust::kAll) return true;
+  if (held == nullptr) return false;
+  return trust == Trust::kKnownNames || held->state == store::InventoryItem::State::kDamaged;
+}
+
+// Before anything is planned: what counts for nothing must not outdo what counts.
+void LeaveOut(Comparison& comparison, const std::map<std::string, Trust>& sources) {
+  std::map<store::Id, const store::InventoryItem*> held;
+  for (const store::InventoryItem& item : comparison.source.items) held[item.id] = &item;
+  for (mirror::MemberInventory& mirror : comparison.mirrors) {
+    if (!mirror.inventory.ok()) continue;
+    std::erase_if(mirror.inventory->items, [&](const store::InventoryItem& item) {
+      const auto at = held.find(item.id);
+      return !MayCount(at == held.end() ? nullptr : at->second, sources.at(mirror.node));
+    });
+  }
+}
+
+}  // namespace
+
 Result<MergePlan> PlanMerge(Pool& pool, const std::string& target,
-                            const std::vector<std::string>& sources) {
-  HSM_TRY(const Comparison comparison, Compare(pool, target, sources));
+                            const std::map<std::string, Trust>& sources) {
+  std::vector<std::string> nodes;
+  for (const auto& [node, trust] : sources) nodes.push_back(node);
+  HSM_TRY(Comparison comparison, Compare(pool, target, nodes));
+  LeaveOut(comparison, sources);
   // Against epoch 0 nothing is of an epoch that is over.
   MergePlan merge{
       mirror::Plan(comparison.source, comparison.mirrors, store::Epoch{}, false, CutsOf(pool)), {}};

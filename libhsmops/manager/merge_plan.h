@@ -2,6 +2,7 @@
 // 3, P6), and what of it nobody can give.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,9 +17,16 @@ struct MergePlan {
   std::set<std::string> ambiguous;  // damaged where it is newest, or of two contents; as sentences
 };
 
+// What of a source may count.
+enum class Trust : std::uint8_t {
+  kAll,         // of the term that ended: h, a member of S, or anybody where those do not suffice
+  kKnownNames,  // R was an older one: what the target has no trace of may have been deleted since
+  kRepairs,     // not of the term's quorum, which suffices: only what is damaged on the target
+};
+
 // Everything that is ahead of the target, whatever epoch it is of, but for what lies beyond the cut
 // of its epoch: that was never acknowledged. kUnavailable: a source cannot be read any more.
 base::Result<MergePlan> PlanMerge(Pool& pool, const std::string& target,
-                                  const std::vector<std::string>& sources);
+                                  const std::map<std::string, Trust>& sources);
 
 }  // namespace hsmops::manager

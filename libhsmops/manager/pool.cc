@@ -133,9 +133,7 @@ Result<void> Pool::Admit(const std::string& node) {
   cluster::Arbiter next = arbiter_.value;
   next.members.insert(UidTextOf(node));
   ++next.generation;
-  HSM_RETURN_IF_ERROR(Swap(std::move(next)).Within("putting " + node + " on record"));
-  members_[node] = std::move(applicants_.extract(node).mapped());
-  return {};
+  return Swap(std::move(next)).Within("putting " + node + " on record");
 }
 
 Result<void> Pool::ExpelAbsent() {
@@ -155,6 +153,10 @@ Result<void> Pool::ReloadArbiter() {
 Result<void> Pool::Swap(cluster::Arbiter next) {
   next.renew_time = world_.clock.Wall();
   HSM_TRY(arbiter_, cluster::CompareAndSwap(world_.resources, arbiter_, next));
+  for (const std::string& node : nodes_) {
+    if (OnRecord(node) && applicants_.contains(node))
+      members_[node] = std::move(applicants_.extract(node).mapped());
+  }
   return {};
 }
 
@@ -221,13 +223,24 @@ failover::ClusterState Pool::Recorded() const {
   return state;
 }
 
+// What a node that is not on record holds counts for nothing, unless it was told a later term than
+// R's: then R is an older one, and a later one knows it.
+void Pool::Ask(failover::MemberView& view, bool live) {
+  auto status = Applicant(view.node).Status(live);
+  const bool member = status.ok() && status->standing == store::Standing::kMember;
+  if (status.ok() && (OnRecord(view.node) || member))
+    view.told = store::Term{status->epoch, status->generation};
+  const bool counts = OnRecord(view.node) || (view.told && *view.told > term());
+  view.status = counts ? std::move(status) : At(view.node).Status(live);
+}
+
 failover::ClusterState Pool::Observe(bool live) {
   failover::ClusterState state = Recorded();
   std::vector<base::Executor::Task> tasks;
   for (failover::MemberView& view : state.members) {
     tasks.push_back([this, &view, live] {
       const base::TimePoint begin = world_.clock.Now();
-      view.status = At(view.node).Status(live);
+      Ask(view, live);
       view.latency = world_.clock.Now() - begin;
     });
   }

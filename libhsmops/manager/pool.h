@@ -80,6 +80,7 @@ class Pool {
   // The node that R names; "" for none.
   std::string holder() const;
   store::Epoch epoch() const;
+  store::Term term() const { return {epoch(), arbiter_.value.generation}; }
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
   cluster::PreviousTerm LastTerm() const;
@@ -102,6 +103,8 @@ class Pool {
   Pool(World& world, cluster::HSMDevice device, cluster::Versioned<cluster::Arbiter> arbiter,
        const store::Uid& uid)
       : world_(world), device_(std::move(device)), arbiter_(std::move(arbiter)), uid_(uid) {}
+
+  void Ask(failover::MemberView& view, bool live);
 
   World& world_;
   cluster::HSMDevice device_;

@@ -10,9 +10,9 @@
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/merge_plan.h"
 #include "libhsmops/manager/sync.h"
-#include "libhsmops/manager/writer.h"
 
 namespace hsmops::manager {
 
@@ -105,6 +105,7 @@ class Run {
     const auto obeyed = CheckEpoch(pool_, state_);
     const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
     if (regressed && !options_.accept_loss) return obeyed.error();
+    older_record_ = regressed || (resumes_ && !term.holder);
     // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
     // could not, and a new one above all is the way out.
     const failover::MemberView* holder = state_.Holder();
@@ -188,7 +189,7 @@ class Run {
     const cluster::Arbiter& r = pool_.arbiter();
     std::uint64_t floor = std::max(r.epoch.counter, pool_.device().status.epoch_floor);
     for (const failover::MemberView& member : state_.members) {
-      if (member.reachable()) floor = std::max(floor, member.status->epoch.counter);
+      if (member.told) floor = std::max(floor, member.told->epoch.counter);
     }
     report_.epoch = {floor + 1, pool_.world().rng.U64()};
     HSM_RETURN_IF_ERROR(
@@ -204,12 +205,23 @@ class Run {
             .Within("P1"));
     cluster::Arbiter next = r;
     next.previous = pool_.LastTerm();
+    if (older_record_) {
+      // Whom it names says nothing; who resumes this has to know that too (protocol.md, 4).
+      next.previous->holder.reset();
+      next.previous->sync_set.clear();
+      next.previous->k = 0;
+    }
     next.holder.reset();
     next.phase = cluster::ArbiterPhase::kPromoting;
     next.epoch = ToArbiter(report_.epoch);
     next.target = pool_.UidTextOf(report_.to);
     next.target_digest.clear();
     next.operation_id = options_.operation;
+    for (const failover::MemberView& member : state_.members) {
+      // The later record knew it.
+      if (member.told && *member.told > pool_.term())
+        next.members.insert(pool_.UidTextOf(member.node));
+    }
     ++next.generation;
     HSM_RETURN_IF_ERROR(pool_.Swap(std::move(next)).Within("P2"));
     fenced_ = true;
@@ -230,7 +242,7 @@ class Run {
     std::vector<base::Executor::Task> tasks;
     for (auto& [node, fenced] : fences_) {
       tasks.push_back([this, &node = node, &fenced = fenced] {
-        auto answer = pool_.At(node).Fence(report_.epoch);
+        auto answer = pool_.At(node).Fence(pool_.term());
         if (answer.ok()) {
           fenced.answer = *answer;
         } else {
@@ -250,11 +262,12 @@ class Run {
 
   // P4. An answer closes the old gate at once; otherwise its grant has to run out, on any clock.
   Result<void> WaitForOldPrimary() {
+    const std::string old = MayStillWrite();
+    if (old.empty()) return {};
     // One that is no node of the device any more cannot be asked, and may still have its grant.
-    const auto old = fences_.find(report_.from);
-    if (report_.from.empty() || (old != fences_.end() && old->second.answer)) return {};
+    const auto fenced = fences_.find(old);
     const std::string why_not =
-        old == fences_.end() ? "it is no node of the device any more" : old->second.why_not;
+        fenced == fences_.end() ? "it is no node of the device any more" : fenced->second.why_not;
     auto longest = pool_.arbiter().previous->grant_duration;
     longest =
         std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
@@ -262,14 +275,27 @@ class Run {
         std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
         kWaitMargin;
     note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out",
-                              report_.from, why_not, base::FormatDuration(wait)));
+                              old, why_not, base::FormatDuration(wait)));
     pool_.world().clock.SleepFor(fence_answered_ + wait - pool_.world().clock.Now());
     return {};
+  }
+
+  // Whose gate may still be open; "" for nobody's. After an older record that may be anybody's.
+  std::string MayStillWrite() const {
+    if (!older_record_) {
+      const auto old = fences_.find(report_.from);
+      const bool answered = old != fences_.end() && old->second.answer;
+      return answered ? "" : report_.from;
+    }
+    const auto silent = std::find_if(fences_.begin(), fences_.end(),
+                                     [](const auto& fenced) { return !fenced.second.answer; });
+    return silent == fences_.end() ? "" : silent->first;
   }
 
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
   // can.
   std::string Lost(const std::function<bool(const failover::MemberView&)>& has_inventory) const {
+    if (older_record_) return "the record was older than what its members have seen";
     const failover::ClusterState recorded = pool_.Recorded();
     const failover::MemberView* old = recorded.Find(report_.from);
     const failover::MemberView* target = recorded.Find(report_.to);
@@ -320,13 +346,25 @@ class Run {
 
   // Whom the target pulls from: the old Primary and S, and everybody when what only others hold
   // would be given up otherwise.
-  bool IsSource(const failover::MemberView& member) const {
-    if (member.node == report_.to) return false;
-    return member.node == report_.from || member.in_sync_set || options_.accept_loss;
+  std::map<std::string, Trust> Sources(
+      const std::function<bool(const failover::MemberView&)>& has_inventory) const {
+    std::map<std::string, Trust> sources;
+    for (const failover::MemberView& member : pool_.Recorded().members) {
+      if (member.node == report_.to || !has_inventory(member)) continue;
+      const bool of_the_term = member.node == report_.from || member.in_sync_set;
+      if (older_record_) {
+        sources[member.node] = Trust::kKnownNames;
+      } else if (of_the_term || (options_.accept_loss && report_.lost != "none")) {
+        sources[member.node] = Trust::kAll;
+      } else if (options_.accept_loss) {
+        sources[member.node] = Trust::kRepairs;
+      }
+    }
+    return sources;
   }
 
   // kCorrupt: something can be read nowhere, or has two contents, and nobody has accepted that.
-  Result<mirror::SyncPlan> WhatToPull(const std::vector<std::string>& sources) {
+  Result<mirror::SyncPlan> WhatToPull(const std::map<std::string, Trust>& sources) {
     HSM_TRY(MergePlan merge, PlanMerge(pool_, report_.to, sources));
     if (!merge.ambiguous.empty() && !options_.accept_loss)
       return Error(ErrorCode::kCorrupt, *merge.ambiguous.begin());
@@ -337,30 +375,27 @@ class Run {
   // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
   Result<void> ForeseeMerge() {
     if (options_.accept_loss) return {};
-    std::vector<std::string> sources;
-    for (const failover::MemberView& member : pool_.Recorded().members) {
-      const failover::MemberView* seen = state_.Find(member.node);
-      if (IsSource(member) && seen != nullptr && seen->Healthy()) sources.push_back(member.node);
-    }
-    HSM_TRY(const mirror::SyncPlan plan, WhatToPull(sources));
+    HSM_TRY(const mirror::SyncPlan plan,
+            WhatToPull(Sources([this](const failover::MemberView& member) {
+              const failover::MemberView* seen = state_.Find(member.node);
+              return seen != nullptr && seen->Healthy();
+            })));
     (void)plan;  // what is pulled is planned again when everybody is fenced
     return {};
   }
 
   // P6: the target pulls everything that a source has and it lacks.
   Result<void> Merge() {
-    std::vector<std::string> sources;
+    const auto sources = Sources([this](const failover::MemberView& member) {
+      return fences_.at(member.node).HasInventory();
+    });
     std::map<std::string, mirror::Member*> members;
-    for (const failover::MemberView& member : pool_.Recorded().members) {
-      members[member.node] = &pool_.At(member.node);
-      if (IsSource(member) && fences_.at(member.node).HasInventory())
-        sources.push_back(member.node);
-    }
+    for (const std::string& node : pool_.nodes()) members[node] = &pool_.At(node);
     for (int pass = 0; pass < kMergePasses; ++pass) {
       HSM_TRY(const mirror::SyncPlan plan, WhatToPull(sources));
       if (plan.steps.empty()) return Freeze();
       const mirror::ApplyReport applied = mirror::Apply(
-          plan, pool_.At(report_.to), members, report_.epoch, pool_.world().executor, nullptr);
+          plan, pool_.At(report_.to), members, pool_.term(), pool_.world().executor, nullptr);
       report_.merged += applied.restored;
       if (!applied.failed.empty())
         return applied.failed.front().error.Within(
@@ -473,6 +508,7 @@ class Run {
   base::TimePoint begun_{};
   base::TimePoint fence_answered_{};
   bool resumes_ = false;
+  bool older_record_ = false;  // R was restored from a backup: who it names says nothing
   bool quiesced_ = false;
   bool fenced_ = false;
 };

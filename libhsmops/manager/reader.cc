@@ -7,8 +7,8 @@
 
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/sync.h"
-#include "libhsmops/manager/writer.h"
 
 namespace hsmops::manager {
 

@@ -101,6 +101,15 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
     findings.push_back(
         {severity, member.node, std::move(reason), std::move(message), std::move(next)});
   };
+  const store::Term recorded{state.epoch, state.generation};
+  if (member.told && *member.told > recorded) {
+    add(Severity::kCritical, "EpochRegressed",
+        fmt::format("has seen epoch {} generation {}, the record says {} generation {}: was the "
+                    "record restored from a backup?",
+                    member.told->epoch.ToString(), member.told->generation, state.epoch.ToString(),
+                    state.generation),
+        fmt::format("kubectl hsm failover --to {} --accept-loss", LatestPrimary(state)));
+  }
   if (std::string why = member.WhyUnhealthy(); !why.empty()) {
     if (!member.holder) add(Severity::kDegraded, "MemberUnavailable", why, NextStepFor(member));
     return;
@@ -120,15 +129,6 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
         fmt::format("{} secrets are in the older operator's layout and are not mirrored",
                     status.legacy),
         "kubectl hsm adopt");
-  }
-  const bool later_generation = status.epoch == state.epoch && status.generation > state.generation;
-  if (status.epoch > state.epoch || later_generation) {
-    add(Severity::kCritical, "EpochRegressed",
-        fmt::format("has seen epoch {} generation {}, the record says {} generation {}: was the "
-                    "record restored from a backup?",
-                    status.epoch.ToString(), status.generation, state.epoch.ToString(),
-                    state.generation),
-        fmt::format("kubectl hsm failover --to {} --accept-loss", LatestPrimary(state)));
   }
   const MemberView* primary = state.Holder();
   if (!member.holder && primary != nullptr && primary->Healthy() &&

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/grant.h"
 
 namespace hsmops::manager {
 
@@ -57,11 +58,12 @@ Result<std::uint64_t> CollectDead(Pool& pool, const std::string& primary,
                                   const std::vector<store::IdVersion>& dead) {
   if (dead.empty()) return std::uint64_t{0};
   HSM_RETURN_IF_ERROR(pool.ExpelAbsent());
+  HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
   // Mirrors first: what the Primary still has can always be told apart from what was never there.
   for (const std::string& node : pool.nodes()) {
-    if (node != primary) HSM_RETURN_IF_ERROR(pool.At(node).CollectTombstones(pool.epoch(), dead));
+    if (node != primary) HSM_RETURN_IF_ERROR(pool.At(node).CollectTombstones(pool.term(), dead));
   }
-  return pool.At(primary).CollectTombstones(pool.epoch(), dead);
+  return pool.At(primary).CollectTombstones(pool.term(), dead);
 }
 
 void Merge(mirror::ApplyReport& into, mirror::ApplyReport pass) {
@@ -134,7 +136,8 @@ Result<Comparison> CatchUp(Pool& pool, const std::string& source,
   const mirror::SyncPlan plan =
       mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false, CutsOf(pool));
   if (plan.steps.empty() || plan.steps.size() > kCatchUpSteps) return comparison;
-  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool), pool.epoch(), pool.world().executor,
+  HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
+  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool), pool.term(), pool.world().executor,
                       nullptr);  // the comparison tells how far it got
   return Compare(pool, source, mirrors);
 }
@@ -172,8 +175,9 @@ Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std:
   const bool first = report.plan.steps.empty() && report.plan.unknown.empty();
   if (first) report.plan = plan;
   if (options.dry_run || plan.steps.empty()) return false;
+  HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
   mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool),
-                                           pool.epoch(), pool.world().executor, progress);
+                                           pool.term(), pool.world().executor, progress);
   const bool progressed = pass.copied + pass.restored + pass.quarantined > 0;
   const bool again = pass.restored + pass.quarantined > 0;
   Merge(report.applied, std::move(pass));

@@ -14,11 +14,6 @@ namespace hsmops::manager {
 inline constexpr std::size_t kWriteBatch = 500;
 inline constexpr std::size_t kFirstBatch = 32;  // until it is known how fast the tokens are
 
-// Renews R by a compare-and-swap that changes nothing but the time, and hands the Primary its grant
-// (protocol.md, 3): its nonce first, then the CAS, then the grant. kReadOnly: it is not the
-// Primary.
-base::Result<void> GrantTo(Pool& pool, const std::string& node);
-
 class Writer {
  public:
   // Finds the Primary, brings members of S that lag up to date or takes them out of S, takes in

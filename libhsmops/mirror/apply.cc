@@ -60,7 +60,7 @@ struct NodeOutcome {
 };
 
 NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps, Member& member,
-                       const store::Epoch& epoch) {
+                       const store::Term& sender) {
   NodeOutcome outcome;
   std::vector<store::Record> records;
   std::vector<const Step*> sent;
@@ -74,7 +74,7 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
     sent.push_back(step);
   }
   if (records.empty()) return outcome;
-  auto applied = member.Apply(epoch, std::move(records));
+  auto applied = member.Apply(sender, std::move(records));
   for (std::size_t i = 0; i < sent.size(); ++i) {
     if (!applied.ok()) {
       outcome.failed.push_back({*sent[i], applied.error()});
@@ -93,11 +93,11 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
 class Run {
  public:
   Run(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
-      const store::Epoch& epoch, base::Executor& executor, const Progress& progress)
+      const store::Term& sender, base::Executor& executor, const Progress& progress)
       : plan_(plan),
         source_(source),
         members_(members),
-        epoch_(epoch),
+        sender_(sender),
         executor_(executor),
         progress_(progress) {}
 
@@ -130,7 +130,7 @@ class Run {
         HSM_TRY(store::Record record, std::move(records[0]));
         std::vector<store::Record> one;
         one.push_back(std::move(record));
-        HSM_TRY(auto applied, source_.Apply(epoch_, std::move(one)));
+        HSM_TRY(auto applied, source_.Apply(sender_, std::move(one)));
         if (applied.size() != 1) return Error(ErrorCode::kInternal, "no answer for this record");
         HSM_RETURN_IF_ERROR(applied[0]);
         return {};
@@ -154,7 +154,7 @@ class Run {
     for (const auto& [node, steps] : by_node) {
       std::vector<store::IdVersion> versions;
       for (const Step* step : steps) versions.push_back({step->id, step->version});
-      auto done = members_.at(node)->Quarantine(epoch_, versions);
+      auto done = members_.at(node)->Quarantine(sender_, versions);
       for (const Step* step : steps) {
         if (!done.ok()) report_.failed.push_back({*step, done.error()});
       }
@@ -180,7 +180,7 @@ class Run {
         NodeOutcome& outcome = outcomes[slot++];
         steps_done += steps.size();
         tasks.push_back([&, this, member = members_.at(node), &to_do = steps] {
-          outcome = WriteBatch(batch, to_do, *member, epoch_);
+          outcome = WriteBatch(batch, to_do, *member, sender_);
         });
       }
       if (i + 1 < batches.size())
@@ -198,7 +198,7 @@ class Run {
   const SyncPlan& plan_;
   Member& source_;
   const std::map<std::string, Member*>& members_;
-  store::Epoch epoch_;
+  store::Term sender_;
   base::Executor& executor_;
   const Progress& progress_;
   ApplyReport report_;
@@ -208,9 +208,9 @@ class Run {
 }  // namespace
 
 ApplyReport Apply(const SyncPlan& plan, Member& source,
-                  const std::map<std::string, Member*>& members, const store::Epoch& epoch,
+                  const std::map<std::string, Member*>& members, const store::Term& sender,
                   base::Executor& executor, const Progress& progress) {
-  return Run(plan, source, members, epoch, executor, progress).Go();
+  return Run(plan, source, members, sender, executor, progress).Go();
 }
 
 }  // namespace hsmops::mirror

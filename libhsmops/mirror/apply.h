@@ -35,7 +35,7 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 // the number of mirrors, while the batch before it is being written. What fails is in the report;
 // the rest goes on.
 ApplyReport Apply(const SyncPlan& plan, Member& source,
-                  const std::map<std::string, Member*>& members, const store::Epoch& epoch,
+                  const std::map<std::string, Member*>& members, const store::Term& sender,
                   base::Executor& executor, const Progress& progress);
 
 }  // namespace hsmops::mirror

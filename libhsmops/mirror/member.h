@@ -90,7 +90,7 @@ class Member {
   virtual base::Result<void> OpenGate(const Grant& grant) = 0;
   // Persists the epoch and drops the grant. kStaleEpoch as above; an epoch it has seen is only
   // answered.
-  virtual base::Result<FenceAnswer> Fence(const store::Epoch& epoch) = 0;
+  virtual base::Result<FenceAnswer> Fence(const store::Term& term) = 0;
   // Closes the gate until the next grant, for a planned promotion.
   virtual base::Result<void> Quiesce() = 0;
   // As the target of a promotion to this epoch it takes no more records at it (persisted). Its
@@ -112,24 +112,24 @@ class Member {
   // W0 to W6 behind the gate; one result a write.
   virtual base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) = 0;
-  // W3 to W6 of the Primary's records. `sender`: its epoch, at least the member's own
-  // (kStaleEpoch).
+  // W3 to W6 of the Primary's records. `sender`: its epoch is at least the member's own
+  // (kStaleEpoch); its generation is kept if it is higher.
   virtual base::Result<std::vector<base::Result<store::Applied>>> Apply(
-      const store::Epoch& sender, std::vector<store::Record> records) = 0;
+      const store::Term& sender, std::vector<store::Record> records) = 0;
   // W8 on the Primary: the gate holds and the promise is on stable storage, or an error.
   virtual base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) = 0;
 
   virtual base::Result<store::VerifyReport> Verify() = 0;
-  virtual base::Result<void> Quarantine(const store::Epoch& sender,
+  virtual base::Result<void> Quarantine(const store::Term& sender,
                                         const std::vector<store::IdVersion>& versions) = 0;
   virtual base::Result<store::Secret> ReadQuarantined(const store::IdVersion& version) = 0;
   virtual base::Result<void> DiscardQuarantined(const store::IdVersion& version) = 0;
   // W9 for at most `budget`.
   virtual base::Result<store::CollectReport> Collect(base::Duration budget) = 0;
   virtual base::Result<std::uint64_t> CollectTombstones(
-      const store::Epoch& sender, const std::vector<store::IdVersion>& tombstones) = 0;
-  // Makes it a member at this epoch; `wipe` as SecretStore::Initialize.
-  virtual base::Result<void> Initialize(const store::Epoch& epoch, bool wipe) = 0;
+      const store::Term& sender, const std::vector<store::IdVersion>& tombstones) = 0;
+  // Makes it a member at this term; `wipe` as SecretStore::Initialize.
+  virtual base::Result<void> Initialize(const store::Term& term, bool wipe) = 0;
 };
 
 }  // namespace hsmops::mirror

@@ -42,6 +42,10 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
                             const InventoryItem* mirror, const store::Epoch& epoch,
                             const std::vector<EpochCut>& cuts) {
   using Kind = Step::Kind;
+  // Where there is nothing a deletion loses nothing, and whoever does not know of it would let the
+  // value of an older member back in.
+  if (source == nullptr && mirror != nullptr && mirror->state == State::kTombstone)
+    return MakeStep(Kind::kRestore, node, *mirror, "deleted, which the Primary does not know");
   const bool whole_elsewhere =
       source != nullptr && mirror != nullptr && source->version == mirror->version;
   if (mirror != nullptr && mirror->state != State::kDamaged && !whole_elsewhere &&
@@ -50,8 +54,7 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
                     "beyond what its epoch had acknowledged when it ended");
   }
   if (source == nullptr) {
-    // A tombstone that the source has collected already is nothing to set aside.
-    if (mirror == nullptr || mirror->state == State::kTombstone) return std::nullopt;
+    if (mirror == nullptr) return std::nullopt;
     if (mirror->state == State::kDamaged)
       return MakeStep(Kind::kAlarm, node, *mirror, "damaged here, and the Primary has none");
     if (mirror->version.epoch < epoch)
@@ -65,8 +68,8 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
     return std::nullopt;  // an alarm, if no other member has it either
   }
   if (mirror == nullptr) {
-    if (source->state == State::kTombstone) return std::nullopt;
-    return MakeStep(Kind::kCopy, node, *source, "missing");
+    const bool deleted = source->state == State::kTombstone;
+    return MakeStep(Kind::kCopy, node, *source, deleted ? "deleted" : "missing");
   }
   if (mirror->state == State::kDamaged) {
     if (source->version >= mirror->version) return MakeStep(Kind::kCopy, node, *source, "damaged");
@@ -129,11 +132,6 @@ SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>
     for (const MemberInventory& mirror : mirrors) {
       if (!mirror.inventory.ok()) continue;
       auto step = Compare(from, mirror.node, Find(*mirror.inventory, id), epoch, cuts);
-      // Under a deleted name the older layout's value would come back.
-      if (!step && from != nullptr && from->state == State::kTombstone &&
-          Find(*mirror.inventory, id) == nullptr && HasLegacy(*mirror.inventory, from->name))
-        step =
-            MakeStep(Step::Kind::kCopy, mirror.node, *from, "deleted, and here in the old layout");
       if (!step) continue;
       restored = restored || step->kind == Step::Kind::kRestore;
       plan.steps.push_back(*std::move(step));

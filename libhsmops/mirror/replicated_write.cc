@@ -17,7 +17,7 @@ struct Gathered {
   std::string missing;  // why each mirror did not confirm
 };
 
-void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const store::Epoch& epoch,
+void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const store::Term& sender,
              base::Executor& executor) {
   struct Answer {
     std::string node;
@@ -30,7 +30,7 @@ void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const sto
     tasks.push_back([&, member = sync_set.mirrors.at(answer.node)] {
       std::vector<store::Record> records;
       for (const Gathered& g : gathered) records.push_back(g.staged.record.Clone());
-      answer.applied = member->Apply(epoch, std::move(records));
+      answer.applied = member->Apply(sender, std::move(records));
     });
   }
   executor.RunAll(std::move(tasks));
@@ -63,7 +63,7 @@ void Confirm(std::vector<Gathered>& gathered, const SyncSet& sync_set, const sto
 
 std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node, Member& primary,
                                                   const SyncSet& sync_set,
-                                                  const store::Epoch& epoch,
+                                                  const store::Term& sender,
                                                   std::uint64_t max_object_bytes,
                                                   std::vector<store::Write> writes,
                                                   base::Executor& executor) {
@@ -85,7 +85,7 @@ std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_nod
     }
   }
   if (gathered.empty()) return results;
-  Confirm(gathered, sync_set, epoch, executor);
+  Confirm(gathered, sync_set, sender, executor);
   std::vector<store::IdVersion> enough;
   for (const Gathered& g : gathered) {
     if (g.nodes.size() - 1 >= sync_set.needed) enough.push_back({g.staged.id, g.staged.version});

@@ -27,7 +27,7 @@ struct Acknowledged {
 // acknowledged and the older version stands.
 std::vector<base::Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node,
                                                         Member& primary, const SyncSet& sync_set,
-                                                        const store::Epoch& epoch,
+                                                        const store::Term& sender,
                                                         std::uint64_t max_object_bytes,
                                                         std::vector<store::Write> writes,
                                                         base::Executor& executor);

@@ -1,8 +1,8 @@
 // Inventory: what a member holds, by id, version and digest; never a value.
 //
-// Ids fall into 256 buckets by their first byte. A bucket's digest is over its live entries in
-// order, the root over the buckets; a collected tombstone and a kept one give the same digest.
-// Equal roots prove equal content.
+// Ids fall into 256 buckets by their first byte. A bucket's digest is over its entries in order,
+// tombstones too, the root over the buckets. Equal roots prove equal content, and that every
+// deletion that is still remembered is remembered by both.
 #pragma once
 
 #include <array>

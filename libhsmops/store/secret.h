@@ -52,6 +52,14 @@ struct Epoch {
   std::string ToString() const;  // "7.00c0ffee00c0ffee"
 };
 
+// What a sender knows of who may write: R's epoch, and R's generation in it. A member keeps the
+// highest that it was told, so that it can tell an R that is older (protocol.md, 3 and 4).
+struct Term {
+  Epoch epoch;
+  std::uint64_t generation = 0;
+  auto operator<=>(const Term&) const = default;
+};
+
 // The lsn is the pool's: never used twice, going on across epochs. Compared epoch first.
 struct Version {
   Epoch epoch;

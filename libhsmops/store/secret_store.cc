@@ -174,7 +174,7 @@ Result<void> SecretStore::MayWipe() const {
                    "its maker's tool");
 }
 
-Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Epoch& epoch,
+Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const Term& term,
                                      bool wipe) {
   pool_ = pool;
   member_ = member;
@@ -206,7 +206,10 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
     if (!entry.quarantine.empty() || !MayDestroyOrphans(id, entry)) continue;
     for (const Orphan& orphan : entry.orphans) HSM_RETURN_IF_ERROR(token_.Destroy(orphan.handle));
   }
-  HSM_RETURN_IF_ERROR(ledger_.Reset({}));
+  LedgerState begun;
+  begun.epoch = term.epoch;
+  begun.generation = term.generation;
+  HSM_RETURN_IF_ERROR(ledger_.Reset(begun));
   if (wipe) {
     // What one wrong label hid from the loop above would count as acknowledged from here on.
     HSM_RETURN_IF_ERROR(Reload(true));
@@ -216,7 +219,7 @@ Result<void> SecretStore::Initialize(const Uid& pool, const Uid& member, const E
                    "a new view of the wiped token still shows records; reinit again");
     }
   }
-  const EpochRecord record{pool, member, serial_, epoch, lsn, 1, false};
+  const EpochRecord record{pool, member, serial_, term.epoch, lsn, 1, false};
   HSM_TRY(const token::ObjectHandle handle,
           token_.Create(kApplication, Label{}.ToString(), record.Encode().view()));
   (void)handle;  // the new view below finds it
@@ -398,9 +401,9 @@ Result<InventoryDigest> SecretStore::Digest() {
       if (Damage(id)) {
         add(id);
         add(base::AsBytes("damaged"));
-      } else if (newest != nullptr && !newest->tombstone) {
+      } else if (newest != nullptr) {
         add(id);
-        add(newest->digest);  // covers name, version and content
+        add(newest->digest);  // covers name, version and content, or that it is a tombstone
       }
     }
     const auto& promises = ledger_.promises();

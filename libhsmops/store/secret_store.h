@@ -94,7 +94,7 @@ class SecretStore {
   // Makes a blank token a member. With `wipe` also one that was this member: every object of ours
   // but the quarantine is destroyed first, the EPOCH before all. kConflict: not blank and not
   // `wipe`. kReadOnly: another pool, member or token wrote it, and nothing was touched.
-  base::Result<void> Initialize(const Uid& pool, const Uid& member, const Epoch& epoch, bool wipe);
+  base::Result<void> Initialize(const Uid& pool, const Uid& member, const Term& term, bool wipe);
 
   // nullopt: looked, and there is none (or it is deleted). kCorrupt: Damaged; an older version may
   // be there but is not what was acknowledged. kUnavailable: could not look.

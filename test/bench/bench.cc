@@ -123,7 +123,7 @@ std::unique_ptr<agent::Client> MakeMember(const Token& token, std::uint8_t numbe
   config.state_folder = token.folder + "/state";
   auto member = std::make_unique<agent::Client>(
       agent::MakeChildChannel(HSMOPS_CLI, config, std::chrono::minutes(10), wall));
-  Must(member->Initialize(kEpoch, false), "enrolling");
+  Must(member->Initialize({kEpoch, 1}, false), "enrolling");
   return member;
 }
 
@@ -153,7 +153,7 @@ void WriteAll(agent::Client& primary, const mirror::SyncSet& sync_set, int first
               std::size_t max_object_bytes) {
   for (int at = first; at < first + count; at += 500) {
     for (const auto& result :
-         mirror::ReplicatedWrite("primary", primary, sync_set, kEpoch, max_object_bytes,
+         mirror::ReplicatedWrite("primary", primary, sync_set, {kEpoch, 1}, max_object_bytes,
                                  Writes(at, std::min(500, first + count - at)), executor)) {
       Must(result, "write");
     }
@@ -194,7 +194,7 @@ double FirstSync(agent::Client& source, const std::map<std::string, mirror::Memb
     for (const auto& [node, member] : members)
       inventories.push_back({node, member->ReadInventory(std::bitset<store::kBuckets>().set())});
     const auto plan = mirror::Plan(from, inventories, kEpoch, false);
-    const auto report = mirror::Apply(plan, source, members, kEpoch, executor, nullptr);
+    const auto report = mirror::Apply(plan, source, members, {kEpoch, 1}, executor, nullptr);
     if (report.copied != static_cast<std::uint64_t>(secrets) * members.size()) {
       std::cerr << "bench: copied " << report.copied << ", failed " << report.failed.size()
                 << (report.failed.empty() ? "" : ": " + report.failed.front().error.message())

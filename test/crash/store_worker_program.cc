@@ -126,7 +126,7 @@ Result<std::vector<Result<store::Applied>>> ApplyOne(World& world, std::uint64_t
   std::vector<store::Record> records;
   HSM_TRY(store::Record record, store::Encode(head, One(value), 32 * 1024));
   records.push_back(std::move(record));
-  return world.agent->Apply(kEpoch, std::move(records));
+  return world.agent->Apply({kEpoch, 1}, std::move(records));
 }
 
 // Long values by their first letter and length, so that a line stays one.
@@ -237,7 +237,7 @@ std::map<std::string, Operation> Operations() {
                 w.agent->ReadInventory(std::bitset<store::kBuckets>().set()));
         for (const store::InventoryItem& item : inventory.items) {
           HSM_TRY(const std::uint64_t count,
-                  w.agent->CollectTombstones(kEpoch, {{item.id, item.version}}));
+                  w.agent->CollectTombstones({kEpoch, 1}, {{item.id, item.version}}));
           (void)count;
         }
         return {};
@@ -254,7 +254,7 @@ std::map<std::string, Operation> Operations() {
                            return {};
                          }};
   operations["fence"] = {old, [](World& w) -> Result<void> {
-                           HSM_TRY(const mirror::FenceAnswer answer, w.agent->Fence(kNext));
+                           HSM_TRY(const mirror::FenceAnswer answer, w.agent->Fence({kNext, 1}));
                            (void)answer;
                            return {};
                          }};
@@ -279,10 +279,10 @@ std::map<std::string, Operation> Operations() {
         HSM_TRY(const store::Inventory inventory,
                 w.agent->ReadInventory(std::bitset<store::kBuckets>().set()));
         if (!inventory.quarantine.empty()) {
-          return w.agent->Quarantine(kNext, {{IdOf("app"), inventory.quarantine[0].version}});
+          return w.agent->Quarantine({kNext, 1}, {{IdOf("app"), inventory.quarantine[0].version}});
         }
         HSM_TRY(const store::Version version, w.NewestOf("app"));
-        return w.agent->Quarantine(kNext, {{IdOf("app"), version}});
+        return w.agent->Quarantine({kNext, 1}, {{IdOf("app"), version}});
       }};
   operations["adopt"] = {PlantLegacy, [](World& w) -> Result<void> {
                            HSM_TRY(mirror::ReadResult read, w.agent->Read(NameOf("legacy"), false));
@@ -294,7 +294,7 @@ std::map<std::string, Operation> Operations() {
                            (void)report;
                            return {};
                          }};
-  operations["reinit"] = {old, [](World& w) { return w.agent->Initialize(kNext, true); }};
+  operations["reinit"] = {old, [](World& w) { return w.agent->Initialize({kNext, 1}, true); }};
   operations["recovery"] = {LeaveAsACrashDoes, Recover};
   operations["read"] = {[](World& w) { return w.Put("app", One(kFour), 1); }, nullptr};
   return operations;
@@ -433,7 +433,7 @@ int main(int argc, char** argv) {
   };
   if (verb == "prepare") {
     const Operation& operation = named();
-    auto prepared = world.agent->Initialize(kEpoch, false);
+    auto prepared = world.agent->Initialize({kEpoch, 1}, false);
     if (prepared.ok()) prepared = operation.prepare(world);
     Tell(prepared);
     return prepared.ok() ? 0 : 1;
@@ -450,7 +450,7 @@ int main(int argc, char** argv) {
   } else if (verb == "look") {
     std::printf("look %s\n", Look(world, {"app", "legacy"}, false).c_str());
   } else if (verb == "init") {
-    Tell(world.agent->Initialize(kEpoch, false));
+    Tell(world.agent->Initialize({kEpoch, 1}, false));
   } else if (verb == "write" && argc > 5) {
     return Write(world, std::atoi(argv[4]), std::atoi(argv[5]));
   } else if (verb == "many" && argc > 4) {

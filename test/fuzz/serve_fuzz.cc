@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   token::MemoryToken memory({"khsm", "nobody", "memory", "serial"}, kSmall, rng);
   store::Ledger ledger = store::Ledger::InMemory();
   agent::Agent agent({1}, {2}, memory, ledger, clock, rng);
-  if (!agent.Initialize(kEpoch, false).ok()) std::abort();
+  if (!agent.Initialize({kEpoch, 1}, false).ok()) std::abort();
   const auto status = agent.Status(false);
   if (!status.ok() ||
       !agent.OpenGate({status->nonce, kEpoch, 1, std::chrono::seconds(60), {}}).ok())

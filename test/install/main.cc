@@ -22,7 +22,7 @@ int main() {
   const auto member = rng.Array<16>();
   const store::Epoch epoch{1, {}};
   if (auto open = secrets.Open(pool, member); !open.ok()) return 1;
-  if (auto done = secrets.Initialize(pool, member, epoch, false); !done.ok()) return 2;
+  if (auto done = secrets.Initialize(pool, member, {epoch, 1}, false); !done.ok()) return 2;
 
   const auto name = store::SecretName::Parse("app/db");
   std::vector<store::Write> writes;

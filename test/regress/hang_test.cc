@@ -35,11 +35,12 @@ std::size_t FilesOf(const SoftHsmToken& token) {
 pid_t ChildFor(pid_t parent, const std::string& node) {
   std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) +
                          "/children");
-  std::error_code gone;
   for (pid_t child = 0; children >> child;) {
     const std::string folder = "/proc/" + std::to_string(child) + "/fd";
+    std::error_code gone;
     for (fs::directory_iterator at(folder, gone), end; !gone && at != end; at.increment(gone)) {
-      if (Says(fs::read_symlink(at->path(), gone).string(), "/.members/default.local/" + node))
+      std::error_code closed;  // meanwhile; the next one is looked at
+      if (Says(fs::read_symlink(at->path(), closed).string(), "/.members/default.local/" + node))
         return child;
     }
   }

@@ -44,7 +44,7 @@ TEST_SUITE("refused token") {
     base::SystemRng rng;
     store::SecretStore store(on->token(), ledger, clock, rng);
     REQUIRE(*store.Open(kPool, kMember) == store::Standing::kBlank);
-    const auto made = store.Initialize(kPool, kMember, kEpoch, false);
+    const auto made = store.Initialize(kPool, kMember, {kEpoch, 1}, false);
     REQUIRE(!made.ok());
     CheckRefusal(made.error());
     CHECK(*store.Open(kPool, kMember) == store::Standing::kBlank);

@@ -30,7 +30,7 @@ StoreUnderTest::StoreUnderTest() {
   const auto standing = store_->Open(kPool, kMember);
   REQUIRE_MESSAGE(standing.ok(), standing.error().message());
   REQUIRE(*standing == store::Standing::kBlank);
-  const auto made = store_->Initialize(kPool, kMember, kEpoch, false);
+  const auto made = store_->Initialize(kPool, kMember, {kEpoch, 1}, false);
   REQUIRE_MESSAGE(made.ok(), made.error().message());
 }
 

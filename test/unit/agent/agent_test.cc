@@ -95,27 +95,48 @@ TEST_CASE("epochs: below, equal counter with another nonce, and lower generation
   CHECK(one.node.Grant({5, 51}, 9).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.Grant({5, 49}, 9).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.Grant({5, 50}, 2).Is(ErrorCode::kStaleEpoch));
-  CHECK(one.node.client->Fence({4, 99}).Is(ErrorCode::kStaleEpoch));
-  CHECK(one.node.client->Fence({5, 51}).Is(ErrorCode::kStaleEpoch));
-  CHECK(one.node.client->Apply({4, 99}, {}).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Fence({{4, 99}, 1}).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Fence({{5, 51}, 1}).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Apply({{4, 99}, 1}, {}).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Freeze({5, 51}).Is(ErrorCode::kStaleEpoch));
-  CHECK(one.node.client->Quarantine({4, 1}, {}).Is(ErrorCode::kStaleEpoch));
-  CHECK(one.node.client->CollectTombstones({4, 1}, {}).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Quarantine({{4, 1}, 1}, {}).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->CollectTombstones({{4, 1}, 1}, {}).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.Stage("app", "1", 1).ok());
   one.node.Restart();
   CHECK(one.node.Grant({4, 99}, 9).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.Grant({5, 50}, 2).Is(ErrorCode::kStaleEpoch));
 }
 
+TEST_CASE(
+    "whoever changes something tells its generation, which is kept and only a grant is judged by") {
+  One one;
+  REQUIRE(one.node.Grant({5, 50}, 3).ok());
+  const auto generation = [&] { return one.node.client->Status(false)->generation; };
+  CHECK(one.node.client->Apply({{5, 50}, 7}, {}).ok());
+  CHECK(generation() == 7);
+  CHECK(one.node.Stage("app", "1", 1).ok());  // and nothing else has changed
+  CHECK(one.node.client->Apply({{5, 50}, 6}, {}).ok());
+  CHECK(one.node.client->CollectTombstones({{5, 50}, 8}, {}).ok());
+  one.node.Restart();
+  CHECK(generation() == 8);
+  CHECK(one.node.Grant({5, 50}, 7).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Fence({{6, 60}, 2}).ok());
+  CHECK(generation() == 2);
+  REQUIRE(one.node.client->Initialize({{6, 60}, 9}, true).ok());
+  CHECK(generation() == 9);
+  one.node.Restart();
+  CHECK(generation() == 9);
+}
+
 TEST_CASE("a fence closes the gate for good; one of the epoch that is granted is only answered") {
   One one;
   REQUIRE(one.node.Grant({5, 50}, 3).ok());
   REQUIRE(one.node.Stage("app", "1", 1).ok());
-  auto same = one.node.client->Fence({5, 50});
+  auto same = one.node.client->Fence({{5, 50}, 1});
   REQUIRE(same.ok());
   CHECK(same->primary);
   CHECK(one.node.Stage("app", "2", 2).ok());
-  const auto answer = one.node.client->Fence({6, 60});
+  const auto answer = one.node.client->Fence({{6, 60}, 1});
   REQUIRE(answer.ok());
   CHECK(answer->before == Epoch{5, 50});
   CHECK(answer->primary);
@@ -131,7 +152,7 @@ TEST_CASE(
   One one;
   REQUIRE(one.node.Grant({5, 50}, 3).ok());
   one.node.memory.Unplug();
-  const auto answer = one.node.client->Fence({6, 60});
+  const auto answer = one.node.client->Fence({{6, 60}, 1});
   REQUIRE(answer.ok());
   CHECK(!answer->digest);
   one.node.memory.Replug();
@@ -143,7 +164,7 @@ TEST_CASE(
 TEST_CASE(
     "what a fence of a dead process left behind on the token is believed with an empty ledger") {
   One one;
-  REQUIRE(one.node.client->Fence({6, 60}).ok());
+  REQUIRE(one.node.client->Fence({{6, 60}, 1}).ok());
   one.node.ledger = store::Ledger::InMemory();
   one.node.Restart();
   CHECK(one.node.client->Status(false)->epoch == Epoch{6, 60});
@@ -167,11 +188,11 @@ TEST_CASE(
     REQUIRE(nodes.a.Grant({5, 50}, 1).ok());
     const auto one = nodes.a.Stage("app", "1", 1);
     const auto two = nodes.a.Stage("b", "2", 2);
-    REQUIRE(nodes.b.client->Apply({5, 50}, Clone(one->record)).ok());
+    REQUIRE(nodes.b.client->Apply({{5, 50}, 1}, Clone(one->record)).ok());
     const auto digest = nodes.b.client->Freeze({6, 60});
     REQUIRE(digest.ok());
     if (restart) nodes.b.Restart();
-    CHECK(nodes.b.client->Apply({6, 60}, Clone(two->record)).Is(ErrorCode::kReadOnly));
+    CHECK(nodes.b.client->Apply({{6, 60}, 1}, Clone(two->record)).Is(ErrorCode::kReadOnly));
     CHECK(nodes.b.client->Status(false)->frozen == Epoch{6, 60});
     CHECK(nodes.b.Seen("b") == "absent");
     CHECK(nodes.b.Grant({6, 60}, 1, seconds(10), base::Digest{1}).Is(ErrorCode::kCorrupt));
@@ -181,7 +202,7 @@ TEST_CASE(
     CHECK(nodes.b.Stage("x", "1", 9).ok());
     // A later promotion thaws one that was not the one.
     REQUIRE(nodes.c.client->Freeze({6, 60}).ok());
-    CHECK(nodes.c.client->Apply({7, 70}, Clone(two->record)).ok());
+    CHECK(nodes.c.client->Apply({{7, 70}, 1}, Clone(two->record)).ok());
     CHECK(nodes.c.Seen("b") == "k=2");
   }
 }
@@ -215,9 +236,9 @@ TEST_CASE("a version of the current epoch is never set aside") {
   One one;
   REQUIRE(one.node.Grant(kEpoch, 1).ok());
   const auto staged = one.node.Stage("app", "1", 1);
-  CHECK(
-      one.node.client->Quarantine(kEpoch, {{staged->id, staged->version}}).Is(ErrorCode::kInvalid));
-  CHECK(one.node.client->Quarantine({8, 1}, {{staged->id, staged->version}}).ok());
+  CHECK(one.node.client->Quarantine({kEpoch, 1}, {{staged->id, staged->version}})
+            .Is(ErrorCode::kInvalid));
+  CHECK(one.node.client->Quarantine({{8, 1}, 1}, {{staged->id, staged->version}}).ok());
   CHECK(one.node.Seen("app") == "absent");
   CHECK(TextOf(one.node.client->ReadQuarantined({staged->id, staged->version})->keys) == "k=1");
   CHECK(one.node.client->DiscardQuarantined({staged->id, staged->version}).ok());
@@ -233,7 +254,7 @@ TEST_CASE(
   CHECK(one.node.client->Status(false)->standing == store::Standing::kEmptied);
   CHECK(!one.node.client->Status(false)->digest);
   CHECK(!one.node.Grant(kEpoch, 2).ok());
-  CHECK(!one.node.client->Fence({9, 9})->digest);
+  CHECK(!one.node.client->Fence({{9, 9}, 1})->digest);
   CHECK(one.node.Seen("app") == "Unavailable");
   CHECK(!one.node.client->Digest().ok());
   CHECK(!one.node.client->ReadInventory({}).ok());

@@ -41,7 +41,7 @@ class Node {
     auto channel_owned = std::make_unique<LoopChannel>(served_);
     channel = channel_owned.get();
     client = std::make_unique<agent::Client>(std::move(channel_owned));
-    REQUIRE(client->Initialize(kEpoch, false).ok());
+    REQUIRE(client->Initialize({kEpoch, 1}, false).ok());
   }
 
   void Start() {

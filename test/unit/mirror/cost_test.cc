@@ -71,7 +71,7 @@ class Costs : ThreeNodes {
         true);
     const mirror::ApplyReport report = mirror::Apply(
         plan, *a.client, {{"a", a.client.get()}, {"b", b.client.get()}, {"c", c.client.get()}},
-        kEpoch, executor_, {});
+        {kEpoch, 1}, executor_, {});
     CHECK(report.failed.empty());
     return report.copied;
   }

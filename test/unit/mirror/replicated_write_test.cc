@@ -20,7 +20,7 @@ struct Writing : ThreeNodes {
     writes.push_back({.name = NameOf(name), .keys = KeysOf({{"k", value}}), .op_id = OpIdOf(op)});
     const mirror::SyncSet set{{{"b", b.client.get()}, {"c", c.client.get()}}, needed};
     auto results =
-        mirror::ReplicatedWrite("a", *a.client, set, kEpoch, 512, std::move(writes), executor);
+        mirror::ReplicatedWrite("a", *a.client, set, {kEpoch, 1}, 512, std::move(writes), executor);
     REQUIRE(results.size() == 1);
     return std::move(results[0]);
   }
@@ -36,7 +36,7 @@ struct Writing : ThreeNodes {
   mirror::ApplyReport Carry(const mirror::SyncPlan& plan, store::Epoch epoch = kEpoch) {
     return mirror::Apply(plan, *a.client,
                          {{"a", a.client.get()}, {"b", b.client.get()}, {"c", c.client.get()}},
-                         epoch, executor, {});
+                         {epoch, 1}, executor, {});
   }
   base::SequentialExecutor executor{1};
 };
@@ -94,7 +94,7 @@ TEST_CASE(
 
 TEST_CASE("a gate that closes before the acknowledgement is in doubt") {
   Writing world;
-  REQUIRE(world.b.client->Fence({9, 9}).ok());  // a mirror that has seen a later epoch
+  REQUIRE(world.b.client->Fence({{9, 9}, 1}).ok());  // a mirror that has seen a later epoch
   const auto done = world.Put("app", "1", 1, 2);
   CHECK(done.Is(ErrorCode::kInDoubt));
   CHECK(done.error().message().find("b:") != std::string::npos);
@@ -110,7 +110,7 @@ TEST_CASE("a mirror that has another content for the version does not confirm") 
   head.version = {kEpoch, 1};
   std::vector<store::Record> clash;
   clash.push_back(*store::Encode(head, KeysOf({{"k", "other"}}), 512));
-  REQUIRE((*world.b.client->Apply(kEpoch, std::move(clash)))[0].ok());
+  REQUIRE((*world.b.client->Apply({kEpoch, 1}, std::move(clash)))[0].ok());
   const auto done = world.Put("app", "1", 1, 2);
   CHECK(done.Is(ErrorCode::kInDoubt));
   const auto plan = world.PlanNow();
@@ -164,8 +164,8 @@ TEST_CASE("sync makes everything equal: missing, older, damaged, deleted, set as
     REQUIRE(lost.ok());
     std::vector<store::Record> record;
     record.push_back(lost->record.Clone());
-    REQUIRE((*world.b.client->Apply(kEpoch, std::move(record)))[0].ok());
-    REQUIRE(world.a.client->Quarantine({8, 8}, {{lost->id, lost->version}}).ok());
+    REQUIRE((*world.b.client->Apply({kEpoch, 1}, std::move(record)))[0].ok());
+    REQUIRE(world.a.client->Quarantine({{8, 8}, 1}, {{lost->id, lost->version}}).ok());
     plan = world.PlanNow({8, 8});
     REQUIRE(plan.steps.size() == 1);
     CHECK(plan.steps[0].kind == mirror::Step::Kind::kQuarantine);

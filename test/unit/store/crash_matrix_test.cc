@@ -178,7 +178,7 @@ std::vector<Operation> Operations(const token::Profile& profile) {
   operations.push_back(
       {"initialise again",
        put(kOld),
-       [](Device& d) { return d.store->Initialize(kPool, MemberUid(1), {9, 9}, true).ok(); },
+       [](Device& d) { return d.store->Initialize(kPool, MemberUid(1), {{9, 9}, 1}, true).ok(); },
        [](Device& d) {
          const store::Standing standing = d.store->standing();
          if (standing == store::Standing::kMember) return d.Seen("app");

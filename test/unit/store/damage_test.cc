@@ -230,7 +230,7 @@ TEST_CASE("quarantine sets one version aside, keeps it, and answers what stood b
     REQUIRE(device.Restart().ok());
     REQUIRE(device.store->Collect([] { return true; }).ok());
     CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLong + "2");
-    REQUIRE(device.store->Initialize(kPool, MemberUid(1), kEpoch, true).ok());
+    REQUIRE(device.store->Initialize(kPool, MemberUid(1), {kEpoch, 1}, true).ok());
     CHECK(device.Seen("app") == "absent");
     CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLong + "2");
     REQUIRE(device.store->DiscardQuarantined(aside).ok());

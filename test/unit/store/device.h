@@ -75,7 +75,7 @@ class Device {
         memory({"khsm", "nobody", "memory", "serial-" + std::to_string(number)}, profile, rng) {
     Start();
     REQUIRE(store->Open(kPool, MemberUid(number)).ok());
-    REQUIRE(store->Initialize(kPool, MemberUid(number), kEpoch, false).ok());
+    REQUIRE(store->Initialize(kPool, MemberUid(number), {kEpoch, 1}, false).ok());
   }
 
   // A new process on the same token and ledger.

@@ -24,7 +24,7 @@ TEST_CASE("a blank token, an emptied one, one of another pool or member, and a c
 
   CHECK(*device.store->Open({7}, MemberUid(1)) == Standing::kForeign);
   CHECK(device.Seen("app") == "Unavailable");
-  CHECK(device.store->Initialize({7}, MemberUid(1), kEpoch, false).Is(ErrorCode::kConflict));
+  CHECK(device.store->Initialize({7}, MemberUid(1), {kEpoch, 1}, false).Is(ErrorCode::kConflict));
   CHECK(*device.store->Open(kPool, MemberUid(2)) == Standing::kForeign);
   CHECK(*device.Restart() == Standing::kMember);
 
@@ -39,7 +39,7 @@ TEST_CASE("a blank token, an emptied one, one of another pool or member, and a c
   CHECK(device.Seen("app") == "Unavailable");
   CHECK(!device.Put("app", "2").ok());
   CHECK(!device.store->Digest().ok());
-  REQUIRE(device.store->Initialize(kPool, MemberUid(1), {4, 1}, true).ok());
+  REQUIRE(device.store->Initialize(kPool, MemberUid(1), {{4, 1}, 1}, true).ok());
   CHECK(device.Seen("app") == "absent");
   CHECK(device.Put("app", "3")->lsn > 1);
 }
@@ -89,11 +89,11 @@ TEST_CASE("an initialisation that fails anywhere can be made again, and the prob
     Device device;
     REQUIRE(device.Put("app", std::string(1800, 'x')).ok());
     device.faulty->Arm(Fault{.kind = Fault::Kind::kFailAfter, .call = call, .ends_view = false});
-    const auto first = device.store->Initialize(kPool, MemberUid(1), {4, 1}, true);
+    const auto first = device.store->Initialize(kPool, MemberUid(1), {{4, 1}, 1}, true);
     const bool fired = device.faulty->fired();
     device.faulty->Arm(std::nullopt);
     (void)device.store->ReadInventory();  // whatever it says, it is still standing
-    REQUIRE(device.store->Initialize(kPool, MemberUid(1), {4, 1}, true).ok());
+    REQUIRE(device.store->Initialize(kPool, MemberUid(1), {{4, 1}, 1}, true).ok());
     CHECK(device.Seen("app") == "absent");
     CHECK(device.memory.object_count() == 1);
     if (!fired) break;
@@ -107,7 +107,7 @@ TEST_CASE("records whose EPOCH object is gone are wiped only if a wipe of ours w
     device.memory.Remove("k1.e");
     if (ledger_too) device.ledger = Ledger::InMemory();
     CHECK(*device.Restart() == (ledger_too ? Standing::kForeign : Standing::kEmptied));
-    const auto refused = device.store->Initialize(kPool, MemberUid(1), {4, 1}, true);
+    const auto refused = device.store->Initialize(kPool, MemberUid(1), {{4, 1}, 1}, true);
     CHECK(refused.Is(ErrorCode::kReadOnly));
     CHECK(device.memory.object_count() == 1);
   }
@@ -121,7 +121,7 @@ TEST_CASE("a wipe that was begun and reached nothing is forgotten when the membe
   CHECK(!device.ledger.wiping());
   device.memory.Remove("k1.e");
   CHECK(*device.Restart() == Standing::kEmptied);
-  CHECK(device.store->Initialize(kPool, MemberUid(1), {4, 1}, true).Is(ErrorCode::kReadOnly));
+  CHECK(device.store->Initialize(kPool, MemberUid(1), {{4, 1}, 1}, true).Is(ErrorCode::kReadOnly));
 }
 
 TEST_CASE("the ledger: that a wipe was begun outlives opening, resetting and rewriting") {

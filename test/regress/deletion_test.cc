@@ -1,0 +1,67 @@
+// Found by review: a member that never heard of a deletion must not let the value of another back
+// in.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "test/regress/regress_scene.h"
+
+namespace hsmops::test {
+namespace {
+
+void CheckDeleted(RegressScene& scene) {
+  CHECK(scene.Value("x") == "exit 4");
+  scene.Must({"sync"});
+  CHECK(scene.Value("x") == "exit 4");
+  CHECK(scene.Hsm({"divergence", "list", "-o", "name"}).out.empty());
+}
+
+}  // namespace
+
+TEST_CASE("a target that was away while a name came and went knows that it went") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("y", "1");
+  scene.Gone({"b"});
+  scene.Put("x", "deleted");
+  scene.Must({"delete", "x", "--yes"});
+  scene.Back({"b"});
+  scene.Must({"promote", "--to", "b"});
+  scene.Gone({"b"});
+  scene.Must({"failover"});
+  CHECK(scene.Value("x") == "exit 4");
+  scene.Back({"b"});
+  CheckDeleted(scene);
+}
+
+TEST_CASE("a forced failover pulls no value of which a member that counts has the deletion") {
+  for (const bool old_primary_answers : {false, true}) {
+    CAPTURE(old_primary_answers);
+    RegressScene scene({"a", "b", "c"});
+    scene.Put("y", "1");
+    scene.Put("x", "deleted");
+    scene.Gone({"b"});
+    scene.Must({"delete", "x", "--yes"});
+    scene.Must({"reinit", "--node", "c", "--yes"});
+    scene.Back({"b"});
+    if (!old_primary_answers) scene.Gone({"a"});
+    scene.Must({"failover", "--to", "c", "--accept-loss", "--yes"});
+    CHECK(scene.Value("x") == "exit 4");
+    if (!old_primary_answers) scene.Back({"a"});
+    CheckDeleted(scene);
+  }
+}
+
+TEST_CASE("a deletion goes to a member that never had the name, and is collected from all") {
+  RegressScene scene({"a", "b"});
+  scene.Gone({"b"});
+  scene.Put("x", "deleted");
+  scene.Must({"delete", "x", "--yes"});
+  scene.Back({"b"});
+  const Ended sync = scene.Hsm({"sync"});
+  HSM_CHECK_EXIT(sync, 0);
+  CHECK_MESSAGE(Says(sync.out, "1 deleted secrets collected"), sync.out);
+  HSM_CHECK_EXIT(scene.Hsm({"diff", "a", "b"}), 0);
+  CheckDeleted(scene);
+}
+
+}  // namespace hsmops::test
