@@ -145,6 +145,14 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
   return status;
 }
 
+Result<store::Term> Agent::Told() {
+  const std::lock_guard lock(mutex_);
+  const LedgerState& state = ledger_.state();
+  if (state.pool != pool_ || state.member != member_)
+    return Error(ErrorCode::kNotFound, "it remembers nothing of this pool");
+  return store::Term{state.epoch, state.generation};
+}
+
 Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(EnsureOpen());

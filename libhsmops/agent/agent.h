@@ -24,6 +24,7 @@ class Agent : public mirror::Member {
         store::Ledger& ledger, base::Clock& clock, base::Rng& rng);
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
+  base::Result<store::Term> Told() override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
   base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
   base::Result<void> Quiesce() override;

@@ -30,8 +30,9 @@ enum class Verb : std::uint8_t {
   kCollect,
   kCollectTombstones,
   kInitialize,
+  kTold,
 };
-constexpr Verb LastOf(Verb) { return Verb::kInitialize; }
+constexpr Verb LastOf(Verb) { return Verb::kTold; }
 
 // Whether the call may simply be made again, so that a lost answer is as good as no call. What the
 // others did, if anything, is not there to be asked for twice.
@@ -121,6 +122,8 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
     case Verb::kInitialize:
       return Take<store::Term, bool>(
           in, [&](const auto& t, bool wipe) { return member.Initialize(t, wipe); });
+    case Verb::kTold:
+      return Take<>(in, [&] { return member.Told(); });
   }
   return Answer(Result<bool>(Error(ErrorCode::kInvalid, "unknown request")));
 }
@@ -144,6 +147,7 @@ Result<T> Client::Ask(VerbType verb, const Args&... args) {
 Result<mirror::MemberStatus> Client::Status(bool live) {
   return Ask<mirror::MemberStatus>(Verb::kStatus, live);
 }
+Result<store::Term> Client::Told() { return Ask<store::Term>(Verb::kTold); }
 Result<void> Client::OpenGate(const mirror::Grant& grant) {
   return Ask<void>(Verb::kOpenGate, grant);
 }

@@ -26,6 +26,7 @@ class Client : public mirror::Member {
   explicit Client(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
+  base::Result<store::Term> Told() override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
   base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
   base::Result<void> Quiesce() override;

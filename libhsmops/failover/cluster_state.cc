@@ -16,7 +16,7 @@ std::string MemberView::WhyUnhealthy() const {
                                            : status->standing_reason;
   }
   if (!status->digest) return "its content is unknown";
-  return {};
+  return why_closed;
 }
 
 const MemberView* ClusterState::Find(std::string_view node) const {

@@ -22,6 +22,8 @@ struct MemberView {
       base::Error(base::ErrorCode::kUnavailable, "not asked");
   // What it was told of who may write; also of a node that is not on record. Unset: not known.
   std::optional<store::Term> told;
+  // Of the Primary: why its gate cannot open, whatever its token says. Empty: nothing is known.
+  std::string why_closed;
   base::Duration latency{0};
 
   bool reachable() const { return status.ok(); }
@@ -36,8 +38,9 @@ struct ClusterState {
   store::Epoch epoch;
   std::uint64_t generation = 0;
   bool promoting = false;
-  std::string target;   // of the promotion
-  unsigned needed = 0;  // k
+  bool older_record = false;  // that promotion began under an R that was an older one
+  std::string target;         // of the promotion
+  unsigned needed = 0;        // k
   std::vector<MemberView> members;
   unsigned strangers_in_sync_set = 0;            // of S, and no node of the device any more
   std::optional<base::WallTime> paused_until;    // unset: not paused

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/agent/client.h"
+#include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/typed_store.h"
 
@@ -193,6 +194,7 @@ failover::ClusterState Pool::Recorded() const {
   state.epoch = epoch();
   state.generation = r.generation;
   state.promoting = r.phase == cluster::ArbiterPhase::kPromoting;
+  state.older_record = r.previous && !r.previous->holder;
   state.target = r.target.empty() ? "" : NodeOf(r.target);
   const cluster::PreviousTerm term = LastTerm();
   state.needed = static_cast<unsigned>(std::max(term.k, 0));
@@ -223,15 +225,27 @@ failover::ClusterState Pool::Recorded() const {
   return state;
 }
 
-// What a node that is not on record holds counts for nothing, unless it was told a later term than
-// R's: then R is an older one, and a later one knows it.
+// What a node that is not on record holds counts for nothing, and its token is left alone, unless
+// it was told a later term than R's: then R is an older one, and a later one knows it.
 void Pool::Ask(failover::MemberView& view, bool live) {
-  auto status = Applicant(view.node).Status(live);
-  const bool member = status.ok() && status->standing == store::Standing::kMember;
-  if (status.ok() && (OnRecord(view.node) || member))
-    view.told = store::Term{status->epoch, status->generation};
-  const bool counts = OnRecord(view.node) || (view.told && *view.told > term());
-  view.status = counts ? std::move(status) : At(view.node).Status(live);
+  if (OnRecord(view.node)) {
+    view.status = At(view.node).Status(live);
+    if (view.status.ok()) view.told = store::Term{view.status->epoch, view.status->generation};
+    if (view.holder) view.why_closed = WhyClosed(view);
+    return;
+  }
+  if (const auto told = Applicant(view.node).Told(); told.ok()) view.told = *told;
+  const bool counts = view.told && *view.told > term();
+  view.status = (counts ? Applicant(view.node) : At(view.node)).Status(live);
+}
+
+// Between the end of a promotion and the first grant the content has to stay what was confirmed.
+std::string Pool::WhyClosed(const failover::MemberView& view) const {
+  const std::string& promised = arbiter_.value.target_digest;
+  if (promised.empty() || !view.status.ok() || !view.status->digest || view.status->primary)
+    return {};
+  if (base::Hex(*view.status->digest) == promised) return {};
+  return "its content is not what was confirmed at its promotion";
 }
 
 failover::ClusterState Pool::Observe(bool live) {

@@ -166,11 +166,13 @@ class Run {
 
   // Planned only: the old Primary stops writing, and the candidate's content is proved equal.
   Result<void> Equalise() {
+    HSM_RETURN_IF_ERROR(OpenIfPromised(pool_));  // no grant after it has stopped
     note_("quiesce", fmt::format("{} stops taking writes", report_.from));
     quiesced_ = true;
     HSM_RETURN_IF_ERROR(pool_.At(report_.from).Quiesce().Within("quiescing " + report_.from));
     SyncOptions only;
     only.only = {report_.to};
+    only.collect = false;  // what was proved equal has to stay so
     HSM_TRY(const SyncReport sync, Sync(pool_, only, nullptr));
     if (!sync.AllEqual()) {
       const std::string why = !sync.applied.failed.empty()
@@ -289,7 +291,12 @@ class Run {
     }
     const auto silent = std::find_if(fences_.begin(), fences_.end(),
                                      [](const auto& fenced) { return !fenced.second.answer; });
-    return silent == fences_.end() ? "" : silent->first;
+    if (silent != fences_.end()) return silent->first;
+    const auto& members = pool_.arbiter().members;
+    const auto stranger = std::find_if(members.begin(), members.end(), [this](const auto& uid) {
+      return pool_.NodeOf(uid).empty();
+    });
+    return stranger == members.end() ? "" : *stranger;
   }
 
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it

@@ -55,7 +55,8 @@ void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state
     findings.push_back(
         {Severity::kCritical, state.target, "PromotionUnfinished",
          fmt::format("the promotion of {} was cut short; nobody can write", state.target),
-         "kubectl hsm failover --to " + state.target});
+         fmt::format("kubectl hsm failover --to {}{}", state.target,
+                     state.older_record ? " --accept-loss" : "")});
     return;
   }
   const MemberView* primary = state.Holder();

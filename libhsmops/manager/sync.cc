@@ -237,11 +237,7 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
     }
     if (!again) break;
   }
-  HSM_TRY(const Comparison after, Compare(pool, report.primary, mirrors));
-  for (const mirror::MemberInventory& mirror : after.mirrors) {
-    if (!mirror.inventory.ok()) members[mirror.node].error = mirror.inventory.error();
-  }
-  for (const std::string& node : after.equal) members[node].equal = true;
+  HSM_TRY(Comparison after, Compare(pool, report.primary, mirrors));
   if (!options.dry_run) {
     // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
     // were all compared just now, and otherwise only grows (protocol.md, 3).
@@ -253,8 +249,15 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
       sync_set.insert(uid);
     }
     HSM_RETURN_IF_ERROR(SetSyncSet(pool, std::move(sync_set), {}));
-    if (after.equal.size() + 1 == pool.nodes().size()) CollectTombstones(pool, report, mirrors);
+    if (options.collect && after.equal.size() + 1 == pool.nodes().size()) {
+      CollectTombstones(pool, report, mirrors);
+      HSM_TRY(after, Compare(pool, report.primary, mirrors));  // it may have been cut short
+    }
   }
+  for (const mirror::MemberInventory& mirror : after.mirrors) {
+    if (!mirror.inventory.ok()) members[mirror.node].error = mirror.inventory.error();
+  }
+  for (const std::string& node : after.equal) members[node].equal = true;
   for (auto& [node, member] : members) {
     if (node == report.primary) member.equal = true;
     if (!member.node.empty()) report.members.push_back(std::move(member));

@@ -17,6 +17,7 @@ struct SyncOptions {
   bool full = false;   // re-read and re-hash every value on every member first
   bool dry_run = false;
   std::vector<std::string> only;  // these mirrors; empty: all
+  bool collect = true;            // deletions that everybody knows of
 };
 
 struct MemberSync {

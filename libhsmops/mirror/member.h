@@ -85,6 +85,10 @@ class Member {
   // store if it can; never fails because the token does: that is in the answer.
   virtual base::Result<MemberStatus> Status(bool live) = 0;
 
+  // The highest term that it was told, from what it remembers beside its token, which is not
+  // touched. kNotFound: it remembers nothing of this pool.
+  virtual base::Result<store::Term> Told() = 0;
+
   // kStaleEpoch: an epoch below its own, or the same counter with another nonce, or a lower
   // generation. kInvalid: a nonce of another run. kCorrupt: the digest in R is not its own.
   virtual base::Result<void> OpenGate(const Grant& grant) = 0;

@@ -42,10 +42,6 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
                             const InventoryItem* mirror, const store::Epoch& epoch,
                             const std::vector<EpochCut>& cuts) {
   using Kind = Step::Kind;
-  // Where there is nothing a deletion loses nothing, and whoever does not know of it would let the
-  // value of an older member back in.
-  if (source == nullptr && mirror != nullptr && mirror->state == State::kTombstone)
-    return MakeStep(Kind::kRestore, node, *mirror, "deleted, which the Primary does not know");
   const bool whole_elsewhere =
       source != nullptr && mirror != nullptr && source->version == mirror->version;
   if (mirror != nullptr && mirror->state != State::kDamaged && !whole_elsewhere &&
@@ -55,6 +51,9 @@ std::optional<Step> Compare(const InventoryItem* source, const std::string& node
   }
   if (source == nullptr) {
     if (mirror == nullptr) return std::nullopt;
+    // Acknowledged, and whoever does not know of it would let the value of an older member back in.
+    if (mirror->state == State::kTombstone)
+      return MakeStep(Kind::kRestore, node, *mirror, "deleted, which the Primary does not know");
     if (mirror->state == State::kDamaged)
       return MakeStep(Kind::kAlarm, node, *mirror, "damaged here, and the Primary has none");
     if (mirror->version.epoch < epoch)

@@ -154,11 +154,10 @@ Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
 Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion>& tombstones) {
   HSM_RETURN_IF_ERROR(RequireMember());
   std::vector<Id> gone;
-  const auto is_due = [&](const IdVersion& t) {
+  const auto is_newest = [&](const IdVersion& t) {
     const Entry* entry = index_.Find(t.id);
     const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
-    return newest != nullptr && newest->tombstone && newest->version == t.version &&
-           (newest->proven || base::On(base::Mutant::kTombstoneEarly));
+    return newest != nullptr && newest->tombstone && newest->version == t.version;
   };
   // What stands under a tombstone comes back when it goes. So two views must show the same under
   // it: one wrong label would hide a head.
@@ -178,18 +177,18 @@ Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion
   };
   std::vector<std::pair<IdVersion, Under>> due;
   for (const IdVersion& t : tombstones) {
-    if (!is_due(t)) continue;
+    if (!is_newest(t)) continue;
     HSM_TRY(Under under, look_under(t.id));
     due.emplace_back(t, std::move(under));
   }
   if (due.empty()) return std::uint64_t{0};
-  HSM_RETURN_IF_ERROR(Reload(false));
+  if (!base::On(base::Mutant::kTombstoneEarly)) HSM_RETURN_IF_ERROR(Reload(false));
   HSM_RETURN_IF_ERROR(RequireMember());
   // The highest lsn must outlive the head that shows it.
   HSM_RETURN_IF_ERROR(WriteEpochObject());
   HSM_TRY(LegacyLayout * legacy, Legacy());
   for (const auto& [t, before] : due) {
-    if (!is_due(t)) continue;
+    if (!is_newest(t)) continue;
     HSM_TRY(const Under now, look_under(t.id));
     if (now != before) continue;  // the next time
     Entry& entry = index_.At(t.id);

@@ -51,6 +51,50 @@ TEST_CASE("a forced failover pulls no value of which a member that counts has th
   }
 }
 
+TEST_CASE("a deletion that nobody acknowledged undoes no value that somebody did") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Gone({"b"});
+  scene.Put("x", "acknowledged by a and c");
+  scene.Gone({"c"});
+  scene.Must({"delete", "x", "--yes"});  // on a alone
+  scene.Gone({"a"});
+  scene.Back({"c"});
+  scene.Must({"failover", "--to", "c", "--accept-loss", "--yes"});
+  scene.Back({"a", "b"});
+  scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
+  CHECK(scene.Value("x") == "acknowledged by a and c");
+  scene.Must({"sync"});
+  CHECK(scene.Value("x") == "acknowledged by a and c");
+  CHECK(Says(scene.Hsm({"divergence", "list"}).out, "deletion"));
+}
+
+TEST_CASE("a sync that collects leaves everybody equal, also who was told of the deletion by it") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("x", "deleted");
+  scene.Gone({"b"});
+  scene.Must({"delete", "x", "--yes"});
+  scene.Back({"b"});
+  const Ended sync = scene.Hsm({"sync"});
+  HSM_REQUIRE_EXIT(sync, 0);
+  CHECK_MESSAGE(Says(sync.out, "1 deleted secrets collected"), sync.out);
+  const Ended healthy = scene.Hsm({"health", "--fail-on", "degraded"});
+  HSM_CHECK_EXIT(healthy, 0);
+  CHECK(Says(scene.Hsm({"sync"}).out, "copied 0, restored 0, quarantined 0;"));
+}
+
+TEST_CASE("a planned promotion after a missed deletion leaves the old Primary in the sync set") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "deleted");
+  scene.Gone({"b"});
+  scene.Must({"delete", "x", "--yes"});
+  scene.Back({"b"});
+  scene.Must({"promote", "--to", "b"});
+  scene.Put("z", "on b and a");
+  scene.Gone({"b"});
+  scene.Must({"failover"});
+  CHECK(scene.Value("z") == "on b and a");
+}
+
 TEST_CASE("a deletion goes to a member that never had the name, and is collected from all") {
   RegressScene scene({"a", "b"});
   scene.Gone({"b"});

@@ -99,4 +99,20 @@ TEST_CASE("reinit leaves a token alone that belongs to another pool") {
   CHECK_MESSAGE(look.WhatIsWrong(values).empty(), look.WhatIsWrong(values));
 }
 
+TEST_CASE("a node that is not on record does not keep a member from its token") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "served");
+  std::string spec = scene.Spec();
+  const std::string endpoint = "      a: ";
+  REQUIRE(Says(spec, endpoint));
+  const std::size_t at = spec.find(endpoint);
+  const std::string line = spec.substr(at, spec.find('\n', at) + 1 - at);
+  scene.SetSpec(spec.insert(at, "      d: " + line.substr(endpoint.size())));
+  scene.EditSpec("    - b\n", "    - b\n    - d\n");
+  const Ended get = scene.Hsm({"get", "x", "--key", "k", "--raw"});
+  HSM_CHECK_EXIT(get, 0);
+  CHECK(get.out == "served");
+  CHECK_MESSAGE(get.err.empty(), get.err);  // the Primary confirms it
+}
+
 }  // namespace hsmops::test

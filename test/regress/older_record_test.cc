@@ -141,7 +141,12 @@ TEST_CASE("what a failover under an older record loses is unknown, never none") 
   scene.Gone({"a", "b"});
   scene.PutBack();
   scene.CheckRefusesAsRegressed({"failover"});
-  const Ended forced = scene.Hsm({"failover", "--to", "c", "--accept-loss", "--yes"});
+  const std::vector<std::string> force{"failover", "--to", "c", "--accept-loss", "--yes"};
+  scene.plan("c").Set("call=1 mode=die-before function=C_CreateObject");  // its EPOCH object
+  HSM_CHECK_EXIT(scene.Hsm(force), 6);
+  scene.NoFaults();
+  HSM_CHECK_EXIT(scene.Hsm({"failover", "--to", "c"}), 5);  // it is known to who resumes it
+  const Ended forced = scene.Hsm(force);
   HSM_CHECK_EXIT(forced, 0);
   CHECK_MESSAGE(Says(forced.out, "unknown"), forced.out);
   CHECK(Says(scene.Hsm({"history"}).out, "unknown"));

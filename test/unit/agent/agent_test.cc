@@ -118,6 +118,9 @@ TEST_CASE(
   CHECK(one.node.client->Apply({{5, 50}, 6}, {}).ok());
   CHECK(one.node.client->CollectTombstones({{5, 50}, 8}, {}).ok());
   one.node.Restart();
+  one.node.memory.Unplug();
+  CHECK(*one.node.client->Told() == store::Term{{5, 50}, 8});  // without its token
+  one.node.memory.Replug();
   CHECK(generation() == 8);
   CHECK(one.node.Grant({5, 50}, 7).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Fence({{6, 60}, 2}).ok());
