@@ -92,7 +92,7 @@ tier_asan() {
 # Threads are in the library's executor, watches and children, and in the command line above them.
 tier_tsan() {
   export TSAN_OPTIONS="suppressions=$HSMOPS_ROOT/test/support/tsan.supp:second_deadlock_stack=1"
-  sanitized tsan unit token regress
+  sanitized tsan unit token
   compile tsan cli_tests
   counted tsan/cli "$HSMOPS_ROOT/build/tsan/cli_tests" --test-case="json:*,two*"
   print_counts

@@ -1,6 +1,7 @@
 // Found by review: whose content counts is on record, and what another wrote is nobody's to wipe.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -109,10 +110,12 @@ TEST_CASE("a node that is not on record does not keep a member from its token") 
   const std::string line = spec.substr(at, spec.find('\n', at) + 1 - at);
   scene.SetSpec(spec.insert(at, "      d: " + line.substr(endpoint.size())));
   scene.EditSpec("    - b\n", "    - b\n    - d\n");
+  const auto begin = std::chrono::steady_clock::now();
   const Ended get = scene.Hsm({"get", "x", "--key", "k", "--raw"});
   HSM_CHECK_EXIT(get, 0);
   CHECK(get.out == "served");
   CHECK_MESSAGE(get.err.empty(), get.err);  // the Primary confirms it
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(8));  // not the lock's 10
 }
 
 }  // namespace hsmops::test
