@@ -7,6 +7,9 @@
 . "$HSMOPS_ROOT/test/counting.sh"
 
 readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim)
+# All there is, once: unit, crash and regress are in asan, which sees more of them. Compiling and
+# running them twice would be a third of the time.
+readonly whole_order=(lint token kill cli install fuzz asan tsan sim)
 
 # A tier is there when it has something to run.
 has_tier() {
@@ -20,12 +23,16 @@ has_tier() {
   esac
 }
 
-all_tiers() {
+# tiers_of TIER...: those of them that are there.
+tiers_of() {
   local tier
-  for tier in "${tier_order[@]}"; do
+  for tier in "$@"; do
     if has_tier "$tier"; then printf '%s\n' "$tier"; fi
   done
 }
+
+all_tiers() { tiers_of "${tier_order[@]}"; }
+whole_tiers() { tiers_of "${whole_order[@]}"; }
 
 one_tier() {
   local run=$HSMOPS_ROOT/test/$1/run
@@ -56,12 +63,7 @@ tier_regress() { doctest_tier dev regress_tests; }
 tier_fuzz() { fuzz "${HSMOPS_FUZZ_SECONDS:-10}"; }
 
 # The doctest binaries of those tiers that are there.
-binaries_of() {
-  local tier
-  for tier in "$@"; do
-    if has_tier "$tier"; then printf '%s_tests\n' "$tier"; fi
-  done
-}
+binaries_of() { tiers_of "$@" | sed 's/$/_tests/'; }
 
 # sanitized PRESET TIER...: their cases again, in a build with this sanitizer.
 sanitized() {
