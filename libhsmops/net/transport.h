@@ -34,6 +34,10 @@ struct Answer {
   std::optional<base::Duration> retry_after;
 };
 
+// kInvalid: the url, or the request's method, path, content type or a header, is malformed, or a
+// header is one that a transport writes itself (Content-Length and the like).
+base::Result<void> Check(const Peer& peer, const Request& request);
+
 // Thread-safe; a call blocks until its deadline at the longest.
 class Transport {
  public:
