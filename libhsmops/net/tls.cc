@@ -142,4 +142,11 @@ Result<Proven> ProvenPeer(const ssl_st& connection) {
   return Proven{std::move(identity), not_after};
 }
 
+std::string WhyRefused(const ssl_st& connection) {
+  const long verdict = SSL_get_verify_result(&connection);
+  if (verdict == X509_V_OK) return {};
+  if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) return "not an identity of this pool";
+  return X509_verify_cert_error_string(verdict);
+}
+
 }  // namespace hsmops::net

@@ -37,6 +37,10 @@ struct Proven {
   Identity identity;
   base::WallTime not_after{};
 };
+// kAuthFailed: nobody proved anything.
 base::Result<Proven> ProvenPeer(const ssl_st& connection);
+
+// Why a server's handshake refused the peer's certificate; empty: not for that.
+std::string WhyRefused(const ssl_st& connection);
 
 }  // namespace hsmops::net

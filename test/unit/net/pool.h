@@ -2,6 +2,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <atomic>
 #include <string>
@@ -59,7 +60,7 @@ class TestPool {
     return files;
   }
   CredentialFiles Files(Role role, const std::string& name) const {
-    return Write(name, Issue(Of(role, name), Wall()), ca_pem());
+    return Write(fmt::format("{}-{}", Name(role), name), Issue(Of(role, name), Wall()), ca_pem());
   }
   std::unique_ptr<CredentialSource> Source(Role role, const std::string& name,
                                            const base::Clock& clock) const {
