@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -155,6 +156,8 @@ class HttpServer::Server {
   CredentialSource& credentials_;
   std::shared_ptr<TlsContext> tls_;
   asio::io_context io_;
+  // Threads stay until Stop is through, whatever is under way.
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   // One strand for accepting: the acceptor, its pause and tls_ belong to it.
   asio::any_io_executor accepting_{asio::make_strand(io_)};
   tcp::acceptor acceptor_{accepting_};
@@ -261,8 +264,6 @@ bool HttpServer::Server::Session::NoteIfLate(const error_code& error, Refusal ki
 asio::awaitable<bool> HttpServer::Server::Session::Handshake() {
   ExpireAfter(limits_.handshake_time);
   auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::server, kTuple);
-  handshaking_ = false;
-  server_.admission.EndHandshake();
   if (error) {
     if (!NoteIfLate(error, Refusal::kHandshakeTime) && !server_.stopping) {
       const std::string why = WhyRefused(*stream_.native_handle());
@@ -276,6 +277,9 @@ asio::awaitable<bool> HttpServer::Server::Session::Handshake() {
     server_.refusals.Note(Refusal::kHandshake, peer_, proven.error().message());
     co_return false;
   }
+  // Not before: who was refused counts among the unproven until it is gone.
+  handshaking_ = false;
+  server_.admission.EndHandshake();
   proven_ = *std::move(proven);
   peer_ = proven_.identity.text();
   named_ = server_.admission.AddConnectionOf(peer_);
@@ -615,7 +619,8 @@ void HttpServer::Server::Stop(base::TimePoint deadline) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, empty);
   }
-  for (std::thread& thread : threads_) thread.join();  // nothing is left for them to do
+  work_.reset();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 HttpServer::HttpServer(std::unique_ptr<Server> server) : server_(std::move(server)) {}

@@ -43,10 +43,10 @@ TEST_CASE("a rate limiter remembers only so many, and those with debts before ot
 }
 
 TEST_CASE("a lane takes what its threads and its queue hold, and no more") {
-  Lane lane({"work", 1, 2});
   std::binary_semaphore started{0};
   std::binary_semaphore go{0};
   std::atomic<int> ran{0};
+  Lane lane({"work", 1, 2});
   REQUIRE(lane.Offer([&] {
     started.release();
     go.acquire();
@@ -68,9 +68,9 @@ TEST_CASE("a lane takes what its threads and its queue hold, and no more") {
 }
 
 TEST_CASE("a lane without a queue takes what an idle thread takes") {
-  Lane lane({"work", 1, 0});
   std::binary_semaphore started{0};
   std::binary_semaphore go{0};
+  Lane lane({"work", 1, 0});
   REQUIRE(lane.Offer([&] {
     started.release();
     go.acquire();

@@ -18,16 +18,20 @@ inline std::string TextOf(const base::SecretBytes& bytes) {
 }
 
 // A clock that one thread moves while others look at it; its wall time is the host's, because TLS
-// looks at that.
+// looks at that, and what AdvanceWall adds.
 class SharedClock : public base::Clock {
  public:
   base::TimePoint Now() const override { return {base::Duration(now_.load())}; }
-  base::WallTime Wall() const override { return base::SystemClock().Wall(); }
+  base::WallTime Wall() const override {
+    return base::SystemClock().Wall() + std::chrono::seconds(wall_.load());
+  }
   void SleepFor(base::Duration duration) override { Advance(duration); }
   void Advance(base::Duration duration) { now_ += duration.count(); }
+  void AdvanceWall(std::chrono::seconds duration) { wall_ += duration.count(); }
 
  private:
   std::atomic<std::int64_t> now_{base::Duration(std::chrono::hours(1)).count()};
+  std::atomic<std::int64_t> wall_{0};
 };
 
 class TestPool {
