@@ -25,7 +25,7 @@ struct Cluster {
     REQUIRE(Run({"put", "app/db", "--stdin-key", "password"}, "value").code == 0);
   }
   Ended Run(const std::vector<std::string>& words, const std::string& input = {}) const {
-    std::vector<std::string> argv{HSMOPS_CLI};
+    std::vector<std::string> argv{CliPath()};
     argv.insert(argv.end(), words.begin(), words.end());
     argv.insert(argv.end(), {"--local", folder / "c"});
     hsmops::test::ProcessOptions options;

@@ -41,7 +41,7 @@ struct Session {
   std::vector<std::string> seen_arguments;
 
   int Run(std::vector<std::string> words) {
-    std::vector<std::string> argv{HSMOPS_CLI, "--local", folder / "c"};
+    std::vector<std::string> argv{CliPath(), "--local", folder / "c"};
     argv.insert(argv.end(), words.begin(), words.end());
     hsmops::test::Process process(argv);
     // What others see of it and of its token processes while they run.

@@ -12,6 +12,7 @@
 #include <regex>
 #include <sstream>
 
+#include "test/support/paths.h"
 #include "test/support/temp_folder.h"
 
 namespace hsmops::test {
@@ -76,7 +77,7 @@ class Session {
     std::string command =
         ReplaceAll(ReplaceAll(line, "kubectl hsm", binary_), "DIR", folder + "/c");
     command = ReplaceAll(ReplaceAll(command, "TMP", folder), "@FAULT@",
-                         HSMOPS_TEST_PROGRAMS "/libkhsm_fault.so");
+                         ProgramPath("libkhsm_fault.so"));
     if (tty_) {
       // script(1) gives the command a terminal.
       command = fmt::format("script -qec '{}' /dev/null < /dev/null | tr -d '\\r'",

@@ -1,6 +1,7 @@
 // The golden transcripts of test/cli/transcripts, each run against the real binary and real tokens.
 // HSMOPS_REWRITE=1 writes them anew; read the diff.
 #include "test/cli/transcript.h"
+#include "test/support/paths.h"
 
 #include <doctest/doctest.h>
 
@@ -17,7 +18,7 @@ namespace {
 std::vector<std::filesystem::path> Transcripts() {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry :
-       std::filesystem::directory_iterator(HSMOPS_TEST_DIR "/cli/transcripts")) {
+       std::filesystem::directory_iterator(hsmops::test::TestFolder() + "/cli/transcripts")) {
     if (entry.path().extension() == ".txt") paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
@@ -37,7 +38,7 @@ TEST_CASE("every transcript comes out as it is written") {
   for (const auto& path : paths) {
     CAPTURE(path.filename().string());
     const std::string golden = Slurp(path);
-    const std::string now = hsmops::test::RunTranscript(golden, HSMOPS_CLI);
+    const std::string now = hsmops::test::RunTranscript(golden, hsmops::test::CliPath());
     if (std::getenv("HSMOPS_REWRITE") != nullptr) {
       std::ofstream(path) << now;
     } else {

@@ -19,7 +19,7 @@ using hsmops::test::TempFolder;
 constexpr int kRounds = 6;
 
 std::vector<std::string> Words(const TempFolder& folder, std::vector<std::string> words) {
-  words.insert(words.begin(), {HSMOPS_CLI, "--local", folder / "c"});
+  words.insert(words.begin(), {CliPath(), "--local", folder / "c"});
   return words;
 }
 

@@ -118,7 +118,7 @@ TEST_CASE("what is deleted is not listed while a mirror lags behind the deletion
 TEST_CASE("a closed standard output is not written to in silence") {
   RegressScene scene({"a"});
   scene.PutWords("x", "v");
-  const std::string command = std::string(HSMOPS_CLI) + " --local " + scene.cluster().folder() +
+  const std::string command = CliPath() + " --local " + scene.cluster().folder() +
                               " put x --from-file k=" + scene.cluster().folder() + "/../value >&-";
   CHECK(Run({"sh", "-c", command}).code == 6);
   CHECK(scene.Value("x") == "v");

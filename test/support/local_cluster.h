@@ -1,7 +1,5 @@
 // LocalCluster: a cluster folder as the real command works on it, and what its members say of
 // themselves when nobody but the test asks them.
-//
-// Header only, since HSMOPS_CLI is known to the test binaries alone.
 #pragma once
 
 #include <chrono>
@@ -83,7 +81,7 @@ class LocalCluster {
   const std::string& folder() const { return folder_; }
   // The command's words with this cluster named before them.
   std::vector<std::string> Command(std::vector<std::string> words) const {
-    std::vector<std::string> argv{HSMOPS_CLI, "--local", folder_};
+    std::vector<std::string> argv{CliPath(), "--local", folder_};
     argv.insert(argv.end(), std::make_move_iterator(words.begin()),
                 std::make_move_iterator(words.end()));
     return argv;
@@ -106,7 +104,7 @@ class LocalCluster {
       config.member = member;
       config.state_folder = folder_ + "/.members/default.local/" + node;
       return std::make_unique<agent::Client>(
-          agent::MakeChildChannel(HSMOPS_CLI, std::move(config), std::chrono::seconds(30), clock));
+          agent::MakeChildChannel(CliPath(), std::move(config), std::chrono::seconds(30), clock));
     };
     manager::World world{**resources, clock, rng, executor, make_member};
     auto pool = manager::Pool::Open(world, "default", "local");

@@ -174,8 +174,4 @@ Ended Run(std::vector<std::string> argv, ProcessOptions options, std::chrono::mi
   return Process(std::move(argv), std::move(options)).Wait(limit);
 }
 
-std::string ProgramPath(const std::string& name) {
-  return std::string(HSMOPS_TEST_PROGRAMS) + "/" + name;
-}
-
 }  // namespace hsmops::test

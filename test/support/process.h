@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "test/support/paths.h"
+
 namespace hsmops::test {
 
 struct ProcessOptions {
@@ -59,8 +61,5 @@ class Process {
 // Start and wait.
 Ended Run(std::vector<std::string> argv, ProcessOptions options = {},
           std::chrono::milliseconds limit = std::chrono::seconds(60));
-
-// The path of one of the test programs (test/*/NAME_program.cc).
-std::string ProgramPath(const std::string& name);
 
 }  // namespace hsmops::test
