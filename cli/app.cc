@@ -214,12 +214,12 @@ int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>
 }
 
 // What was done and could not be told is not "failed, state unchanged".
-int Told(Streams& streams, bool acts, int code) {
+int Told(Streams& streams, bool acted, int code) {
   streams.out.flush();
   if (streams.out || code != kDone) return code;
-  streams.err << (acts ? "in doubt: it is done, and standard output could not be written\n"
-                       : "error: standard output could not be written\n");
-  return acts ? kAccepted : kFailed;
+  streams.err << (acted ? "in doubt: it is done, and standard output could not be written\n"
+                        : "error: standard output could not be written\n");
+  return acted ? kAccepted : kFailed;
 }
 
 }  // namespace
@@ -248,8 +248,8 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
   CLI::App* chosen = parser.app.get_subcommands().front();
   Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
   if (auto timeout = context.Timeout(); !timeout.ok()) return context.Fail(timeout.error());
-  const bool dry = std::find(words.begin(), words.end(), "--dry-run") != words.end();
-  return Told(streams, parser.by_app.at(chosen)->acts && !dry, parser.runners.at(chosen)(context));
+  const int code = parser.runners.at(chosen)(context);
+  return Told(streams, context.MayHaveActed(), code);
 }
 
 std::vector<std::string> Complete(const std::vector<std::string>& words) {

@@ -86,6 +86,11 @@ class Context {
                                                           const std::string& device = {},
                                                           const std::string& ns = {});
 
+  // Whether something may have been done by now that the exit code has to admit: the verb acts, and
+  // this was no dry run of it.
+  bool MayHaveActed() const { return acts_ && !dry_run_; }
+  void NoteDryRun() { dry_run_ = true; }
+
   // Prints "error: …" and gives the exit code of its kind.
   int Fail(const base::Error& error);
   void Warn(const std::string& message);
@@ -97,6 +102,7 @@ class Context {
   Globals globals_;
   std::string program_;
   bool acts_;
+  bool dry_run_ = false;
   base::SystemClock clock_;
   base::SystemRng rng_;
   base::ThreadExecutor executor_;

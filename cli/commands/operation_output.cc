@@ -32,6 +32,7 @@ int FinishOperation(Context& context, manager::OperationLog& log, cluster::Opera
 
 int PrintDryRun(Context& context, const manager::Pool& pool, cluster::HSMOperationSpec spec,
                 const std::vector<std::string>& steps, const std::string& sentence, int code) {
+  context.NoteDryRun();
   cluster::HSMOperation operation;
   operation.metadata.ns = pool.device().metadata.ns;
   operation.spec = std::move(spec);

@@ -26,7 +26,7 @@ Result<void> CheckFloor(const Pool& pool) {
 
 // Every term that a member was told was on record before.
 Result<void> CheckTold(const failover::MemberView& member, const Pool& pool) {
-  if (!member.told || *member.told <= pool.term()) return {};
+  if (!member.ToldLaterThan(pool.term())) return {};
   const bool later = member.told->epoch > pool.epoch();
   return EpochRegressed(member.node,
                         later ? member.told->epoch.ToString()

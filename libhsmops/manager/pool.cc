@@ -235,7 +235,7 @@ void Pool::Ask(failover::MemberView& view, bool live) {
     return;
   }
   if (const auto told = Applicant(view.node).Told(); told.ok()) view.told = *told;
-  const bool counts = view.told && *view.told > term();
+  const bool counts = view.ToldLaterThan(term());
   view.status = (counts ? Applicant(view.node) : At(view.node)).Status(live);
 }
 

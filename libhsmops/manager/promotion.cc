@@ -105,7 +105,7 @@ class Run {
     const auto obeyed = CheckEpoch(pool_, state_);
     const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
     if (regressed && !options_.accept_loss) return obeyed.error();
-    older_record_ = regressed || (resumes_ && !term.holder);
+    older_record_ = regressed || state_.older_record;
     // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
     // could not, and a new one above all is the way out.
     const failover::MemberView* holder = state_.Holder();
@@ -221,8 +221,7 @@ class Run {
     next.operation_id = options_.operation;
     for (const failover::MemberView& member : state_.members) {
       // The later record knew it.
-      if (member.told && *member.told > pool_.term())
-        next.members.insert(pool_.UidTextOf(member.node));
+      if (member.ToldLaterThan(pool_.term())) next.members.insert(pool_.UidTextOf(member.node));
     }
     ++next.generation;
     HSM_RETURN_IF_ERROR(pool_.Swap(std::move(next)).Within("P2"));

@@ -102,8 +102,7 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
     findings.push_back(
         {severity, member.node, std::move(reason), std::move(message), std::move(next)});
   };
-  const store::Term recorded{state.epoch, state.generation};
-  if (member.told && *member.told > recorded) {
+  if (member.ToldLaterThan({state.epoch, state.generation})) {
     add(Severity::kCritical, "EpochRegressed",
         fmt::format("has seen epoch {} generation {}, the record says {} generation {}: was the "
                     "record restored from a backup?",

@@ -185,23 +185,24 @@ Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std:
 }
 
 // Tombstones need every bucket of every member, so they are looked for only after everything is
-// equal.
-void CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::string>& mirrors) {
+// equal. False: there was nothing to collect, and nobody was touched.
+bool CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::string>& mirrors) {
   auto source = pool.At(report.primary).ReadInventory(std::bitset<store::kBuckets>().set());
-  if (!source.ok()) return;  // the next sync looks again
+  if (!source.ok()) return false;  // the next sync looks again
   const auto is_dead = [](const store::InventoryItem& item) {
     return item.state == store::InventoryItem::State::kTombstone;
   };
-  if (std::none_of(source->items.begin(), source->items.end(), is_dead)) return;
+  if (std::none_of(source->items.begin(), source->items.end(), is_dead)) return false;
   std::vector<mirror::MemberInventory> inventories;
   for (const std::string& node : mirrors) {
     inventories.push_back(
         {node, pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set())});
   }
   const mirror::SyncPlan plan = mirror::Plan(*source, inventories, pool.epoch(), true);
-  if (!plan.steps.empty() || !plan.unknown.empty()) return;
+  if (!plan.steps.empty() || !plan.unknown.empty()) return false;
   if (auto collected = CollectDead(pool, report.primary, plan.dead); collected.ok())
     report.collected = *collected;
+  return true;
 }
 
 }  // namespace
@@ -249,8 +250,8 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
       sync_set.insert(uid);
     }
     HSM_RETURN_IF_ERROR(SetSyncSet(pool, std::move(sync_set), {}));
-    if (options.collect && after.equal.size() + 1 == pool.nodes().size()) {
-      CollectTombstones(pool, report, mirrors);
+    if (options.collect && after.equal.size() + 1 == pool.nodes().size() &&
+        CollectTombstones(pool, report, mirrors)) {
       HSM_TRY(after, Compare(pool, report.primary, mirrors));  // it may have been cut short
     }
   }

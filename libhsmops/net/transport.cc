@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/endpoint.h"
 
 namespace hsmops::net {
 namespace {
@@ -53,22 +54,11 @@ Result<void> CheckRequest(const Request& request) {
   return {};
 }
 
-// https, a host, perhaps a port, and nothing else.
+// As an endpoint of a device, and as libcurl will read it.
 Result<void> CheckUrl(const std::string& url) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
-  const auto part = [&](CURLUPart which) {
-    char* text = nullptr;
-    const bool there = curl_url_get(parsed.get(), which, &text, 0) == CURLUE_OK;
-    std::string copy = there ? text : "";
-    curl_free(text);
-    return copy;
-  };
-  const bool parses = url.find('\0') == std::string::npos && IsFieldValue(url) &&
-                      curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK;
-  if (parses && part(CURLUPART_SCHEME) == "https" && part(CURLUPART_PATH) == "/" &&
-      !url.ends_with('/') && part(CURLUPART_USER).empty() && part(CURLUPART_PASSWORD).empty() &&
-      part(CURLUPART_QUERY).empty() && part(CURLUPART_FRAGMENT).empty() &&
-      url.find_first_of("?#@") == std::string::npos) {
+  if (url.starts_with("https://") && cluster::CheckEndpoint(url).ok() &&
+      curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK) {
     return {};
   }
   return Error(ErrorCode::kInvalid,

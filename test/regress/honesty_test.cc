@@ -136,4 +136,21 @@ TEST_CASE("a write that no view shows is refused") {
   CHECK(ValueIn(bare.cluster) == "first");
 }
 
+TEST_CASE(
+    "what was done and cannot be told is in doubt; what only read or only planned has failed") {
+  RegressScene scene({"a", "b"});
+  const auto onto_full = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> shell{"sh", "-c", "exec \"$@\" >/dev/full", "sh"};
+    const std::vector<std::string> command = scene.cluster().Command(words);
+    shell.insert(shell.end(), command.begin(), command.end());
+    return Run(shell);
+  };
+  HSM_CHECK_EXIT(onto_full({"list"}), 1);
+  HSM_CHECK_EXIT(onto_full({"sync", "--dry-run"}), 1);
+  HSM_CHECK_EXIT(onto_full({"promote", "--to", "b", "--dry-run"}), 1);
+  HSM_CHECK_EXIT(onto_full({"sync"}), 6);
+  CHECK(Says(onto_full(scene.PutWords("x", "written")).err, "it is done"));
+  CHECK(scene.Value("x") == "written");
+}
+
 }  // namespace hsmops::test

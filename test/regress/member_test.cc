@@ -27,9 +27,7 @@ void Rename(const RegressScene& scene, const std::string& from, const std::strin
 TEST_CASE("a member that was away while deletions were collected brings nothing back") {
   RegressScene scene({"a", "b", "c"});
   scene.Put("x", "deleted");
-  const std::string whole = scene.Spec();
-  scene.DropFromSpec("c");
-  scene.Must({"delete", "x", "--yes"});
+  const std::string whole = scene.DeleteWithout("c", "x");
   const Ended collected = scene.Hsm({"sync"});
   HSM_REQUIRE_EXIT(collected, 0);
   REQUIRE_MESSAGE(Says(collected.out, "1 deleted"), collected.out);
@@ -69,12 +67,7 @@ TEST_CASE("a member that was away and missed no collection only lags") {
 
 TEST_CASE("reinit leaves a token alone that another member of the pool wrote") {
   RegressScene scene({"a", "b"});
-  scene.Gone({"b"});
-  scene.Put("x", "on a alone");
-  scene.Back({"b"});
-  scene.Gone({"a"});
-  scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
-  scene.Back({"a"});
+  scene.LeaveOnA("x", "on a alone");
   const std::string whole = scene.Spec();
   Rename(scene, "a", "a2");
   const Ended refused = scene.Hsm({"reinit", "--node", "a2", "--yes"});

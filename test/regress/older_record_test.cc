@@ -61,9 +61,7 @@ TEST_CASE("with an older record of the same epoch nothing is synced, read as cer
   RecordScene scene({"a", "b", "c"});
   scene.Put("x", "deleted");
   scene.Keep();
-  const std::string whole = scene.Spec();
-  scene.DropFromSpec("c");
-  scene.Must({"delete", "x", "--yes"});
+  const std::string whole = scene.DeleteWithout("c", "x");
   scene.Must({"sync"});
   scene.Put("y", "later");
   scene.SetSpec(whole);
@@ -83,9 +81,7 @@ TEST_CASE("with an older record of the same epoch nothing is synced, read as cer
 TEST_CASE("a collection is told to everybody, so that a Lease from before it is not obeyed") {
   RecordScene scene({"a", "b", "c"});
   scene.Put("x", "deleted");
-  const std::string whole = scene.Spec();
-  scene.DropFromSpec("c");
-  scene.Must({"delete", "x", "--yes"});
+  const std::string whole = scene.DeleteWithout("c", "x");
   scene.Keep();
   scene.Must({"sync"});
   scene.SetSpec(whole);
@@ -124,9 +120,7 @@ TEST_CASE("an older record that names somebody who is no member is an older reco
   scene.Must({"promote", "--to", "b"});
   scene.Put("y", "on b and a");
   scene.HostBack("c");
-  scene.DropFromSpec("a");
-  scene.EditSpec("primaryNode: a\n", "primaryNode: b\n");
-  scene.EditSpec("    - b\n", "");
+  scene.DropPrimaryFromSpec();
   scene.PutBackLeases();
   CHECK(scene.Value("y") == "on b and a");
   scene.CheckRefusesAsRegressed({"failover"});
@@ -155,9 +149,7 @@ TEST_CASE("what a failover under an older record loses is unknown, never none") 
 TEST_CASE("a node that an older record does not know has seen a later epoch, and is asked") {
   RecordScene scene({"a", "b", "c"});
   scene.Put("x", "1");
-  const std::string whole = scene.Spec();
-  scene.DropFromSpec("c");
-  scene.Must({"delete", "x", "--yes"});
+  const std::string whole = scene.DeleteWithout("c", "x");
   scene.Must({"sync"});
   scene.Put("w", "1");
   scene.SetSpec(whole);
@@ -211,9 +203,7 @@ TEST_CASE("init does not make a blank token a member that is counted on") {
   fs::remove_all(scene.cluster().folder() + "/.members/default.local/c");
   const SoftHsmToken& c = scene.token("c");
   InitToken(kSoftHsmModule, c.label(), c.pin_path(), c.pin_path(), {{"SOFTHSM2_CONF", c.conf()}});
-  scene.DropFromSpec("a");
-  scene.EditSpec("primaryNode: a\n", "primaryNode: b\n");
-  scene.EditSpec("    - b\n", "");
+  scene.DropPrimaryFromSpec();
   CHECK(scene.Hsm({"init"}).code == 5);
   CHECK(scene.Hsm({"failover"}).code == 5);
   CHECK(scene.Hsm({"failover", "--to", "c"}).code == 5);
@@ -221,12 +211,7 @@ TEST_CASE("init does not make a blank token a member that is counted on") {
 
 TEST_CASE("reinit wipes no records because the EPOCH object is gone") {
   RecordScene scene({"a", "b"});
-  scene.Gone({"b"});
-  scene.Put("x", "on a alone");
-  scene.Back({"b"});
-  scene.Gone({"a"});
-  scene.Must({"failover", "--to", "b", "--accept-loss", "--yes"});
-  scene.Back({"a"});
+  scene.LeaveOnA("x", "on a alone");
   const SoftHsmToken& a = scene.token("a");
   const std::vector<std::string> destroy{"pkcs11-tool",   "--module",      kSoftHsmModule,
                                          "--token-label", a.label(),       "--login",

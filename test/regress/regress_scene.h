@@ -88,6 +88,28 @@ class RegressScene : public ClusterScene {
     }
     SetSpec(kept);
   }
+  // The preferred Primary a goes, and b is that in its place.
+  void DropPrimaryFromSpec() const {
+    DropFromSpec("a");
+    EditSpec("primaryNode: a\n", "primaryNode: b\n");
+    EditSpec("    - b\n", "");
+  }
+  // While this node is out of the device's YAML; the YAML of before.
+  std::string DeleteWithout(const std::string& node, const std::string& name) {
+    const std::string whole = Spec();
+    DropFromSpec(node);
+    Must({"delete", name, "--yes"});
+    return whole;
+  }
+  // What is on a alone when b, which never had it, is the Primary and a is back.
+  void LeaveOnA(const std::string& name, const std::string& value) {
+    Gone({"b"});
+    Put(name, value);
+    Back({"b"});
+    Gone({"a"});
+    Must({"failover", "--to", "b", "--accept-loss", "--yes"});
+    Back({"a"});
+  }
   void Gone(std::initializer_list<const char*> nodes) {
     for (const char* node : nodes) token(node).Vanish();
   }
