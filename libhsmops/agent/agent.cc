@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "libhsmops/health/probe.h"
 
@@ -16,9 +17,7 @@ using store::LedgerState;
 
 namespace {
 
-constexpr std::size_t kMaxNonces = 32;
-constexpr int kGuardDivisor = 10;  // guard = D / 10
-constexpr base::Duration kLongestGrant = std::chrono::seconds(300);
+constexpr base::Duration kLongestQuiesce = std::chrono::seconds(60);
 constexpr base::Duration kLongestCollect = std::chrono::seconds(300);
 
 // In a new epoch nobody is the Primary before its grant.
@@ -33,43 +32,38 @@ LedgerState AtTerm(LedgerState state, const store::Term& term) {
 }  // namespace
 
 Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
-             store::Ledger& ledger, base::Clock& clock, base::Rng& rng)
-    : pool_(pool),
+             store::Ledger& ledger, base::Clock& clock, base::Rng& rng,
+             std::unique_ptr<base::Monitor> monitor)
+    : monitor_(std::move(monitor)),
+      pool_(pool),
       member_(member),
       token_(token),
       ledger_(ledger),
       clock_(clock),
       rng_(rng),
-      store_(token, ledger, clock, rng) {}
+      store_(token, ledger, clock, rng) {
+  gatekeeper_.Follow(ledger_.state());
+}
 
 Result<void> Agent::EnsureOpen() {
   if (!open_) {
     HSM_TRY(const store::Standing standing, store_.Open(pool_, member_));
     (void)standing;  // each use asks for it
+    gatekeeper_.Follow(ledger_.state());  // the token may have seen more than the file
     open_ = true;
   }
   return {};
 }
 
-// protocol.md, 3: role Primary, grant epoch = highest epoch, now < deadline - guard.
-Result<void> Agent::Gate() const {
-  const LedgerState& state = ledger_.state();
-  if (!state.primary) return Error(ErrorCode::kReadOnly, "this member is not the Primary");
-  if (!granted_ || granted_->epoch != state.epoch)
-    return Error(ErrorCode::kReadOnly, "this member has no grant to write");
-  if (clock_.Now() >= granted_->deadline)
-    return Error(ErrorCode::kReadOnly, "the grant to write has run out");
-  return {};
+Result<void> Agent::SetState(const LedgerState& state) {
+  if (state.epoch != ledger_.state().epoch || !state.primary) gatekeeper_.Close();
+  auto persisted = store_.SetState(state);
+  gatekeeper_.Follow(ledger_.state());
+  return persisted;
 }
 
 Result<void> Agent::CheckEpoch(const Epoch& epoch) const {
-  const Epoch& highest = ledger_.state().epoch;
-  if (epoch.counter < highest.counter ||
-      (epoch.counter == highest.counter && epoch.nonce != highest.nonce && highest.counter != 0)) {
-    return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} is over, this member has seen {}",
-                                                     epoch.ToString(), highest.ToString()));
-  }
-  return {};
+  return CheckNotStale(epoch, ledger_.state().epoch);
 }
 
 Result<void> Agent::Obey(const store::Term& sender) {
@@ -79,10 +73,9 @@ Result<void> Agent::Obey(const store::Term& sender) {
   if (sender.epoch == state.epoch) {
     if (sender.generation <= state.generation) return {};
     state.generation = sender.generation;
-    return store_.SetState(state);
+    return SetState(state);
   }
-  granted_.reset();
-  return store_.SetState(AtTerm(std::move(state), sender));
+  return SetState(AtTerm(std::move(state), sender));
 }
 
 void Agent::CountInto(mirror::MemberStatus& status) {
@@ -104,11 +97,12 @@ void Agent::CountInto(mirror::MemberStatus& status) {
 }
 
 Result<mirror::MemberStatus> Agent::Status(bool live) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   mirror::MemberStatus status;
   if (live) {
     status.probe = health::Climb(token_, store_, pool_, member_, clock_);
     open_ = open_ || store_.standing() != store::Standing::kUnknown;
+    gatekeeper_.Follow(ledger_.state());
   } else if (auto opened = EnsureOpen(); !opened.ok()) {
     status.probe.push_back(
         {"session", mirror::ProbeStep::Outcome::kFailed, opened.error().message(), 0});
@@ -135,38 +129,34 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
   status.gate_open = Gate().ok();
   status.lsn = store_.HighestLsn();
   status.frozen = state.frozen;
-  status.nonce = rng_.U64();
-  if (nonces_.size() >= kMaxNonces) {
-    nonces_.erase(
-        std::min_element(nonces_.begin(), nonces_.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; }));
-  }
-  nonces_[status.nonce] = clock_.Now();
   return status;
 }
 
 Result<store::Term> Agent::Told() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   const LedgerState& state = ledger_.state();
   if (state.pool != pool_ || state.member != member_)
     return Error(ErrorCode::kNotFound, "it remembers nothing of this pool");
   return store::Term{state.epoch, state.generation};
 }
 
+Result<mirror::Pulse> Agent::TakePulse() {
+  const base::TimePoint now = clock_.Now();
+  mirror::Pulse pulse;
+  pulse.nonce = gatekeeper_.IssueNonce(rng_, now);
+  pulse.term = gatekeeper_.term();
+  pulse.primary = gatekeeper_.primary();
+  pulse.gate_open = gatekeeper_.Gate(now).ok();
+  return pulse;
+}
+
 Result<void> Agent::OpenGate(const mirror::Grant& grant) {
-  const std::lock_guard lock(mutex_);
+  HSM_RETURN_IF_ERROR(gatekeeper_.Check(grant, clock_.Now()));
+  if (gatekeeper_.Renews(grant) && gatekeeper_.Accept(grant)) return {};
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  HSM_RETURN_IF_ERROR(CheckEpoch(grant.epoch));
-  const auto nonce = nonces_.find(grant.nonce);
-  if (nonce == nonces_.end())
-    return Error(ErrorCode::kInvalid, "the grant's nonce is not of this run");
-  if (grant.duration <= base::Duration(0) || grant.duration > kLongestGrant)
-    return Error(ErrorCode::kInvalid, "the grant's duration is out of range");
+  HSM_RETURN_IF_ERROR(gatekeeper_.Check(grant, clock_.Now()));
   LedgerState state = ledger_.state();
-  if (grant.epoch == state.epoch && grant.generation < state.generation) {
-    return Error(ErrorCode::kStaleEpoch,
-                 fmt::format("generation {} is older than {}", grant.generation, state.generation));
-  }
   const bool first = !state.primary || grant.epoch != state.epoch;
   if (first && grant.digest) {
     HSM_TRY(const store::InventoryDigest own, store_.Digest());
@@ -178,26 +168,34 @@ Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   state.generation = grant.generation;
   state.primary = true;
   state.frozen.reset();
-  HSM_RETURN_IF_ERROR(store_.SetState(state));
-  granted_ = Granted{grant.epoch, nonce->second + grant.duration - grant.duration / kGuardDivisor};
-  nonces_.erase(nonce);
+  HSM_RETURN_IF_ERROR(SetState(state));
+  if (!gatekeeper_.Accept(grant))
+    return Error(ErrorCode::kStaleEpoch, "another grant or epoch was faster");
   return {};
 }
 
+Result<void> Agent::Prepare(const store::Term& term, const mirror::SyncRule& rule,
+                            const mirror::PeerAddresses& peers) {
+  const std::lock_guard lock(*monitor_);  // no acknowledgement is half-way
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  return gatekeeper_.Prepare(term, rule, peers);
+}
+
 Result<mirror::FenceAnswer> Agent::Fence(const store::Term& term) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   mirror::FenceAnswer answer;
   const Result<void> opened = EnsureOpen();
   answer.before = ledger_.state().epoch;
   answer.primary = ledger_.state().primary;
   HSM_RETURN_IF_ERROR(CheckEpoch(term.epoch));
   if (term.epoch != ledger_.state().epoch) {
-    granted_.reset();
+    gatekeeper_.Close();
     const LedgerState state = AtTerm(ledger_.state(), term);
     const bool member = opened.ok() && store_.standing() == store::Standing::kMember;
     Result<void> persisted = member ? store_.SetState(state) : ledger_.SetState(state);
     // A token that died meanwhile does not keep the gate open: the file alone holds the epoch too.
     if (!persisted.ok() && ledger_.state().epoch != term.epoch) persisted = ledger_.SetState(state);
+    gatekeeper_.Follow(ledger_.state());
     if (ledger_.state().epoch != term.epoch) return persisted.error();
   }
   answer.lsn = store_.HighestLsn();
@@ -207,36 +205,36 @@ Result<mirror::FenceAnswer> Agent::Fence(const store::Term& term) {
   return answer;
 }
 
-Result<void> Agent::Quiesce() {
-  const std::lock_guard lock(mutex_);
-  granted_.reset();
+Result<void> Agent::Quiesce(base::Duration limit) {
+  const std::lock_guard lock(*monitor_);  // the write in flight is through
+  gatekeeper_.Quiesce(clock_.Now() + std::clamp<base::Duration>(limit, {}, kLongestQuiesce));
   return {};
 }
 
 Result<base::Digest> Agent::Freeze(const Epoch& epoch) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey({epoch, 0}));
   LedgerState state = ledger_.state();
   state.frozen = epoch;
-  HSM_RETURN_IF_ERROR(store_.SetState(state));
+  HSM_RETURN_IF_ERROR(SetState(state));
   HSM_TRY(const store::InventoryDigest digest, store_.Digest());
   return digest.root;
 }
 
 Result<store::InventoryDigest> Agent::Digest() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.Digest();
 }
 
 Result<store::Inventory> Agent::ReadInventory(const std::bitset<store::kBuckets>& buckets) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.ReadInventory(buckets);
 }
 
 Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_primary) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   if (as_primary) HSM_RETURN_IF_ERROR(Gate());
   HSM_TRY(std::optional<store::Secret> secret, store_.Read(name));
@@ -256,7 +254,7 @@ Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_pr
 }
 
 Result<std::vector<Result<store::Record>>> Agent::ReadRecords(const std::vector<store::Id>& ids) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   std::vector<Result<store::Record>> records;
   for (const store::Id& id : ids) records.push_back(store_.ReadRecord(id));
@@ -264,44 +262,61 @@ Result<std::vector<Result<store::Record>>> Agent::ReadRecords(const std::vector<
 }
 
 Result<store::Keys> Agent::ReadLegacy(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.ReadLegacy(name);
 }
 
 Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write> writes,
                                                         std::uint64_t max_object_bytes) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   HSM_RETURN_IF_ERROR(Gate());
-  return store_.Stage(std::move(writes), granted_->epoch, max_object_bytes,
+  return store_.Stage(std::move(writes), ledger_.state().epoch, max_object_bytes,
                       [this] { return Gate(); });
 }
 
 Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& sender,
                                                          std::vector<store::Record> records) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   if (ledger_.state().frozen == sender.epoch)
     return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
   return store_.Apply(std::move(records), [] { return Result<void>(); });
 }
 
-Result<void> Agent::Acknowledge(const std::vector<store::IdVersion>& versions) {
-  const std::lock_guard lock(mutex_);
+Result<std::vector<Result<void>>> Agent::Acknowledge(
+    const std::vector<mirror::Confirmation>& confirmations) {
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Gate());
-  return store_.Promise(versions);
+  std::vector<Result<void>> results;
+  std::vector<store::IdVersion> enough;
+  for (const mirror::Confirmation& one : confirmations) {
+    if (std::string why = gatekeeper_.WhyNotEnough(one.by); !why.empty()) {
+      results.emplace_back(Error(ErrorCode::kInDoubt, std::move(why)));
+      continue;
+    }
+    results.emplace_back();
+    enough.push_back(one.what);
+  }
+  if (enough.empty()) return results;
+  HSM_RETURN_IF_ERROR(store_.Promise(enough));
+  return results;
+}
+
+Result<std::vector<Result<mirror::Acknowledged>>> Agent::Put(std::vector<store::Write>) {
+  return Error(ErrorCode::kInvalid, "this member does not reach its mirrors by itself");
 }
 
 Result<store::VerifyReport> Agent::Verify() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.Verify();
 }
 
 Result<void> Agent::Quarantine(const store::Term& sender,
                                const std::vector<store::IdVersion>& versions) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   for (const store::IdVersion& v : versions) {
     if (v.version.epoch >= sender.epoch)
@@ -313,19 +328,19 @@ Result<void> Agent::Quarantine(const store::Term& sender,
 }
 
 Result<store::Secret> Agent::ReadQuarantined(const store::IdVersion& version) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.ReadQuarantined(version);
 }
 
 Result<void> Agent::DiscardQuarantined(const store::IdVersion& version) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   return store_.DiscardQuarantined(version);
 }
 
 Result<store::CollectReport> Agent::Collect(base::Duration budget) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   const base::TimePoint deadline =
       clock_.Now() + std::clamp<base::Duration>(budget, {}, kLongestCollect);
@@ -334,22 +349,24 @@ Result<store::CollectReport> Agent::Collect(base::Duration budget) {
 
 Result<std::uint64_t> Agent::CollectTombstones(const store::Term& sender,
                                                const std::vector<store::IdVersion>& tombstones) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey(sender));
   return store_.CollectTombstones(tombstones);
 }
 
 Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
-  const std::lock_guard lock(mutex_);
-  granted_.reset();
+  const std::lock_guard lock(*monitor_);
+  gatekeeper_.Close();
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  return store_.Initialize(pool_, member_, term, wipe);
+  auto initialized = store_.Initialize(pool_, member_, term, wipe);
+  gatekeeper_.Follow(ledger_.state());
+  return initialized;
 }
 
 bool Agent::Watch() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(*monitor_);
   if (open_ && !token_.view_lost() && token_.Watch().ok()) return true;
-  granted_.reset();
+  gatekeeper_.Close();
   return EnsureOpen().ok() && store_.Digest().ok();
 }
 

@@ -1,15 +1,16 @@
 // Agent: serves one token's store, and keeps the gate that says whether it may write now.
 //
 // The production handler behind every transport: a child process's pipe, HTTPS, the simulator.
-// Calls are served one at a time. What has to outlive the process is in the ledger and the EPOCH
+// Calls that touch the token are served one at a time; a pulse and a grant that only renews are
+// not among them. What has to outlive the process is in the ledger and the EPOCH
 // object; a grant never does (protocol.md, 3).
 #pragma once
 
-#include <map>
-#include <mutex>
-#include <optional>
+#include <memory>
 
+#include "libhsmops/agent/gatekeeper.h"
 #include "libhsmops/base/clock.h"
+#include "libhsmops/base/monitor.h"
 #include "libhsmops/base/rng.h"
 #include "libhsmops/mirror/member.h"
 #include "libhsmops/store/ledger.h"
@@ -21,13 +22,17 @@ class Agent : public mirror::Member {
  public:
   // All must outlive it.
   Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
-        store::Ledger& ledger, base::Clock& clock, base::Rng& rng);
+        store::Ledger& ledger, base::Clock& clock, base::Rng& rng,
+        std::unique_ptr<base::Monitor> monitor = std::make_unique<base::ThreadMonitor>());
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<store::Term> Told() override;
+  base::Result<mirror::Pulse> TakePulse() override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
+  base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
+                             const mirror::PeerAddresses& peers) override;
   base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
-  base::Result<void> Quiesce() override;
+  base::Result<void> Quiesce(base::Duration limit) override;
   base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
   base::Result<store::InventoryDigest> Digest() override;
   base::Result<store::Inventory> ReadInventory(
@@ -40,7 +45,10 @@ class Agent : public mirror::Member {
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
   base::Result<std::vector<base::Result<store::Applied>>> Apply(
       const store::Term& sender, std::vector<store::Record> records) override;
-  base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
+  base::Result<std::vector<base::Result<void>>> Acknowledge(
+      const std::vector<mirror::Confirmation>& confirmations) override;
+  base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
+      std::vector<store::Write> writes) override;
   base::Result<store::VerifyReport> Verify() override;
   base::Result<void> Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) override;
@@ -55,21 +63,22 @@ class Agent : public mirror::Member {
   // and not at the next request; one that came back is read again. False: it is not there.
   bool Watch();
 
- private:
-  struct Granted {
-    store::Epoch epoch;
-    base::TimePoint deadline;  // the guard is taken off already
-  };
+ protected:
+  Gatekeeper& gatekeeper() { return gatekeeper_; }
+  base::Result<void> Gate() const { return gatekeeper_.Gate(clock_.Now()); }
+  base::TimePoint Now() const { return clock_.Now(); }
 
+ private:
   base::Result<void> EnsureOpen();
-  base::Result<void> Gate() const;
+  // Persists, and the gate follows; closes it first where a new epoch or the loss of the role does.
+  base::Result<void> SetState(const store::LedgerState& state);
   // kStaleEpoch unless a sender of this epoch may be obeyed; adopts a higher one, and a higher
   // generation of the same, which changes nothing else.
   base::Result<void> Obey(const store::Term& sender);
   base::Result<void> CheckEpoch(const store::Epoch& epoch) const;
   void CountInto(mirror::MemberStatus& status);
 
-  mutable std::mutex mutex_;
+  const std::unique_ptr<base::Monitor> monitor_;
   store::Uid pool_;
   store::Uid member_;
   token::Token& token_;
@@ -77,9 +86,8 @@ class Agent : public mirror::Member {
   base::Clock& clock_;
   base::Rng& rng_;
   store::SecretStore store_;
+  Gatekeeper gatekeeper_;
   bool open_ = false;
-  std::map<std::uint64_t, base::TimePoint> nonces_;  // of this run, with when each was issued
-  std::optional<Granted> granted_;
 };
 
 }  // namespace hsmops::agent

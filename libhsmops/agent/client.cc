@@ -31,13 +31,17 @@ enum class Verb : std::uint8_t {
   kCollectTombstones,
   kInitialize,
   kTold,
+  kTakePulse,
+  kPrepare,
+  kPut,
 };
-constexpr Verb LastOf(Verb) { return Verb::kTold; }
+constexpr Verb LastOf(Verb) { return Verb::kPut; }
 
 // Whether the call may simply be made again, so that a lost answer is as good as no call. What the
 // others did, if anything, is not there to be asked for twice.
 constexpr bool MayBeRepeated(Verb verb) {
-  return verb != Verb::kStage && verb != Verb::kDiscardQuarantined && verb != Verb::kInitialize;
+  return verb != Verb::kStage && verb != Verb::kPut && verb != Verb::kDiscardQuarantined &&
+         verb != Verb::kInitialize;
 }
 
 template <typename T>
@@ -79,7 +83,7 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
     case Verb::kFence:
       return Take<store::Term>(in, [&](const store::Term& t) { return member.Fence(t); });
     case Verb::kQuiesce:
-      return Take<>(in, [&] { return member.Quiesce(); });
+      return Take<base::Duration>(in, [&](base::Duration limit) { return member.Quiesce(limit); });
     case Verb::kFreeze:
       return Take<store::Epoch>(in, [&](const store::Epoch& e) { return member.Freeze(e); });
     case Verb::kDigest:
@@ -101,8 +105,8 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
       return Take<store::Term, vector<store::Record>>(
           in, [&](const auto& t, auto records) { return member.Apply(t, std::move(records)); });
     case Verb::kAcknowledge:
-      return Take<vector<store::IdVersion>>(in,
-                                            [&](const auto& v) { return member.Acknowledge(v); });
+      return Take<vector<mirror::Confirmation>>(
+          in, [&](const auto& v) { return member.Acknowledge(v); });
     case Verb::kVerify:
       return Take<>(in, [&] { return member.Verify(); });
     case Verb::kQuarantine:
@@ -124,6 +128,16 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
           in, [&](const auto& t, bool wipe) { return member.Initialize(t, wipe); });
     case Verb::kTold:
       return Take<>(in, [&] { return member.Told(); });
+    case Verb::kTakePulse:
+      return Take<>(in, [&] { return member.TakePulse(); });
+    case Verb::kPrepare:
+      return Take<store::Term, mirror::SyncRule, mirror::PeerAddresses>(
+          in, [&](const auto& t, const auto& rule, const auto& peers) {
+            return member.Prepare(t, rule, peers);
+          });
+    case Verb::kPut:
+      return Take<vector<store::Write>>(in,
+                                        [&](auto writes) { return member.Put(std::move(writes)); });
   }
   return Answer(Result<bool>(Error(ErrorCode::kInvalid, "unknown request")));
 }
@@ -148,13 +162,18 @@ Result<mirror::MemberStatus> Client::Status(bool live) {
   return Ask<mirror::MemberStatus>(Verb::kStatus, live);
 }
 Result<store::Term> Client::Told() { return Ask<store::Term>(Verb::kTold); }
+Result<mirror::Pulse> Client::TakePulse() { return Ask<mirror::Pulse>(Verb::kTakePulse); }
+Result<void> Client::Prepare(const store::Term& term, const mirror::SyncRule& rule,
+                             const mirror::PeerAddresses& peers) {
+  return Ask<void>(Verb::kPrepare, term, rule, peers);
+}
 Result<void> Client::OpenGate(const mirror::Grant& grant) {
   return Ask<void>(Verb::kOpenGate, grant);
 }
 Result<mirror::FenceAnswer> Client::Fence(const store::Term& term) {
   return Ask<mirror::FenceAnswer>(Verb::kFence, term);
 }
-Result<void> Client::Quiesce() { return Ask<void>(Verb::kQuiesce); }
+Result<void> Client::Quiesce(base::Duration limit) { return Ask<void>(Verb::kQuiesce, limit); }
 Result<base::Digest> Client::Freeze(const store::Epoch& epoch) {
   return Ask<base::Digest>(Verb::kFreeze, epoch);
 }
@@ -181,8 +200,12 @@ Result<std::vector<Result<store::Applied>>> Client::Apply(const store::Term& sen
                                                           std::vector<store::Record> records) {
   return Ask<std::vector<Result<store::Applied>>>(Verb::kApply, sender, records);
 }
-Result<void> Client::Acknowledge(const std::vector<store::IdVersion>& versions) {
-  return Ask<void>(Verb::kAcknowledge, versions);
+Result<std::vector<Result<void>>> Client::Acknowledge(
+    const std::vector<mirror::Confirmation>& confirmations) {
+  return Ask<std::vector<Result<void>>>(Verb::kAcknowledge, confirmations);
+}
+Result<std::vector<Result<mirror::Acknowledged>>> Client::Put(std::vector<store::Write> writes) {
+  return Ask<std::vector<Result<mirror::Acknowledged>>>(Verb::kPut, writes);
 }
 Result<store::VerifyReport> Client::Verify() { return Ask<store::VerifyReport>(Verb::kVerify); }
 Result<void> Client::Quarantine(const store::Term& sender,

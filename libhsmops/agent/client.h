@@ -19,7 +19,7 @@ class Channel {
 // Answers one request; a request that does not parse is answered with kInvalid.
 base::SecretBytes Serve(mirror::Member& member, base::ByteView request);
 
-// A lost answer of Stage, DiscardQuarantined and Initialize is kInDoubt, of the others
+// A lost answer of Stage, Put, DiscardQuarantined and Initialize is kInDoubt, of the others
 // kUnavailable.
 class Client : public mirror::Member {
  public:
@@ -27,9 +27,12 @@ class Client : public mirror::Member {
 
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<store::Term> Told() override;
+  base::Result<mirror::Pulse> TakePulse() override;
+  base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
+                             const mirror::PeerAddresses& peers) override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
   base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
-  base::Result<void> Quiesce() override;
+  base::Result<void> Quiesce(base::Duration limit) override;
   base::Result<base::Digest> Freeze(const store::Epoch& epoch) override;
   base::Result<store::InventoryDigest> Digest() override;
   base::Result<store::Inventory> ReadInventory(
@@ -42,7 +45,10 @@ class Client : public mirror::Member {
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
   base::Result<std::vector<base::Result<store::Applied>>> Apply(
       const store::Term& sender, std::vector<store::Record> records) override;
-  base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) override;
+  base::Result<std::vector<base::Result<void>>> Acknowledge(
+      const std::vector<mirror::Confirmation>& confirmations) override;
+  base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
+      std::vector<store::Write> writes) override;
   base::Result<store::VerifyReport> Verify() override;
   base::Result<void> Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) override;

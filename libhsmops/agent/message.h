@@ -82,7 +82,12 @@ class Out {
     for (const T& one : v) One(one);
   }
   template <typename T>
-  void One(const std::map<std::string, T>& v) {
+  void One(const std::set<T>& v) {
+    writer_.U32(static_cast<std::uint32_t>(v.size()));
+    for (const T& one : v) One(one);
+  }
+  template <typename K, typename T>
+  void One(const std::map<K, T>& v) {
     writer_.U32(static_cast<std::uint32_t>(v.size()));
     for (const auto& [key, value] : v) (*this)(key, value);
   }
@@ -163,11 +168,17 @@ class In {
     for (std::uint32_t i = 0; i < count && reader_.ok(); ++i) v.push_back(Make<T>());
   }
   template <typename T>
-  void One(std::map<std::string, T>& v) {
+  void One(std::set<T>& v) {
+    v.clear();
+    const std::uint32_t count = reader_.Count(1);
+    for (std::uint32_t i = 0; i < count && reader_.ok(); ++i) v.insert(Make<T>());
+  }
+  template <typename K, typename T>
+  void One(std::map<K, T>& v) {
     v.clear();
     const std::uint32_t count = reader_.Count(1);
     for (std::uint32_t i = 0; i < count && reader_.ok(); ++i) {
-      std::string key = reader_.Text();
+      K key = Make<K>();
       v.insert_or_assign(std::move(key), Make<T>());
     }
   }
@@ -283,11 +294,31 @@ template <typename A>
 void Fields(A& a, MemberStatus& v) {
   a(v.standing, v.standing_reason, v.pool, v.member, v.identity, v.profile, v.max_object_bytes,
     v.pin, v.free_bytes, v.free_objects, v.epoch, v.generation, v.primary, v.gate_open, v.lsn,
-    v.frozen, v.digest, v.secrets, v.damaged, v.quarantined, v.legacy, v.probe, v.nonce);
+    v.frozen, v.digest, v.secrets, v.damaged, v.quarantined, v.legacy, v.probe);
+}
+template <typename A>
+void Fields(A& a, Pulse& v) {
+  a(v.nonce, v.term, v.primary, v.gate_open);
+}
+template <typename A>
+void Fields(A& a, SyncRule& v) {
+  a(v.members, v.k, v.all, v.strict);
+}
+template <typename A>
+void Fields(A& a, PeerAddress& v) {
+  a(v.node, v.url);
 }
 template <typename A>
 void Fields(A& a, Grant& v) {
-  a(v.nonce, v.epoch, v.generation, v.duration, v.digest);
+  a(v.nonce, v.epoch, v.generation, v.duration, v.digest, v.rule, v.peers, v.max_object_bytes);
+}
+template <typename A>
+void Fields(A& a, Confirmation& v) {
+  a(v.what, v.by);
+}
+template <typename A>
+void Fields(A& a, Acknowledged& v) {
+  a(v.version, v.nodes, v.repeated);
 }
 template <typename A>
 void Fields(A& a, FenceAnswer& v) {

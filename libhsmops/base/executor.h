@@ -1,9 +1,13 @@
-// Executor: runs independent pieces of work and waits for all of them.
+// Executor: runs independent pieces of work and waits for all of them; and what those who run at
+// once share a thing by.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
+
+#include "libhsmops/base/monitor.h"
 
 namespace hsmops::base {
 
@@ -14,6 +18,7 @@ class Executor {
   // Returns when every task has. Tasks share nothing that is not their own to guard, and do not
   // throw.
   virtual void RunAll(std::vector<Task> tasks) = 0;
+  virtual std::unique_ptr<Monitor> MakeMonitor() { return std::make_unique<ThreadMonitor>(); }
 };
 
 // A thread per task, at most `limit` at once, all joined before RunAll returns.

@@ -17,6 +17,8 @@ enum class Mutant : std::uint8_t {
   kTombstoneEarly,          // a tombstone collected before every member has it
   kPinRetried,              // a refused PIN tried again
   kSmallerForDamaged,       // an older version answered for a damaged newer one
+  // Of protocol.md, 3; found by the simulator.
+  kGenerationIgnored,  // an agent takes a grant of a lower generation
 };
 
 #ifdef HSMOPS_MUTANTS

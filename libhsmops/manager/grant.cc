@@ -31,14 +31,17 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
   if (pool.arbiter().phase != cluster::ArbiterPhase::kNormal || pool.holder() != node) {
     return Error(ErrorCode::kReadOnly, fmt::format("{} is not the Primary on record", node));
   }
-  HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
+  HSM_TRY(const mirror::Pulse pulse, pool.At(node).TakePulse().Within(node));
   HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
   mirror::Grant grant;
-  grant.nonce = status.nonce;
+  grant.nonce = pulse.nonce;
   grant.epoch = pool.epoch();
   grant.generation = pool.arbiter().generation;
   grant.duration = pool.arbiter().grant_duration;
   grant.digest = TargetDigest(pool.arbiter());
+  grant.rule = pool.RuleOf(pool.arbiter());
+  grant.peers = pool.PeersOf(grant.rule);
+  grant.max_object_bytes = pool.max_object_bytes();
   HSM_RETURN_IF_ERROR(pool.At(node).OpenGate(grant).Within(node));
   if (pool.arbiter().target_digest.empty()) return {};
   cluster::Arbiter opened = pool.arbiter();

@@ -172,6 +172,34 @@ cluster::PreviousTerm Pool::LastTerm() const {
   return {r.holder, r.sync_set, r.k, r.grant_duration, r.epoch};
 }
 
+mirror::SyncRule Pool::RuleOf(const cluster::Arbiter& r) const {
+  mirror::SyncRule rule;
+  for (const std::string& text : r.sync_set) {
+    if (const auto uid = store::ParseUid(text); uid.ok()) rule.members.insert(*uid);
+  }
+  rule.k = static_cast<std::uint64_t>(std::max(r.k, 0));
+  rule.all = device_.policy() == cluster::MirroringPolicy::kActive;
+  rule.strict = device_.durability() == cluster::Durability::kStrict;
+  return rule;
+}
+
+mirror::PeerAddresses Pool::PeersOf(const mirror::SyncRule& rule) const {
+  mirror::PeerAddresses peers;
+  for (const std::string& node : nodes_) {
+    const store::Uid uid = MemberUid(uid_, node);
+    const std::string& endpoint = device_.spec.mirroring->endpoints.at(node);
+    if (rule.members.contains(uid) && endpoint.starts_with("https:")) peers[uid] = {node, endpoint};
+  }
+  return peers;
+}
+
+std::uint64_t Pool::max_object_bytes() const {
+  std::uint64_t least = 0;
+  for (const auto& [node, bytes] : object_bytes_)
+    least = least == 0 ? bytes : std::min(least, bytes);
+  return least;
+}
+
 std::vector<std::string> Pool::SyncSetNodes() const {
   std::vector<std::string> sync_set;
   std::copy_if(nodes_.begin(), nodes_.end(), std::back_inserter(sync_set),
@@ -259,6 +287,10 @@ failover::ClusterState Pool::Observe(bool live) {
     });
   }
   world_.executor.RunAll(std::move(tasks));
+  for (const failover::MemberView& view : state.members) {
+    if (view.reachable() && view.status->max_object_bytes > 0)
+      object_bytes_[view.node] = view.status->max_object_bytes;
+  }
   return state;
 }
 

@@ -84,6 +84,12 @@ class Pool {
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
   cluster::PreviousTerm LastTerm() const;
+  // What the Primary is to acknowledge by under this R, and where it finds who must confirm; who has
+  // no https endpoint is reached by us alone.
+  mirror::SyncRule RuleOf(const cluster::Arbiter& r) const;
+  mirror::PeerAddresses PeersOf(const mirror::SyncRule& rule) const;
+  // What every member takes, of those that were ever seen by this object; 0: not known.
+  std::uint64_t max_object_bytes() const;
   // The nodes of R's S, and everybody but R's holder; in the order of nodes().
   std::vector<std::string> SyncSetNodes() const;
   std::vector<std::string> Mirrors() const;
@@ -114,6 +120,7 @@ class Pool {
   std::vector<std::string> nodes_;
   std::map<std::string, std::unique_ptr<mirror::Member>> members_;
   std::map<std::string, std::unique_ptr<mirror::Member>> applicants_;  // behind a refusal
+  std::map<std::string, std::uint64_t> object_bytes_;                  // by node, as last seen
 };
 
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);

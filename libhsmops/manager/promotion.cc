@@ -26,6 +26,7 @@ namespace {
 
 constexpr double kRho = 0.05;                           // how far clock rates may differ
 constexpr std::chrono::milliseconds kWaitMargin{1500};  // above D(1+rho)/(1-rho)
+constexpr std::chrono::seconds kQuiesce{30};  // for copying what the target still lacks
 constexpr int kMergePasses = 4;
 constexpr std::size_t kKeptCuts = 64;
 
@@ -63,7 +64,10 @@ class Run {
   // Called when Go failed: before P2 the old Primary goes on, after it the record says what is
   // open.
   void Abort(const Error& error) {
-    if (quiesced_ && !fenced_) note_("rollback", fmt::format("{} stays the Primary", report_.from));
+    if (quiesced_ && !fenced_) {
+      (void)pool_.At(report_.from).Quiesce({});  // unheard, it takes grants again by itself
+      note_("rollback", fmt::format("{} stays the Primary", report_.from));
+    }
     if (report_.to.empty() || options_.dry_run) return;
     Remember(fenced_ ? "Failed" : "Aborted", error.message());
     pool_.Tell(cluster::EventType::kWarning, "FailoverAborted",
@@ -169,7 +173,7 @@ class Run {
     HSM_RETURN_IF_ERROR(OpenIfPromised(pool_));  // no grant after it has stopped
     note_("quiesce", fmt::format("{} stops taking writes", report_.from));
     quiesced_ = true;
-    HSM_RETURN_IF_ERROR(pool_.At(report_.from).Quiesce().Within("quiescing " + report_.from));
+    HSM_RETURN_IF_ERROR(pool_.At(report_.from).Quiesce(kQuiesce).Within("quiescing " + report_.from));
     SyncOptions only;
     only.only = {report_.to};
     only.collect = false;  // what was proved equal has to stay so

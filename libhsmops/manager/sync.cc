@@ -19,15 +19,6 @@ namespace {
 // A repair may uncover the next older thing to repair (a second version to set aside), so a pass is
 // repeated while it gets anywhere.
 constexpr int kMaxPasses = 8;
-// A member with at most this much to copy is brought up to date on the way to a write or a read.
-constexpr std::size_t kCatchUpSteps = 1000;
-
-std::map<std::string, mirror::Member*> MembersOf(Pool& pool) {
-  std::map<std::string, mirror::Member*> members;
-  for (const std::string& node : pool.nodes()) members[node] = &pool.At(node);
-  return members;
-}
-
 // Damage that only a re-read shows. A member that cannot be verified keeps its error.
 void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
                std::map<std::string, MemberSync>& members) {
@@ -88,45 +79,15 @@ std::vector<mirror::EpochCut> CutsOf(const Pool& pool) {
   return cuts;
 }
 
+mirror::Members MembersOf(Pool& pool, const std::vector<std::string>& nodes) {
+  mirror::Members members;
+  for (const std::string& node : nodes) members[node] = &pool.At(node);
+  return members;
+}
+
 Result<Comparison> Compare(Pool& pool, const std::string& source,
                            const std::vector<std::string>& mirrors) {
-  HSM_TRY(const store::InventoryDigest own, pool.At(source).Digest().Within(source));
-  std::vector<Result<store::InventoryDigest>> digests(mirrors.size(),
-                                                      Error(ErrorCode::kUnavailable, "not asked"));
-  std::vector<base::Executor::Task> tasks;
-  for (std::size_t i = 0; i < mirrors.size(); ++i) {
-    tasks.push_back([&, i] { digests[i] = pool.At(mirrors[i]).Digest(); });
-  }
-  pool.world().executor.RunAll(std::move(tasks));
-  Comparison comparison;
-  std::bitset<store::kBuckets> differ;
-  std::vector<std::string> ask;
-  for (std::size_t i = 0; i < mirrors.size(); ++i) {
-    if (!digests[i].ok()) {
-      comparison.mirrors.push_back({mirrors[i], digests[i].error()});
-      continue;
-    }
-    if (digests[i]->root == own.root) {
-      comparison.equal.push_back(mirrors[i]);
-      continue;
-    }
-    ask.push_back(mirrors[i]);
-    for (std::size_t b = 0; b < store::kBuckets; ++b) {
-      if (digests[i]->buckets[b] != own.buckets[b]) differ.set(b);
-    }
-  }
-  if (ask.empty()) return comparison;
-  HSM_TRY(comparison.source, pool.At(source).ReadInventory(differ).Within(source));
-  std::vector<mirror::MemberInventory> asked;
-  for (const std::string& node : ask)
-    asked.push_back({node, Error(ErrorCode::kUnavailable, "not asked")});
-  tasks.clear();
-  for (mirror::MemberInventory& mirror : asked) {
-    tasks.push_back([&] { mirror.inventory = pool.At(mirror.node).ReadInventory(differ); });
-  }
-  pool.world().executor.RunAll(std::move(tasks));
-  for (mirror::MemberInventory& mirror : asked) comparison.mirrors.push_back(std::move(mirror));
-  return comparison;
+  return mirror::Compare(source, pool.At(source), MembersOf(pool, mirrors), pool.world().executor);
 }
 
 Result<Comparison> CatchUp(Pool& pool, const std::string& source,
@@ -135,9 +96,9 @@ Result<Comparison> CatchUp(Pool& pool, const std::string& source,
   if (comparison.mirrors.empty()) return comparison;
   const mirror::SyncPlan plan =
       mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false, CutsOf(pool));
-  if (plan.steps.empty() || plan.steps.size() > kCatchUpSteps) return comparison;
+  if (plan.steps.empty() || plan.steps.size() > mirror::kCatchUpSteps) return comparison;
   HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
-  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool), pool.term(), pool.world().executor,
+  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool, pool.nodes()), pool.term(), pool.world().executor,
                       nullptr);  // the comparison tells how far it got
   return Compare(pool, source, mirrors);
 }
@@ -150,6 +111,10 @@ Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optiona
   next.sync_set = std::move(sync_set);
   next.k = k.value_or(next.k);
   ++next.generation;
+  const mirror::SyncRule rule = pool.RuleOf(next);
+  HSM_RETURN_IF_ERROR(pool.At(pool.holder())
+                          .Prepare(pool.term(), rule, pool.PeersOf(rule))
+                          .Within("preparing " + pool.holder()));
   return pool.Swap(std::move(next)).Within("changing the sync set");
 }
 
@@ -176,7 +141,7 @@ Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std:
   if (first) report.plan = plan;
   if (options.dry_run || plan.steps.empty()) return false;
   HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
-  mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool),
+  mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool, pool.nodes()),
                                            pool.term(), pool.world().executor, progress);
   const bool progressed = pass.copied + pass.restored + pass.quarantined > 0;
   const bool again = pass.restored + pass.quarantined > 0;

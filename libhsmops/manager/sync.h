@@ -8,6 +8,7 @@
 
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/mirror/apply.h"
+#include "libhsmops/mirror/compare.h"
 #include "libhsmops/mirror/plan.h"
 
 namespace hsmops::manager {
@@ -45,13 +46,8 @@ struct SyncReport {
 base::Result<SyncReport> Sync(Pool& pool, const SyncOptions& options,
                               const mirror::Progress& progress);
 
-// The inventories of some members against the source's, of differing buckets only.
-struct Comparison {
-  store::Inventory source;
-  std::vector<mirror::MemberInventory>
-      mirrors;  // those that differ, and those that could not be asked
-  std::vector<std::string> equal;
-};
+// Some members against another; mirror::Compare by node.
+using mirror::Comparison;
 base::Result<Comparison> Compare(Pool& pool, const std::string& source,
                                  const std::vector<std::string>& mirrors);
 
@@ -59,13 +55,16 @@ base::Result<Comparison> Compare(Pool& pool, const std::string& source,
 base::Result<Comparison> CatchUp(Pool& pool, const std::string& source,
                                  const std::vector<std::string>& mirrors);
 
+// These of the pool's members.
+mirror::Members MembersOf(Pool& pool, const std::vector<std::string>& nodes);
+
 // R's lsn cuts, as Plan takes them.
 std::vector<mirror::EpochCut> CutsOf(const Pool& pool);
 
 // Puts exactly these nodes into S, if that changes anything: R by compare-and-swap, generation + 1.
 // When a member leaves, or k rises, every one of `nodes` must have just been compared equal to the
-// Primary: P5 counts on what they confirmed. No write of this process may be in flight; a grant
-// must be renewed after it.
+// Primary: P5 counts on what they confirmed. Joint (protocol.md, 3): the Primary is prepared first,
+// so it has to be there; the next grant ends the rule before.
 base::Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
                                  std::optional<int> k = {});
 

@@ -54,11 +54,6 @@ Result<Writer> Writer::Open(Pool& pool) {
   std::vector<std::string> equal;
   std::vector<std::string> lagging;
   for (const failover::MemberView& member : state.members) {
-    if (member.reachable() && member.status->max_object_bytes > 0) {
-      const std::uint64_t room = member.status->max_object_bytes;
-      writer.max_object_bytes_ =
-          writer.max_object_bytes_ == 0 ? room : std::min(writer.max_object_bytes_, room);
-    }
     if (member.holder) continue;
     if (std::string why = member.WhyUnhealthy(); !why.empty()) {
       writer.warnings_.push_back(fmt::format("{} is out of the sync set: {}", member.node, why));
@@ -102,11 +97,8 @@ Result<void> Writer::Refresh() {
 
 mirror::SyncSet Writer::SyncSetNow() {
   mirror::SyncSet sync_set;
-  for (const std::string& node : pool_->SyncSetNodes()) sync_set.mirrors[node] = &pool_->At(node);
-  const std::size_t in_set = sync_set.mirrors.size();
-  const bool all = pool_->device().policy() == cluster::MirroringPolicy::kActive;
-  const auto k = static_cast<std::size_t>(std::max(pool_->arbiter().k, 0));
-  sync_set.needed = static_cast<unsigned>(all ? in_set : std::min(k, in_set));
+  for (const std::string& node : pool_->SyncSetNodes())
+    sync_set.mirrors[node] = {MemberUid(pool_->uid(), node), &pool_->At(node)};
   return sync_set;
 }
 
@@ -130,7 +122,7 @@ std::vector<Result<mirror::Acknowledged>> Writer::Write(std::vector<store::Write
     const base::TimePoint begin = clock.Now();
     auto answers =
         mirror::ReplicatedWrite(primary_, pool_->At(primary_), SyncSetNow(), pool_->term(),
-                                max_object_bytes_, std::move(batch), pool_->world().executor);
+                                pool_->max_object_bytes(), std::move(batch), pool_->world().executor);
     const base::Duration took = std::max(clock.Now() - begin, base::Duration(1));
     for (auto& answer : answers) results.push_back(std::move(answer));
     if (progress) progress(results.size(), total);

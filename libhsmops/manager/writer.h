@@ -29,7 +29,6 @@ class Writer {
   const std::string& primary() const { return primary_; }
   // Mirrors that are not in S, with why: their copies come with the next sync.
   const std::vector<std::string>& warnings() const { return warnings_; }
-  std::uint64_t max_object_bytes() const { return max_object_bytes_; }
 
  private:
   explicit Writer(Pool& pool) : pool_(&pool) {}
@@ -39,7 +38,6 @@ class Writer {
   Pool* pool_;
   std::string primary_;
   std::vector<std::string> warnings_;
-  std::uint64_t max_object_bytes_ = 0;
   base::TimePoint renew_at_{};
 };
 

@@ -9,10 +9,12 @@
 #include <bitset>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "libhsmops/base/clock.h"
+#include "libhsmops/mirror/sync_rule.h"
 #include "libhsmops/store/secret_store.h"
 
 namespace hsmops::mirror {
@@ -50,7 +52,14 @@ struct MemberStatus {
   std::uint64_t quarantined = 0;
   std::uint64_t legacy = 0;
   std::vector<ProbeStep> probe;
+};
+
+// What a member says at once, whatever its token is busy with.
+struct Pulse {
   std::uint64_t nonce = 0;  // for a grant; stamped with the member's own clock
+  store::Term term;         // the highest it was told
+  bool primary = false;     // its role in that epoch
+  bool gate_open = false;
 };
 
 // What a manager relays after it has renewed R (protocol.md, 3). The deadline counts from the
@@ -62,6 +71,9 @@ struct Grant {
   base::Duration duration{0};  // D
   std::optional<base::Digest>
       digest;  // of R, after a promotion: the gate opens only if it is its own
+  SyncRule rule;
+  PeerAddresses peers;                 // of the rule's members; empty: who asks reaches them
+  std::uint64_t max_object_bytes = 0;  // that every member takes
 };
 
 struct FenceAnswer {
@@ -70,6 +82,19 @@ struct FenceAnswer {
   std::uint64_t lsn = 0;
   std::optional<base::Digest>
       digest;  // unset: its token cannot be read, so nobody can merge from it
+};
+
+// W8 asked for: a version on the Primary, and who else confirmed that it is there by its digest.
+struct Confirmation {
+  store::IdVersion what;
+  std::set<store::Uid> by;
+};
+
+// A write that was acknowledged.
+struct Acknowledged {
+  store::Version version;
+  std::vector<std::string> nodes;  // that hold it: the Primary first, then who confirmed
+  bool repeated = false;           // the opId was there already
 };
 
 struct ReadResult {
@@ -88,15 +113,23 @@ class Member {
   // The highest term that it was told, from what it remembers beside its token, which is not
   // touched. kNotFound: it remembers nothing of this pool.
   virtual base::Result<store::Term> Told() = 0;
+  virtual base::Result<Pulse> TakePulse() = 0;
 
   // kStaleEpoch: an epoch below its own, or the same counter with another nonce, or a lower
   // generation. kInvalid: a nonce of another run. kCorrupt: the digest in R is not its own.
   virtual base::Result<void> OpenGate(const Grant& grant) = 0;
+  // The first step of a change of S, k or D under this term: from now on the Primary acknowledges
+  // only what satisfies `rule` too, until a grant of a higher generation; and, where it reaches its
+  // mirrors itself (`peers`), everything it has acknowledged satisfies it. kStaleEpoch: the term is
+  // not that of its grant. kUnavailable: the members do not hold it; nothing was prepared.
+  virtual base::Result<void> Prepare(const store::Term& term, const SyncRule& rule,
+                                     const PeerAddresses& peers) = 0;
   // Persists the epoch and drops the grant. kStaleEpoch as above; an epoch it has seen is only
   // answered.
   virtual base::Result<FenceAnswer> Fence(const store::Term& term) = 0;
-  // Closes the gate until the next grant, for a planned promotion.
-  virtual base::Result<void> Quiesce() = 0;
+  // Closes the gate, for a planned promotion, and takes no grant of this epoch for so long, whoever
+  // relays it. 0: takes them again.
+  virtual base::Result<void> Quiesce(base::Duration limit) = 0;
   // As the target of a promotion to this epoch it takes no more records at it (persisted). Its
   // digest.
   virtual base::Result<base::Digest> Freeze(const store::Epoch& epoch) = 0;
@@ -120,8 +153,15 @@ class Member {
   // (kStaleEpoch); its generation is kept if it is higher.
   virtual base::Result<std::vector<base::Result<store::Applied>>> Apply(
       const store::Term& sender, std::vector<store::Record> records) = 0;
-  // W8 on the Primary: the gate holds and the promise is on stable storage, or an error.
-  virtual base::Result<void> Acknowledge(const std::vector<store::IdVersion>& versions) = 0;
+  // W8 on the Primary, one result each: the gate holds, as many members confirmed as the grant and
+  // everything prepared want, and the promise is on stable storage; or an error, kInDoubt for too
+  // few.
+  virtual base::Result<std::vector<base::Result<void>>> Acknowledge(
+      const std::vector<Confirmation>& confirmations) = 0;
+  // W0 to W8 by a Primary that reaches its mirrors itself, one result a write, with the errors of
+  // ReplicatedWrite. kInvalid: it does not.
+  virtual base::Result<std::vector<base::Result<Acknowledged>>> Put(
+      std::vector<store::Write> writes) = 0;
 
   virtual base::Result<store::VerifyReport> Verify() = 0;
   virtual base::Result<void> Quarantine(const store::Term& sender,

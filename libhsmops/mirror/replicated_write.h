@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,26 +11,24 @@
 
 namespace hsmops::mirror {
 
-// Who has to hold a write before it is acknowledged.
+// S without the Primary, by node. How many of them must confirm is the Primary's to know.
 struct SyncSet {
-  std::map<std::string, Member*> mirrors;  // S without the Primary, by node
-  unsigned needed = 0;                     // min(k, |S|); with policy Active |S|
-};
-
-struct Acknowledged {
-  store::Version version;
-  std::vector<std::string> nodes;  // that hold it: the Primary first, then who confirmed
-  bool repeated = false;           // the opId was there already
+  struct Mirror {
+    store::Uid uid{};
+    Member* member = nullptr;
+  };
+  std::map<std::string, Mirror> mirrors;
 };
 
 // One result a write. kInDoubt: durable on the Primary and not confirmed by enough mirrors, or the
 // answer was lost; the same opId again settles it. Other errors are Stage's: nothing was
-// acknowledged and the older version stands.
+// acknowledged and the older version stands. `silent` gets the nodes that gave no answer.
 std::vector<base::Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node,
                                                         Member& primary, const SyncSet& sync_set,
                                                         const store::Term& sender,
                                                         std::uint64_t max_object_bytes,
                                                         std::vector<store::Write> writes,
-                                                        base::Executor& executor);
+                                                        base::Executor& executor,
+                                                        std::set<std::string>* silent = nullptr);
 
 }  // namespace hsmops::mirror

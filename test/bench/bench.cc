@@ -127,9 +127,9 @@ std::unique_ptr<agent::Client> MakeMember(const Token& token, std::uint8_t numbe
   return member;
 }
 
-void Grant(agent::Client& member) {
-  const auto status = Must(member.Status(false), "status");
-  Must(member.OpenGate({status.nonce, kEpoch, 1, std::chrono::seconds(300), std::nullopt}),
+void Grant(agent::Client& member, const mirror::SyncRule& rule = {}) {
+  const auto pulse = Must(member.TakePulse(), "pulse");
+  Must(member.OpenGate({pulse.nonce, kEpoch, 1, std::chrono::seconds(300), std::nullopt, rule}),
        "grant");
 }
 
@@ -286,9 +286,13 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
   Row("sync with nothing to do, indexes warm", nothing, 0, "<= 10 ms", nothing <= 0.010);
 
   mirror::SyncSet sync_set;
-  sync_set.mirrors = mirrors;
-  sync_set.needed = 2;
-  Grant(*source);
+  mirror::SyncRule both{{}, 2};
+  for (const auto& [node, member] : mirrors) {
+    const store::Uid uid = Must(member->Status(false), "status").member;
+    sync_set.mirrors[node] = {uid, member};
+    both.members.insert(uid);
+  }
+  Grant(*source, both);
   WriteAll(*source, sync_set, 0, 1, max_object);  // warms what the first write after a sync warms
   constexpr int kChanges = 20;
   const double change = Time([&] {

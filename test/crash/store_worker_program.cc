@@ -78,8 +78,8 @@ struct World {
 
   // The epoch may be over already, when an operation that ends it is done again.
   Result<void> Grant(Epoch epoch = kEpoch) {
-    HSM_TRY(const mirror::MemberStatus status, agent->Status(false));
-    return agent->OpenGate({status.nonce, epoch, 1, seconds(300), {}});
+    HSM_TRY(const mirror::Pulse pulse, agent->TakePulse());
+    return agent->OpenGate({pulse.nonce, epoch, 1, seconds(300), {}});
   }
 
   Result<void> Write(store::Write write) {
@@ -88,7 +88,8 @@ struct World {
     writes.push_back(std::move(write));
     HSM_TRY(auto staged, agent->Stage(std::move(writes), 32 * 1024));
     HSM_TRY(const store::Staged one, std::move(staged.at(0)));
-    return agent->Acknowledge({{one.id, one.version}});
+    HSM_TRY(const auto acknowledged, agent->Acknowledge({{{one.id, one.version}, {}}}));
+    return acknowledged.at(0);
   }
   Result<void> Put(const char* name, store::Keys keys, std::uint8_t op) {
     return Write({.name = NameOf(name), .keys = std::move(keys), .op_id = {op}});

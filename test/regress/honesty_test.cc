@@ -145,6 +145,7 @@ TEST_CASE(
     shell.insert(shell.end(), command.begin(), command.end());
     return Run(shell);
   };
+  scene.Put("seen", "1");
   HSM_CHECK_EXIT(onto_full({"list"}), 1);
   HSM_CHECK_EXIT(onto_full({"sync", "--dry-run"}), 1);
   HSM_CHECK_EXIT(onto_full({"promote", "--to", "b", "--dry-run"}), 1);

@@ -13,6 +13,11 @@ struct One {
   Node node{1, kSmallFiles, clock};
 };
 
+// Nobody else confirmed it.
+mirror::Confirmation Alone(const base::Result<store::Staged>& staged) {
+  return {{staged->id, staged->version}, {}};
+}
+
 std::vector<store::Record> Clone(const store::Record& record) {
   std::vector<store::Record> records;
   records.push_back(record.Clone());
@@ -33,9 +38,9 @@ TEST_CASE("without a grant nothing is written and nothing is read as the Primary
 
 TEST_CASE("the deadline counts from the nonce, and the guard is taken off") {
   One one;
-  const auto status = one.node.client->Status(false);
+  const auto pulse = one.node.client->TakePulse();
   one.clock.Advance(seconds(4));  // the manager was slow
-  REQUIRE(one.node.client->OpenGate({status->nonce, kEpoch, 1, seconds(10), {}}).ok());
+  REQUIRE(one.node.client->OpenGate({pulse->nonce, kEpoch, 1, seconds(10), {}}).ok());
   one.clock.Advance(milliseconds(4999));
   CHECK(one.node.Stage("app", "1", 1).ok());
   one.clock.Advance(milliseconds(1));
@@ -46,11 +51,11 @@ TEST_CASE("the deadline counts from the nonce, and the guard is taken off") {
 
 TEST_CASE("a nonce of another run, one used twice, and a duration out of range are invalid") {
   One one;
-  const auto before = one.node.client->Status(false);
+  const auto before = one.node.client->TakePulse();
   one.node.Restart();
   CHECK(one.node.client->OpenGate({before->nonce, kEpoch, 1, seconds(10), {}})
             .Is(ErrorCode::kInvalid));
-  const auto status = one.node.client->Status(false);
+  const auto status = one.node.client->TakePulse();
   for (const base::Duration duration :
        {base::Duration(0), base::Duration(-5), base::Duration(seconds(301))}) {
     CHECK(one.node.client->OpenGate({status->nonce, kEpoch, 1, duration, {}})
@@ -174,13 +179,24 @@ TEST_CASE(
   CHECK(one.node.Grant({5, 50}, 9).Is(ErrorCode::kStaleEpoch));
 }
 
-TEST_CASE("quiesce closes the gate until the next grant") {
-  One one;
-  REQUIRE(one.node.Grant(kEpoch, 1).ok());
-  REQUIRE(one.node.client->Quiesce().ok());
-  CHECK(one.node.Stage("app", "1", 1).Is(ErrorCode::kReadOnly));
-  REQUIRE(one.node.Grant(kEpoch, 1).ok());
-  CHECK(one.node.Stage("app", "1", 1).ok());
+TEST_CASE("quiesce closes the gate and takes no grant of the epoch, for its time or until recalled") {
+  for (const bool recalled : {false, true}) {
+    One one;
+    REQUIRE(one.node.Grant(kEpoch, 1).ok());
+    REQUIRE(one.node.client->Quiesce(seconds(10)).ok());
+    CHECK(one.node.Stage("app", "1", 1).Is(ErrorCode::kReadOnly));
+    CHECK(one.node.Grant(kEpoch, 1).Is(ErrorCode::kReadOnly));
+    CHECK(one.node.Grant(kEpoch, 2).Is(ErrorCode::kReadOnly));
+    if (recalled) {
+      REQUIRE(one.node.client->Quiesce({}).ok());
+    } else {
+      one.clock.Advance(seconds(10));
+    }
+    REQUIRE(one.node.Grant(kEpoch, 1).ok());
+    CHECK(one.node.Stage("app", "1", 1).ok());
+    REQUIRE(one.node.client->Quiesce(seconds(10)).ok());
+    CHECK(one.node.Grant({kEpoch.counter + 1, 9}, 1).ok());  // another epoch is another matter
+  }
 }
 
 TEST_CASE(
@@ -217,7 +233,7 @@ TEST_CASE("the Primary reads only what is acknowledged") {
     REQUIRE(node.Grant(kEpoch, 1).ok());
     const auto first = node.Stage("app", "1", 1);
     CHECK(node.Seen("app", true) == "Unavailable");
-    REQUIRE(node.client->Acknowledge({{first->id, first->version}}).ok());
+    REQUIRE(node.client->Acknowledge({Alone(first)}).ok());
     CHECK(node.Seen("app", true) == "k=1");
     const auto second = node.Stage("app", "2", 2);
     CHECK(node.Seen("app", true) == "Unavailable");
@@ -226,12 +242,12 @@ TEST_CASE("the Primary reads only what is acknowledged") {
     CHECK(node.Seen("app", true) == "Unavailable");
     node.memory.Replug();
     CHECK(node.Seen("app", true) == "Unavailable");  // a new view acknowledges nothing
-    REQUIRE(node.client->Acknowledge({{second->id, second->version}}).ok());
+    REQUIRE(node.client->Acknowledge({Alone(second)}).ok());
     CHECK(node.Seen("app", true) == "k=2");
     // A late acknowledgement of the older one takes nothing back.
-    REQUIRE(node.client->Acknowledge({{first->id, first->version}}).ok());
+    REQUIRE(node.client->Acknowledge({Alone(first)}).ok());
     CHECK(node.Seen("app", true) == "k=2");
-    CHECK(node.client->Acknowledge({{first->id, {kEpoch, 99}}}).Is(ErrorCode::kInternal));
+    CHECK(node.client->Acknowledge({{{first->id, {kEpoch, 99}}, {}}}).Is(ErrorCode::kInternal));
   }
 }
 

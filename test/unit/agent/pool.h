@@ -1,6 +1,7 @@
 // Three agents on tokens in memory, reached through Client and Serve as over a pipe.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "libhsmops/agent/agent.h"
@@ -15,12 +16,14 @@ class LoopChannel : public agent::Channel {
   explicit LoopChannel(mirror::Member*& member) : member_(member) {}
   base::Result<base::SecretBytes> Call(base::SecretBytes request) override {
     ++calls;
+    if (before) before();
     if (member_ == nullptr || lose_request)
       return base::Error(ErrorCode::kUnavailable, "not reached");
     base::SecretBytes answer = agent::Serve(*member_, request.view());
     if (lose_answer) return base::Error(ErrorCode::kInDoubt, "the answer was lost");
     return answer;
   }
+  std::function<void()> before;  // each request
   bool lose_request = false;
   bool lose_answer = false;
   int calls = 0;
@@ -58,8 +61,8 @@ class Node {
   base::Result<void> Grant(store::Epoch epoch, std::uint64_t generation,
                            base::Duration duration = std::chrono::seconds(10),
                            std::optional<base::Digest> digest = {}) {
-    HSM_TRY(const mirror::MemberStatus status, client->Status(false));
-    return client->OpenGate({status.nonce, epoch, generation, duration, digest});
+    HSM_TRY(const mirror::Pulse pulse, client->TakePulse());
+    return client->OpenGate({pulse.nonce, epoch, generation, duration, digest, rule});
   }
 
   base::Result<store::Staged> Stage(const char* name, const std::string& value, std::uint8_t op) {
@@ -70,6 +73,7 @@ class Node {
     return std::move(staged[0]);
   }
 
+  mirror::Member*& served() { return served_; }
   std::string Seen(const char* name, bool as_primary = false) {
     auto read = client->Read(NameOf(name), as_primary);
     if (!read.ok()) return std::string(base::Name(read.code()));
@@ -83,6 +87,7 @@ class Node {
   mirror::Member* served_ = nullptr;
 
  public:
+  mirror::SyncRule rule;  // of the next grant
   token::MemoryToken memory;
   store::Ledger ledger = store::Ledger::InMemory();
   std::optional<token::FaultyToken> faulty;

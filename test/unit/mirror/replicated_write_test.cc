@@ -18,11 +18,22 @@ struct Writing : ThreeNodes {
                                  unsigned needed) {
     std::vector<store::Write> writes;
     writes.push_back({.name = NameOf(name), .keys = KeysOf({{"k", value}}), .op_id = OpIdOf(op)});
-    const mirror::SyncSet set{{{"b", b.client.get()}, {"c", c.client.get()}}, needed};
+    Need(needed);
+    const mirror::SyncSet set{
+        {{"b", {MemberUid(2), b.client.get()}}, {"c", {MemberUid(3), c.client.get()}}}};
     auto results =
         mirror::ReplicatedWrite("a", *a.client, set, {kEpoch, 1}, 512, std::move(writes), executor);
     REQUIRE(results.size() == 1);
     return std::move(results[0]);
+  }
+  // How many must confirm is the Primary's to know, by its grant.
+  void Need(unsigned needed) {
+    if (a.rule.k == needed && !a.rule.members.empty()) return;
+    a.rule = {{MemberUid(2), MemberUid(3)}, needed};
+    const auto pulse = a.agent->TakePulse();
+    REQUIRE(a.agent
+                ->OpenGate({pulse->nonce, kEpoch, pulse->term.generation, seconds(300), {}, a.rule})
+                .ok());
   }
   mirror::SyncPlan PlanNow(store::Epoch epoch = kEpoch) {
     std::bitset<store::kBuckets> all;
@@ -99,7 +110,7 @@ TEST_CASE("a gate that closes before the acknowledgement is in doubt") {
   CHECK(done.Is(ErrorCode::kInDoubt));
   CHECK(done.error().message().find("b:") != std::string::npos);
   world.clock.Advance(seconds(400));
-  CHECK(world.Put("app", "1", 1, 0).Is(ErrorCode::kReadOnly));
+  CHECK(world.Put("app", "1", 1, 2).Is(ErrorCode::kReadOnly));
 }
 
 TEST_CASE("a mirror that has another content for the version does not confirm") {

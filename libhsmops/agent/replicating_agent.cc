@@ -1,0 +1,259 @@
+#include "libhsmops/agent/replicating_agent.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace hsmops::agent {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using mirror::Acknowledged;
+using mirror::SyncRule;
+
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{250};
+constexpr std::chrono::milliseconds kLongestPause{4000};
+
+// Every write of a batch has a name of its own.
+bool SharesName(const std::set<std::string>& names, const std::vector<store::Write>& writes) {
+  return std::any_of(writes.begin(), writes.end(), [&](const store::Write& write) {
+    return names.contains(write.name.text());
+  });
+}
+
+std::vector<Result<Acknowledged>> Everywhere(std::size_t count, const Error& error) {
+  return std::vector<Result<Acknowledged>>(count, error);
+}
+
+}  // namespace
+
+class ReplicatingAgent::Turn {
+ public:
+  explicit Turn(ReplicatingAgent& agent) : agent_(agent) {
+    const std::lock_guard lock(*agent_.monitor_);
+    while (agent_.taken_) agent_.monitor_->Wait();
+    agent_.taken_ = true;
+  }
+  ~Turn() {
+    const std::lock_guard lock(*agent_.monitor_);
+    agent_.taken_ = false;
+    agent_.monitor_->NotifyAll();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  ReplicatingAgent& agent_;
+};
+
+ReplicatingAgent::ReplicatingAgent(const store::Uid& pool, const store::Uid& member,
+                                   std::string node, token::Token& token, store::Ledger& ledger,
+                                   base::Clock& clock, base::Rng& rng, base::Executor& executor,
+                                   Reacher reacher)
+    : Agent(pool, member, token, ledger, clock, rng, executor.MakeMonitor()),
+      node_(std::move(node)),
+      executor_(executor),
+      reacher_(std::move(reacher)),
+      monitor_(executor.MakeMonitor()) {}
+
+Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(std::vector<store::Write> writes) {
+  if (writes.size() > kMaxBatchWrites) {
+    return Error(ErrorCode::kLimit, fmt::format("{} writes at once, at most {} are taken",
+                                                writes.size(), kMaxBatchWrites));
+  }
+  HSM_RETURN_IF_ERROR(Gate());
+  Ticket ticket{std::move(writes), {}, false};
+  const std::lock_guard lock(*monitor_);
+  if (queue_.size() >= kMaxQueuedPuts)
+    return Error(ErrorCode::kUnavailable, "too many writes are waiting; none of these was tried");
+  queue_.push_back(&ticket);
+  while (!ticket.done) {
+    if (taken_) {
+      monitor_->Wait();
+      continue;
+    }
+    // Whoever comes first writes for all.
+    const std::vector<Ticket*> batch = TakeBatch();
+    taken_ = true;
+    monitor_->unlock();
+    WriteBatch(batch);
+    monitor_->lock();
+    for (Ticket* written : batch) written->done = true;
+    taken_ = false;
+    monitor_->NotifyAll();
+  }
+  return std::move(ticket.results);
+}
+
+std::vector<ReplicatingAgent::Ticket*> ReplicatingAgent::TakeBatch() {
+  std::vector<Ticket*> batch;
+  std::deque<Ticket*> later;
+  std::set<std::string> names;
+  std::size_t size = 0;
+  for (Ticket* ticket : queue_) {
+    if (size + ticket->writes.size() > kMaxBatchWrites || SharesName(names, ticket->writes)) {
+      later.push_back(ticket);
+      // A later write of a name never overtakes an earlier one.
+      for (const store::Write& write : ticket->writes) names.insert(write.name.text());
+      continue;
+    }
+    size += ticket->writes.size();
+    for (const store::Write& write : ticket->writes) names.insert(write.name.text());
+    batch.push_back(ticket);
+  }
+  queue_ = std::move(later);
+  return batch;
+}
+
+void ReplicatingAgent::WriteBatch(const std::vector<Ticket*>& batch) {
+  std::vector<store::Write> writes;
+  std::vector<std::size_t> sizes;
+  for (Ticket* ticket : batch) {
+    sizes.push_back(ticket->writes.size());
+    std::move(ticket->writes.begin(), ticket->writes.end(), std::back_inserter(writes));
+  }
+  std::vector<Result<Acknowledged>> results = Replicate(std::move(writes));
+  auto next = results.begin();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto end = next + static_cast<std::ptrdiff_t>(sizes[i]);
+    batch[i]->results.assign(std::make_move_iterator(next), std::make_move_iterator(end));
+    next = end;
+  }
+}
+
+std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store::Write> writes) {
+  const std::size_t count = writes.size();
+  const std::optional<Reach> reach = gatekeeper().Reaches();
+  if (!reach)
+    return Everywhere(count, Error(ErrorCode::kReadOnly, "this member has no grant to write"));
+  mirror::SyncSet sync_set;
+  std::set<store::Uid> members;
+  for (const SyncRule& rule : reach->rules) {
+    if (rule.RefusesAll()) {
+      return Everywhere(count,
+                        Error(ErrorCode::kReadOnly,
+                              fmt::format("durability Strict: {} mirrors are in the sync set, {} "
+                                          "must hold a write",
+                                          rule.members.size(), rule.Needed())));
+    }
+    members.insert(rule.members.begin(), rule.members.end());
+  }
+  for (const store::Uid& member : members) {
+    const auto address = reach->peers.find(member);
+    if (address == reach->peers.end()) continue;  // it cannot confirm, which W8 sees
+    Peer& peer = PeerAt(member, address->second);
+    if (Now() < peer.not_before) continue;
+    sync_set.mirrors[address->second.node] = {member, peer.member.get()};
+  }
+  std::set<std::string> silent;
+  auto results = mirror::ReplicatedWrite(node_, *this, sync_set, {reach->epoch, reach->generation},
+                                         reach->max_object_bytes, std::move(writes), executor_,
+                                         &silent);
+  Remember(sync_set, silent);
+  return results;
+}
+
+ReplicatingAgent::Peer& ReplicatingAgent::PeerAt(const store::Uid& member,
+                                                 const mirror::PeerAddress& address) {
+  Peer& peer = peers_[member];
+  if (!peer.member || peer.address != address)
+    peer = {address, reacher_(member, address), base::Duration(0), {}};
+  return peer;
+}
+
+// A mirror that did not answer is not waited for again at every batch; whoever leads the pool takes
+// it out of S.
+void ReplicatingAgent::Remember(const mirror::SyncSet& asked,
+                                const std::set<std::string>& silent) {
+  for (const auto& [node, mirror] : asked.mirrors) {
+    Peer& peer = peers_.at(mirror.uid);
+    peer.pause = silent.contains(node)
+                     ? std::clamp<base::Duration>(peer.pause * 2, kFirstPause, kLongestPause)
+                     : base::Duration(0);
+    peer.not_before = Now() + peer.pause;
+  }
+}
+
+Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<SyncRule>& rules,
+                                         const std::set<store::Uid>& newcomers) {
+  mirror::Members mirrors;
+  std::map<std::string, store::Uid> uids;
+  for (const SyncRule& rule : rules) {
+    for (const store::Uid& member : rule.members) {
+      const auto address = reach.peers.find(member);
+      if (address == reach.peers.end()) continue;
+      mirrors[address->second.node] = PeerAt(member, address->second).member.get();
+      uids[address->second.node] = member;
+    }
+  }
+  std::set<store::Uid> equal;
+  std::string missing;
+  if (!mirrors.empty()) {
+    HSM_TRY(const mirror::Comparison comparison,
+            mirror::CopyMissing(node_, *this, mirrors, {reach.epoch, reach.generation}, executor_));
+    for (const std::string& node : comparison.equal) equal.insert(uids.at(node));
+    for (const auto& mirror : comparison.mirrors) {
+      missing += fmt::format("{}{}{}", missing.empty() ? "" : "; ", mirror.node,
+                             mirror.inventory.ok() ? " differs"
+                                                   : ": " + mirror.inventory.error().message());
+    }
+  }
+  const bool held = std::all_of(rules.begin(), rules.end(),
+                                [&](const SyncRule& rule) { return rule.HeldBy(equal); });
+  const bool joined = std::includes(equal.begin(), equal.end(), newcomers.begin(), newcomers.end());
+  if (held && joined) return {};
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("too few members hold all that {} holds ({})", node_,
+                           missing.empty() ? "the sync set is too small" : missing));
+}
+
+// What was valid here when this process began counts as acknowledged, though its mirrors may never
+// have seen it; so they must hold it before it is served (protocol.md, 3, I7).
+Result<void> ReplicatingAgent::Settle() {
+  const std::optional<Reach> reach = gatekeeper().Reaches();
+  if (!reach) return Error(ErrorCode::kReadOnly, "this member has no grant to write");
+  {
+    const std::lock_guard lock(*monitor_);
+    if (settled_ == reach->epoch) return {};
+  }
+  HSM_RETURN_IF_ERROR(ProveHeld(*reach, reach->rules, {}));
+  const std::lock_guard lock(*monitor_);
+  settled_ = reach->epoch;
+  return {};
+}
+
+Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& rule,
+                                       const mirror::PeerAddresses& peers) {
+  std::set<store::Uid> newcomers = rule.members;
+  if (const auto reach = gatekeeper().Reaches()) {
+    for (const store::Uid& member : reach->rules.front().members) newcomers.erase(member);
+  }
+  HSM_RETURN_IF_ERROR(Agent::Prepare(term, rule, peers));
+  const Turn turn(*this);
+  Reach reach{term.epoch, term.generation, {}, peers, 0};
+  auto proved = ProveHeld(reach, {rule}, newcomers);
+  if (!proved.ok()) gatekeeper().Unprepare(term, rule);
+  return proved;
+}
+
+Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name, bool as_primary) {
+  if (as_primary) {
+    HSM_RETURN_IF_ERROR(Gate());
+    bool settled = false;
+    {
+      const std::lock_guard lock(*monitor_);
+      settled = settled_ == gatekeeper().term().epoch;
+    }
+    if (!settled) {
+      const Turn turn(*this);
+      HSM_RETURN_IF_ERROR(Settle());
+    }
+  }
+  return Agent::Read(name, as_primary);
+}
+
+}  // namespace hsmops::agent
