@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/manager/epoch_check.h"
 
 namespace hsmops::manager {
 
@@ -32,6 +33,13 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
     return Error(ErrorCode::kReadOnly, fmt::format("{} is not the Primary on record", node));
   }
   HSM_TRY(const mirror::Pulse pulse, pool.At(node).TakePulse().Within(node));
+  if (pulse.term > pool.term()) {
+    const bool later = pulse.term.epoch > pool.epoch();
+    return EpochRegressed(node,
+                          later ? pulse.term.epoch.ToString()
+                                : fmt::format("its generation {}", pulse.term.generation),
+                          pool);
+  }
   HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
   mirror::Grant grant;
   grant.nonce = pulse.nonce;

@@ -134,7 +134,7 @@ Result<void> Pool::Admit(const std::string& node) {
   cluster::Arbiter next = arbiter_.value;
   next.members.insert(UidTextOf(node));
   ++next.generation;
-  return Swap(std::move(next)).Within("putting " + node + " on record");
+  return SwapDespiteRenewal(next).Within("putting " + node + " on record");
 }
 
 Result<void> Pool::ExpelAbsent() {
@@ -142,7 +142,7 @@ Result<void> Pool::ExpelAbsent() {
   std::erase_if(next.members, [this](const std::string& uid) { return NodeOf(uid).empty(); });
   if (next.members == arbiter_.value.members) return {};
   ++next.generation;
-  return Swap(std::move(next)).Within("taking absent members off the record");
+  return SwapDespiteRenewal(next).Within("taking absent members off the record");
 }
 
 Result<void> Pool::ReloadArbiter() {
@@ -251,6 +251,27 @@ failover::ClusterState Pool::Recorded() const {
     state.members.push_back(std::move(view));
   }
   return state;
+}
+
+Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
+  const cluster::Arbiter before = arbiter_.value;
+  for (int tries = 0;; ++tries) {
+    auto swapped = Swap(next);
+    if (!swapped.Is(ErrorCode::kConflict) || tries == kStatusTries) return swapped;
+    HSM_RETURN_IF_ERROR(ReloadArbiter());
+    cluster::Arbiter now = arbiter_.value;
+    now.renew_time = before.renew_time;
+    if (now != before) return swapped;
+  }
+}
+
+Result<bool> Pool::ReloadDevice() {
+  HSM_TRY(cluster::HSMDevice now,
+          cluster::Load<cluster::HSMDevice>(world_.resources, device_.metadata.ns,
+                                            device_.metadata.name));
+  if (now.spec != device_.spec) return true;
+  device_ = std::move(now);
+  return false;
 }
 
 // What a node that is not on record holds counts for nothing, and its token is left alone, unless

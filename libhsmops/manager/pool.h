@@ -43,6 +43,8 @@ class Pool {
   // endpoint.
   static base::Result<std::unique_ptr<Pool>> Open(World& world, const std::string& ns,
                                                   const std::string& device);
+  // The device as it is now. True: its spec changed, so the pool is to be opened again.
+  base::Result<bool> ReloadDevice();
 
   World& world() { return world_; }
   cluster::HSMDevice& device() { return device_; }
@@ -76,6 +78,11 @@ class Pool {
   // Compare-and-swap of R; sets renewTime. kConflict: somebody else was faster, re-read and decide
   // again.
   base::Result<void> Swap(cluster::Arbiter next);
+  // The same where it makes no difference that R was renewed in the meantime, with nothing else
+  // changed: that is read again and swapped. Not for a change of S, which goes by what the Primary
+  // was asked before (protocol.md, 3).
+  base::Result<void> SwapDespiteRenewal(const cluster::Arbiter& next);
+  const std::string& arbiter_version() const { return arbiter_.version(); }
 
   // The node that R names; "" for none.
   std::string holder() const;

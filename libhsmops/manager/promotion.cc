@@ -228,7 +228,7 @@ class Run {
       if (member.ToldLaterThan(pool_.term())) next.members.insert(pool_.UidTextOf(member.node));
     }
     ++next.generation;
-    HSM_RETURN_IF_ERROR(pool_.Swap(std::move(next)).Within("P2"));
+    HSM_RETURN_IF_ERROR(pool_.SwapDespiteRenewal(next).Within("P2"));
     fenced_ = true;
     fence_answered_ = pool_.world().clock.Now();
     note_("fence-point",

@@ -1,0 +1,62 @@
+// Election: which of several managers leads, by a Lease, as client-go's leader election has it.
+//
+// It only avoids duels: what is safe is so with two leaders too (protocol.md, 3). Whether a lease
+// is over is judged by this process's own clock, from when it last saw it change, so clocks need
+// not agree. Not thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "libhsmops/base/clock.h"
+#include "libhsmops/cluster/lease.h"
+#include "libhsmops/cluster/resource_store.h"
+
+namespace hsmops::manager {
+
+struct ElectionOptions {
+  std::string ns;
+  std::string lease = "hsm-manager";
+  std::string identity;                                    // of this process, and of no other run
+  std::string url;                                         // where its live API is; may be empty
+  base::Duration lease_duration = std::chrono::seconds(8);  // whole seconds
+};
+
+class Election {
+ public:
+  // Both must outlive it.
+  Election(cluster::ResourceStore& resources, base::Clock& clock, ElectionOptions options)
+      : resources_(resources), clock_(clock), options_(std::move(options)) {}
+
+  // Takes, keeps or looks at the lease; to be called several times in each lease_duration. An
+  // error: it could not look, which changes nothing until the lease runs out.
+  base::Result<void> Step();
+  // It leads, and its lease holds for at least a quarter of its time.
+  bool Leads() const;
+  // Gives it up, so that the next one need not wait.
+  void Resign();
+
+  // As last seen; "" for nobody.
+  const std::string& leader() const { return leader_; }
+
+ private:
+  struct Seen {
+    std::string version;
+    base::TimePoint at;  // when it was first seen to be so
+  };
+  // Whether its holder has had its time, as this process saw it.
+  bool Over(const cluster::Lease& lease);
+  base::Result<void> Claim(cluster::Lease lease, bool create);
+
+  cluster::ResourceStore& resources_;
+  base::Clock& clock_;
+  const ElectionOptions options_;
+  std::optional<Seen> seen_;
+  std::optional<base::TimePoint> renewed_;  // asked for at that time, and granted since
+  std::string leader_;
+};
+
+// The annotation of the Lease that says where its holder's live API is.
+inline constexpr const char* kLeaderUrlAnnotation = "hsm.j5t.io/url";
+
+}  // namespace hsmops::manager
