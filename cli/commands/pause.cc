@@ -124,7 +124,7 @@ Verb AckVerb() {
               return ChangeStatus(
                   context, "ack", *device, spec, [&](cluster::HSMDeviceStatus& status) {
                     cluster::SetCondition(status.conditions,
-                                          {"FailoverAcknowledged", cluster::ConditionStatus::kTrue,
+                                          {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,
                                            "Acknowledged", "by " + UserName(), 0, std::nullopt},
                                           context.clock().Wall());
                     return std::string(

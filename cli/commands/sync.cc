@@ -14,7 +14,7 @@
 #include "cli/progress.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/manager/coverage.h"
-#include "libhsmops/manager/report.h"
+#include "libhsmops/manager/sync_record.h"
 
 namespace hsmops::cli {
 namespace {
@@ -66,47 +66,6 @@ std::string Sentence(const manager::SyncReport& report) {
   return text;
 }
 
-// Status, conditions and events follow from what was seen after the sync. False: something is
-// damaged still, which members that lack the same agree in.
-bool Record(Context& context, manager::Pool& pool, const manager::SyncReport& report) {
-  const auto state = pool.Observe(false);
-  const base::WallTime now = context.clock().Wall();
-  (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-    cluster::HSMDevice device = pool.device();
-    device.status = status;
-    status = manager::StatusOf(device, state, now);
-    status.mirroring->sync_errors.clear();
-    for (const mirror::StepError& failed : report.applied.failed) {
-      if (status.mirroring->sync_errors.size() < 10)
-        status.mirroring->sync_errors.push_back(
-            base::Printable(failed.step.node + ": " + failed.error.message()));
-    }
-    if (report.AllEqual()) status.mirroring->last_sync_time = now;
-  });
-  // An Event names what happened in our own words: text from a driver stays in the status.
-  if (!report.applied.failed.empty()) {
-    pool.Tell(cluster::EventType::kWarning, "SyncFailed",
-              fmt::format("{} of {} steps failed", report.applied.failed.size(),
-                          report.plan.steps.size()));
-  }
-  if (!report.applied.alarms.empty()) {
-    pool.Tell(
-        cluster::EventType::kWarning, "ChecksumMismatch",
-        fmt::format(
-            "{} secrets need a person: one version with two contents, or damage nobody can repair",
-            report.applied.alarms.size()));
-  }
-  if (report.applied.quarantined > 0) {
-    pool.Tell(cluster::EventType::kWarning, "Divergence",
-              fmt::format("{} versions that the current epoch does not have were set aside",
-                          report.applied.quarantined));
-  }
-  return std::none_of(state.members.begin(), state.members.end(),
-                      [](const failover::MemberView& member) {
-                        return member.reachable() && member.status->damaged > 0;
-                      });
-}
-
 int Run(const SyncWords& words, Context& context) {
   if (!words.secret.empty()) {
     if (auto name = store::SecretName::Parse(words.secret); !name.ok())
@@ -149,9 +108,8 @@ int Run(const SyncWords& words, Context& context) {
     });
   }
   if (!report.ok()) return FailOperation(context, *log, report.error());
-  const bool whole = Record(context, pool, *report);
-  bool complete = whole && report->AllEqual() && report->applied.failed.empty() &&
-                  report->applied.alarms.empty();
+  const bool whole = manager::RecordSync(pool, *report);
+  const bool complete = whole && report->Complete();
   for (const manager::MemberSync& member : report->members) {
     if (member.error)
       context.err() << fmt::format("{}: {}\n", member.node,
@@ -159,7 +117,6 @@ int Run(const SyncWords& words, Context& context) {
     if (member.damaged > 0)
       context.err() << fmt::format("{}: {} secrets were found damaged\n", member.node,
                                    member.damaged);
-    complete = complete && !member.error;
   }
   for (const mirror::StepError& failed : report->applied.failed) {
     context.err() << fmt::format("{} {}: {}\n", failed.step.node, base::Printable(failed.step.name),

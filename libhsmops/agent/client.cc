@@ -1,6 +1,7 @@
 #include "libhsmops/agent/client.h"
 
 #include "libhsmops/agent/message.h"
+#include "libhsmops/agent/verb.h"
 
 namespace hsmops::agent {
 namespace {
@@ -8,34 +9,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
-
-enum class Verb : std::uint8_t {
-  kStatus,
-  kOpenGate,
-  kFence,
-  kQuiesce,
-  kFreeze,
-  kDigest,
-  kReadInventory,
-  kRead,
-  kReadRecords,
-  kReadLegacy,
-  kStage,
-  kApply,
-  kAcknowledge,
-  kVerify,
-  kQuarantine,
-  kReadQuarantined,
-  kDiscardQuarantined,
-  kCollect,
-  kCollectTombstones,
-  kInitialize,
-  kTold,
-  kTakePulse,
-  kPrepare,
-  kPut,
-};
-constexpr Verb LastOf(Verb) { return Verb::kPut; }
 
 // Whether the call may simply be made again, so that a lost answer is as good as no call. What the
 // others did, if anything, is not there to be asked for twice.

@@ -137,6 +137,9 @@ struct PromotionStatus {
   bool operator==(const PromotionStatus&) const = default;
 };
 
+// The condition that allows another automatic failover before minInterval is over.
+inline constexpr const char* kFailoverAcknowledged = "FailoverAcknowledged";
+
 struct HSMDeviceStatus {
   std::int64_t observed_generation = 0;
   DevicePhase phase = DevicePhase::kUnset;

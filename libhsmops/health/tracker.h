@@ -22,6 +22,7 @@ class Tracker {
   // `threshold`: failures in a row that make a member unhealthy; at least 1.
   explicit Tracker(int threshold) : threshold_(threshold) {}
 
+  int threshold() const { return threshold_; }
   void Saw(const std::string& node, bool healthy, base::TimePoint now);
   Verdict Of(const std::string& node) const;
   // Since when the failures come in a row; unset: it is healthy or was never looked at.

@@ -34,6 +34,9 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
   }
   HSM_TRY(const mirror::Pulse pulse, pool.At(node).TakePulse().Within(node));
   if (pulse.term > pool.term()) {
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+    if (pulse.term <= pool.term())
+      return Error(ErrorCode::kConflict, "the arbiter was changed meanwhile");
     const bool later = pulse.term.epoch > pool.epoch();
     return EpochRegressed(node,
                           later ? pulse.term.epoch.ToString()

@@ -68,6 +68,10 @@ Result<void> TidyUp(Pool& pool) {
 
 Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec spec) {
   HSM_RETURN_IF_ERROR(TidyUp(pool).Within("operations"));
+  return Make(pool, std::move(spec));
+}
+
+Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec) {
   HSMOperation operation;
   std::string type = TypeName(spec);
   std::transform(type.begin(), type.end(), type.begin(),
@@ -81,10 +85,22 @@ Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec s
     operation.spec.ttl_seconds_after_finished = kOperationTtl;
   HSM_RETURN_IF_ERROR(operation.Validate());  // before it is stored, where nobody could mend it
   HSM_TRY(HSMOperation created, cluster::CreateNew(pool.world().resources, operation));
-  created.status.phase = OperationPhase::kRunning;
-  created.status.started_at = pool.world().clock.Wall();
-  HSM_TRY(HSMOperation running, cluster::SaveStatus(pool.world().resources, created));
+  return Take(pool, std::move(created));
+}
+
+Result<OperationLog> OperationLog::Take(Pool& pool, HSMOperation operation) {
+  operation.status.phase = OperationPhase::kRunning;
+  operation.status.started_at = pool.world().clock.Wall();
+  HSM_TRY(HSMOperation running, cluster::SaveStatus(pool.world().resources, operation));
   return OperationLog(pool, std::move(running));
+}
+
+std::optional<OperationLog> OperationLog::Find(Pool& pool, const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  auto operation =
+      cluster::Load<HSMOperation>(pool.world().resources, pool.device().metadata.ns, name);
+  if (!operation.ok() || operation->status.phase != OperationPhase::kRunning) return std::nullopt;
+  return OperationLog(pool, *std::move(operation));
 }
 
 void OperationLog::EndStep(cluster::StepState state) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "libhsmops/manager/pool.h"
@@ -19,6 +20,13 @@ class OperationLog {
   // process is gone (the caller holds the device, so nobody else runs one) are ended as Failed
   // first, and finished ones that are past their time or too many are removed.
   static base::Result<OperationLog> Begin(Pool& pool, cluster::HSMOperationSpec spec);
+
+  // The same for a manager that leads, which has seen to what others left behind already.
+  static base::Result<OperationLog> Make(Pool& pool, cluster::HSMOperationSpec spec);
+  // One that somebody made, and that is Running from here on.
+  static base::Result<OperationLog> Take(Pool& pool, cluster::HSMOperation operation);
+  // One that is Running, by name; nullopt: there is none, or it cannot be read now.
+  static std::optional<OperationLog> Find(Pool& pool, const std::string& name);
 
   // Ends the step before and begins this one.
   void Step(const std::string& name, const std::string& message);

@@ -187,10 +187,15 @@ mirror::PeerAddresses Pool::PeersOf(const mirror::SyncRule& rule) const {
   mirror::PeerAddresses peers;
   for (const std::string& node : nodes_) {
     const store::Uid uid = MemberUid(uid_, node);
-    const std::string& endpoint = device_.spec.mirroring->endpoints.at(node);
-    if (rule.members.contains(uid) && endpoint.starts_with("https:")) peers[uid] = {node, endpoint};
+    if (rule.members.contains(uid) && ReachesMirrors(node))
+      peers[uid] = {node, device_.spec.mirroring->endpoints.at(node)};
   }
   return peers;
+}
+
+bool Pool::ReachesMirrors(const std::string& node) const {
+  return device_.spec.mirroring && device_.spec.mirroring->endpoints.contains(node) &&
+         device_.spec.mirroring->endpoints.at(node).starts_with("https:");
 }
 
 std::uint64_t Pool::max_object_bytes() const {
@@ -236,6 +241,10 @@ failover::ClusterState Pool::Recorded() const {
   for (const auto& entry : device_.status.history) {
     if (entry.outcome == "Succeeded" && entry.time) state.last_promotion = entry.time;
   }
+  const cluster::Condition* acknowledged =
+      cluster::FindCondition(device_.status.conditions, cluster::kFailoverAcknowledged);
+  if (acknowledged != nullptr && acknowledged->status == cluster::ConditionStatus::kTrue)
+    state.last_promotion.reset();  // the next promotion takes the condition back
   for (const std::string& node : nodes_) {
     failover::MemberView view;
     view.node = node;

@@ -95,6 +95,8 @@ class Pool {
   // no https endpoint is reached by us alone.
   mirror::SyncRule RuleOf(const cluster::Arbiter& r) const;
   mirror::PeerAddresses PeersOf(const mirror::SyncRule& rule) const;
+  // It sends its mirrors what it writes, and proves by itself what a change of S needs.
+  bool ReachesMirrors(const std::string& node) const;
   // What every member takes, of those that were ever seen by this object; 0: not known.
   std::uint64_t max_object_bytes() const;
   // The nodes of R's S, and everybody but R's holder; in the order of nodes().

@@ -498,6 +498,12 @@ class Run {
       if (done && !status.mirroring) status.mirroring.emplace();
       if (done) ++status.mirroring->failover_count;
       if (done) status.primary_node = report_.to;
+      if (done && cluster::FindCondition(status.conditions, cluster::kFailoverAcknowledged)) {
+        cluster::SetCondition(status.conditions,
+                              {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kFalse,
+                               "Used", "a promotion came after it", 0, std::nullopt},
+                              pool_.world().clock.Wall());
+      }
     });
     if (done) {
       pool_.Tell(cluster::EventType::kNormal, "HSMFailover",

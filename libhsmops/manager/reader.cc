@@ -43,7 +43,12 @@ Result<mirror::ReadResult> FromPrimary(Pool& pool, const failover::ClusterState&
   HSM_RETURN_IF_ERROR(obeyed);
   if (std::string why = state.Holder()->WhyUnhealthy(); !why.empty())
     return Error(ErrorCode::kUnavailable, std::move(why));
-  HSM_RETURN_IF_ERROR(Settle(pool, primary));
+  if (pool.ReachesMirrors(primary)) {
+    auto read = pool.At(primary).Read(name, true);  // it settles by itself, and may have its grant
+    if (!read.Is(ErrorCode::kReadOnly)) return read;
+  } else {
+    HSM_RETURN_IF_ERROR(Settle(pool, primary));
+  }
   HSM_RETURN_IF_ERROR(GrantTo(pool, primary));
   return pool.At(primary).Read(name, true);
 }

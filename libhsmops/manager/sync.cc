@@ -72,6 +72,17 @@ bool SyncReport::AllEqual() const {
                      [](const MemberSync& member) { return member.equal; });
 }
 
+bool SyncReport::Complete() const {
+  return AllEqual() && applied.failed.empty() && applied.alarms.empty() &&
+         std::none_of(members.begin(), members.end(),
+                      [](const MemberSync& member) { return member.error.has_value(); });
+}
+
+bool SyncReport::Notable() const {
+  return applied.copied + applied.restored + applied.quarantined > 0 || !applied.failed.empty() ||
+         !applied.alarms.empty();
+}
+
 std::vector<mirror::EpochCut> CutsOf(const Pool& pool) {
   std::vector<mirror::EpochCut> cuts;
   for (const cluster::LsnCut& cut : pool.arbiter().lsn_cuts)
@@ -112,10 +123,14 @@ Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optiona
   next.k = k.value_or(next.k);
   ++next.generation;
   const mirror::SyncRule rule = pool.RuleOf(next);
-  HSM_RETURN_IF_ERROR(pool.At(pool.holder())
+  const std::string primary = pool.holder();
+  HSM_RETURN_IF_ERROR(pool.At(primary)
                           .Prepare(pool.term(), rule, pool.PeersOf(rule))
-                          .Within("preparing " + pool.holder()));
-  return pool.Swap(std::move(next)).Within("changing the sync set");
+                          .Within("preparing " + primary));
+  HSM_RETURN_IF_ERROR(pool.Swap(std::move(next)).Within("changing the sync set"));
+  // The old rule holds until the next grant.
+  if (pool.ReachesMirrors(primary)) (void)GrantTo(pool, primary);
+  return {};
 }
 
 }  // namespace
@@ -207,8 +222,11 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   if (!options.dry_run) {
     // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
     // were all compared just now, and otherwise only grows (protocol.md, 3).
+    // A Primary that proves by itself what a change of S needs goes on writing meanwhile: who is
+    // not equal at this moment may well be at the next, and who is unhealthy is not for here.
     std::set<std::string> sync_set;
-    if (!options.only.empty()) sync_set = pool.arbiter().sync_set;
+    if (!options.only.empty() || pool.ReachesMirrors(report.primary))
+      sync_set = pool.arbiter().sync_set;
     for (const std::string& node : after.equal) {
       const std::string uid = pool.UidTextOf(node);
       members[node].joined = !pool.arbiter().sync_set.contains(uid);

@@ -37,6 +37,10 @@ struct SyncReport {
   std::vector<MemberSync> members;
   std::uint64_t collected = 0;  // tombstones
   bool AllEqual() const;
+  // Every step was taken, everybody could be asked and is equal.
+  bool Complete() const;
+  // Something was done, or could not be.
+  bool Notable() const;
 };
 
 // Digests first: members whose root equals the Primary's cost one exchange; of the others only the

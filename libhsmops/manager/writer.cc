@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/report.h"
 #include "libhsmops/manager/sync.h"
@@ -14,24 +15,6 @@ namespace hsmops::manager {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
-
-namespace {
-
-// D as the device's spec has it now. Nothing is granted while this process opens the pool,
-// and a grant of the old D ran out with the process that held it; who promotes waits for the longer
-// one.
-Result<void> FollowSpec(Pool& pool) {
-  const cluster::HSMDevice& device = pool.device();
-  cluster::Arbiter next = pool.arbiter();
-  if (device.spec.mirroring) next.grant_duration = device.spec.mirroring->failover.grant_duration;
-  if (next.grant_duration == pool.arbiter().grant_duration) return {};
-  next.old_grant_duration = pool.arbiter().grant_duration;
-  next.grant_replaced_at = pool.world().clock.Wall();
-  ++next.generation;
-  return pool.Swap(std::move(next)).Within("following the spec");
-}
-
-}  // namespace
 
 Result<Writer> Writer::Open(Pool& pool) {
   Writer writer(pool);

@@ -1,0 +1,36 @@
+// HttpChannel: the way to a member's agent over HTTPS; and the paths and roles of its requests.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libhsmops/agent/client.h"
+#include "libhsmops/net/transport.h"
+
+namespace hsmops::agent {
+
+inline constexpr std::string_view kMemberPath = "/v1/member/";  // and the request's name
+inline constexpr const char* kMemberContentType = "application/vnd.khsm.member";
+
+// What one request needs of the agent.
+struct RequestKind {
+  std::string_view name;  // "status", in its path
+  bool by_member = false;  // another member may ask it, as a Primary asks its mirrors
+  bool by_reader = false;
+  // It is answered whatever the token is busy with.
+  bool at_once = false;
+  // It is answered when other members have confirmed.
+  bool waits_for_members = false;
+  std::chrono::seconds patience{10};  // how long its answer may take
+};
+// nullptr: `request` is not the beginning of one, or nothing at all.
+const RequestKind* KindOf(base::ByteView request);
+const RequestKind* KindOfPath(std::string_view path);
+
+// `transport` and `clock` must outlive it. An answer of 429 or 503 is kUnavailable: nothing was
+// done. 403 is kAuthFailed.
+std::unique_ptr<Channel> MakeHttpChannel(net::Transport& transport, net::Peer peer,
+                                         base::Clock& clock);
+
+}  // namespace hsmops::agent

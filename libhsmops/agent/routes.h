@@ -1,0 +1,35 @@
+// Routes: what an agent answers over HTTPS, to whom, and on which threads.
+//
+// A manager may ask everything; another member of the pool what a Primary asks its mirrors; a
+// reader a secret. Which one a peer is its certificate says. Thread-safe.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "libhsmops/agent/http_channel.h"
+#include "libhsmops/net/http_message.h"
+
+namespace hsmops::agent {
+
+// Indexes of the lanes that a server needs for these routes: what is answered at once, what waits
+// for other members, and what the token does.
+enum class RouteLane : std::uint8_t { kAtOnce, kWaiting, kToken };
+
+inline constexpr std::size_t kMaxSmallBody = std::size_t{64} << 10;
+
+class Routes {
+ public:
+  // `member` must outlive it.
+  explicit Routes(mirror::Member& member) : member_(member) {}
+
+  // Decides by the header alone, as net::Router wants it.
+  std::variant<net::Route, net::Reply> Find(const net::Received& head);
+
+ private:
+  net::Reply Answer(net::Received&& request, const RequestKind& kind);
+
+  mirror::Member& member_;
+};
+
+}  // namespace hsmops::agent

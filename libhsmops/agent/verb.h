@@ -1,0 +1,36 @@
+// Verb: which request of mirror::Member a message is; its first byte.
+#pragma once
+
+#include <cstdint>
+
+namespace hsmops::agent {
+
+enum class Verb : std::uint8_t {
+  kStatus,
+  kOpenGate,
+  kFence,
+  kQuiesce,
+  kFreeze,
+  kDigest,
+  kReadInventory,
+  kRead,
+  kReadRecords,
+  kReadLegacy,
+  kStage,
+  kApply,
+  kAcknowledge,
+  kVerify,
+  kQuarantine,
+  kReadQuarantined,
+  kDiscardQuarantined,
+  kCollect,
+  kCollectTombstones,
+  kInitialize,
+  kTold,
+  kTakePulse,
+  kPrepare,
+  kPut,
+};
+constexpr Verb LastOf(Verb) { return Verb::kPut; }
+
+}  // namespace hsmops::agent

@@ -1,0 +1,24 @@
+#include "libhsmops/failover/sync_set.h"
+
+namespace hsmops::failover {
+
+SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& unhealthy,
+                            bool strict) {
+  SyncSetChange change;
+  const MemberView* primary = state.Holder();
+  if (state.promoting || primary == nullptr || !primary->Healthy()) return change;
+  unsigned left = 0;
+  for (const MemberView& member : state.members) {
+    if (member.holder) continue;
+    const bool failed = unhealthy.contains(member.node);
+    if (member.in_sync_set && !failed) ++left;
+    if (member.in_sync_set && failed) change.drop.insert(member.node);
+    if (!member.Healthy()) continue;
+    if (!member.in_sync_set) change.add.insert(member.node);
+    if (member.status->digest != primary->status->digest) change.lagging.push_back(member.node);
+  }
+  if (strict && left < state.needed) change.drop.clear();
+  return change;
+}
+
+}  // namespace hsmops::failover

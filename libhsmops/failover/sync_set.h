@@ -1,0 +1,26 @@
+// DecideSyncSet: who is to leave S, who may come into it, and who has to be brought up to date;
+// pure.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "libhsmops/failover/cluster_state.h"
+
+namespace hsmops::failover {
+
+struct SyncSetChange {
+  std::set<std::string> drop;        // of S, unhealthy for as long as it takes to be called so
+  std::set<std::string> add;         // healthy and not in S; what they lack is copied first
+  std::vector<std::string> lagging;  // healthy, in S or not, and not equal to the Primary
+};
+
+// `unhealthy`: the nodes that the tracker calls so, after its threshold. Nothing without a Primary
+// that answers with its content: nobody could prove anything then. With durability Strict nobody
+// leaves S when fewer than k would be left: writes are refused meanwhile, and what was acknowledged
+// stays where P5 looks for it.
+SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& unhealthy,
+                            bool strict);
+
+}  // namespace hsmops::failover

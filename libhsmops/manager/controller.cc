@@ -1,0 +1,244 @@
+#include "libhsmops/manager/controller.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/follow_spec.h"
+#include "libhsmops/manager/grant.h"
+#include "libhsmops/manager/promotion.h"
+#include "libhsmops/manager/report.h"
+#include "libhsmops/manager/sync_record.h"
+#include "libhsmops/manager/task.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using failover::ClusterState;
+using failover::Decision;
+using failover::MemberView;
+
+namespace {
+
+// Latencies and times alone are told no oftener.
+constexpr std::chrono::seconds kStatusPeriod{30};
+
+failover::Policy PolicyOf(const cluster::HSMDevice& device) {
+  failover::Policy policy;
+  const cluster::FailoverMode mode = device.failover_mode();
+  policy.mode = mode == cluster::FailoverMode::kAuto      ? failover::Mode::kAuto
+                : mode == cluster::FailoverMode::kObserve ? failover::Mode::kObserve
+                                                          : failover::Mode::kOff;
+  if (device.spec.mirroring) policy.min_interval = device.spec.mirroring->failover.min_interval;
+  return policy;
+}
+
+cluster::FailoverSpec FailoverOf(const cluster::HSMDevice& device) {
+  return device.spec.mirroring ? device.spec.mirroring->failover : cluster::FailoverSpec{};
+}
+
+bool Due(const std::optional<base::TimePoint>& last, base::Duration period, base::TimePoint now) {
+  return !last || now - *last >= period;
+}
+
+// Without what changes with every look.
+cluster::HSMDeviceStatus Steady(cluster::HSMDeviceStatus status) {
+  for (cluster::DeviceStatus& device : status.devices) {
+    device.last_seen.reset();
+    device.latency_ms.reset();
+    device.free_objects.reset();
+    device.position.clear();
+    device.checksum.clear();
+    device.lag = {};
+  }
+  status.position.clear();
+  return status;
+}
+
+}  // namespace
+
+void Controller::Rest() {
+  pool_.reset();
+  tracker_.reset();
+}
+
+Result<void> Controller::Open() {
+  if (pool_) {
+    HSM_TRY(const bool changed, pool_->ReloadDevice());
+    if (!changed) return pool_->ReloadArbiter();
+  }
+  const bool first = !pool_;
+  HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
+  const int threshold = std::max(1, FailoverOf(pool_->device()).unhealthy_threshold);
+  if (!tracker_ || threshold != tracker_->threshold()) tracker_.emplace(threshold);
+  if (first) HSM_RETURN_IF_ERROR(TakeOver(*pool_));
+  return {};
+}
+
+void Controller::Track(const ClusterState& state) {
+  for (const MemberView& member : state.members) {
+    tracker_->Saw(member.node, member.Healthy(), world_.clock.Now());
+    const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
+    if (lost && lost_.insert(member.node).second)
+      pool_->Tell(cluster::EventType::kWarning, "DeviceLost",
+                  fmt::format("the device of {} does not answer as it should", member.node));
+    if (member.Healthy() && lost_.erase(member.node) > 0)
+      pool_->Tell(cluster::EventType::kNormal, "DeviceReturned",
+                  fmt::format("the device of {} is back", member.node));
+  }
+}
+
+std::set<std::string> Controller::Unhealthy() const {
+  std::set<std::string> nodes;
+  for (const std::string& node : pool_->nodes()) {
+    if (tracker_->Of(node) == health::Verdict::kUnhealthy) nodes.insert(node);
+  }
+  return nodes;
+}
+
+bool Controller::PrimaryUnhealthy(const ClusterState& state) const {
+  if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
+  const auto since = tracker_->FailingSince(*state.holder);
+  return since && world_.clock.Now() - *since >= FailoverOf(pool_->device()).delay;
+}
+
+Turned Controller::Turn() {
+  if (auto opened = Open(); !opened.ok())
+    return {"nothing can be done: " + opened.error().message(), false};
+  auto turned = GoOn();
+  if (turned.ok()) return *std::move(turned);
+  return {"it was tried and did not work: " + turned.error().message(), false};
+}
+
+Result<Turned> Controller::GoOn() {
+  const ClusterState state = pool_->Observe(true);
+  Track(state);
+  if (state.promoting) {
+    HSM_TRY(auto done, DoAsked());
+    return done.value_or(Turned{"a promotion is under way", false});
+  }
+  if (auto obeyed = CheckEpoch(*pool_, state); obeyed.Is(ErrorCode::kReadOnly)) {
+    WriteStatus(state);
+    HSM_TRY(auto asked, DoAsked());  // a failover with accept-loss is the way out
+    return asked.value_or(Turned{obeyed.error().message(), false});
+  }
+  HSM_TRY(auto asked, DoAsked());
+  if (asked) return *std::move(asked);
+  const Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
+                                             PrimaryUnhealthy(state), world_.clock.Wall());
+  if (decision.action == Decision::Action::kFailOver) return FailOver(decision);
+  if (decision.action == Decision::Action::kWouldFailOver)
+    TellOnce("WouldFailOver", fmt::format("{} would be promoted: {}", decision.target,
+                                          decision.reason));
+  HSM_TRY(auto kept, KeepSyncSet(state));
+  if (!kept) {
+    HSM_TRY(kept, KeepCopies());
+  }
+  WriteStatus(state);
+  return kept.value_or(Turned{decision.reason, false});
+}
+
+// What was asked for, and a promotion that is begun before all.
+Result<std::optional<Turned>> Controller::DoAsked() {
+  if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
+    std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
+    HSM_TRY(std::string sentence, FinishPromotion(*pool_, log ? &*log : nullptr));
+    return std::optional(Turned{std::move(sentence), true});
+  }
+  HSM_TRY(auto next, NextOperation(*pool_));
+  if (!next) return std::optional<Turned>();
+  HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
+  return std::optional(Turned{log.name() + ": " + Carry(*pool_, log), true});
+}
+
+Result<Turned> Controller::FailOver(const Decision& decision) {
+  PromotionOptions options;
+  options.purpose = failover::Purpose::kFailover;
+  options.target = decision.target;
+  options.reason = decision.reason;
+  cluster::HSMOperationSpec spec;
+  spec.type = cluster::OperationType::kFailover;
+  spec.target_node = decision.target;
+  spec.reason = decision.reason;
+  HSM_TRY(OperationLog log, OperationLog::Make(*pool_, std::move(spec)));
+  return Turned{fmt::format("{}; {}", decision.reason, Carry(*pool_, log)), true};
+}
+
+void Controller::TellOnce(const std::string& reason, const std::string& note) {
+  if (told_ == note) return;
+  told_ = note;
+  pool_->Tell(cluster::EventType::kWarning, reason, note);
+}
+
+Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state) {
+  HSM_RETURN_IF_ERROR(FollowSpec(*pool_));
+  const bool strict = pool_->device().durability() == cluster::Durability::kStrict;
+  const failover::SyncSetChange change =
+      failover::DecideSyncSet(state, Unhealthy(), strict);
+  const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
+  if (!change.drop.empty()) {
+    std::vector<std::string> nodes = pool_->SyncSetNodes();
+    std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
+    HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
+    return std::optional(Turned{
+        fmt::format("{} left the sync set: unhealthy", fmt::join(change.drop, ", ")), true});
+  }
+  if (!change.lagging.empty()) {
+    SyncOptions options;
+    options.only = change.lagging;
+    options.collect = false;
+    HSM_TRY(const SyncReport report, Sync(*pool_, options, nullptr));
+    if (report.Notable()) RecordSync(*pool_, report);
+  }
+  std::vector<std::string> nodes = pool_->SyncSetNodes();
+  nodes.insert(nodes.end(), change.add.begin(), change.add.end());
+  if (change.add.empty() && k == pool_->arbiter().k) return std::optional<Turned>();
+  const std::set<std::string> before = pool_->arbiter().sync_set;
+  if (auto joined = ChangeSyncSet(*pool_, nodes, k); !joined.ok()) {
+    return std::optional(Turned{
+        fmt::format("{} did not come into the sync set: {}", fmt::join(change.add, ", "),
+                    joined.error().message()),
+        false});
+  }
+  if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
+  return std::optional(
+      Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
+}
+
+// Everything against everything, every syncInterval; every value read again, every verifyInterval.
+Result<std::optional<Turned>> Controller::KeepCopies() {
+  const cluster::MirroringSpec spec =
+      pool_->device().spec.mirroring.value_or(cluster::MirroringSpec{});
+  const base::TimePoint now = world_.clock.Now();
+  if (!Due(synced_, spec.sync_interval, now)) return std::optional<Turned>();
+  if (pool_->holder().empty() || pool_->nodes().size() < 2) return std::optional<Turned>();
+  SyncOptions options;
+  options.full = verified_ && Due(verified_, spec.verify_interval, now);
+  synced_ = now;
+  if (options.full || !verified_) verified_ = now;
+  HSM_TRY(const SyncReport report, Sync(*pool_, options, nullptr));
+  RecordSync(*pool_, report);
+  if (!report.Notable()) return std::optional<Turned>();
+  return std::optional(Turned{fmt::format("synced: copied {}, restored {}, quarantined {}",
+                                          report.applied.copied, report.applied.restored,
+                                          report.applied.quarantined),
+                              false});
+}
+
+void Controller::WriteStatus(const ClusterState& state) {
+  const base::TimePoint now = world_.clock.Now();
+  const bool all = Due(status_written_, kStatusPeriod, now);
+  auto written = pool_->UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+    cluster::HSMDevice device = pool_->device();
+    device.status = status;
+    cluster::HSMDeviceStatus next = StatusOf(device, state, world_.clock.Wall());
+    if (all || Steady(next) != Steady(status)) status = std::move(next);
+  });
+  if (written.ok() && all) status_written_ = now;
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,61 @@
+// Controller: the loop of the manager that leads, for one device: observe, decide, record, act.
+//
+// Each turn looks at every member at once, does the one thing that is due most, and says in one
+// sentence what and why. Safe with several at work (protocol.md, 3): what matters is a
+// compare-and-swap of R. Not thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "libhsmops/failover/decide.h"
+#include "libhsmops/failover/sync_set.h"
+#include "libhsmops/health/tracker.h"
+#include "libhsmops/manager/pool.h"
+#include "libhsmops/manager/sync.h"
+
+namespace hsmops::manager {
+
+struct Turned {
+  std::string reason;  // one sentence, always
+  bool acted = false;  // so another turn is due at once
+};
+
+class Controller {
+ public:
+  // `world` must outlive it.
+  Controller(World& world, std::string ns, std::string device)
+      : world_(world), ns_(std::move(ns)), device_(std::move(device)) {}
+
+  Turned Turn();
+  // What was learnt by looking is forgotten: it leads no more, or not yet.
+  void Rest();
+
+ private:
+  base::Result<void> Open();
+  void Track(const failover::ClusterState& state);
+  std::set<std::string> Unhealthy() const;
+  bool PrimaryUnhealthy(const failover::ClusterState& state) const;
+  base::Result<Turned> GoOn();
+  base::Result<std::optional<Turned>> DoAsked();
+  base::Result<Turned> FailOver(const failover::Decision& decision);
+  base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
+  base::Result<std::optional<Turned>> KeepCopies();
+  void TellOnce(const std::string& reason, const std::string& note);
+  void WriteStatus(const failover::ClusterState& state);
+
+  World& world_;
+  const std::string ns_;
+  const std::string device_;
+  std::unique_ptr<Pool> pool_;
+  std::optional<health::Tracker> tracker_;
+  std::set<std::string> lost_;  // told as DeviceLost
+  std::string told_;            // the last note of WouldFailOver
+  std::optional<base::TimePoint> synced_;    // when everything was last compared,
+  std::optional<base::TimePoint> verified_;  // and when it was last read again
+  std::optional<base::TimePoint> status_written_;
+};
+
+}  // namespace hsmops::manager

@@ -1,0 +1,67 @@
+#include "libhsmops/manager/front.h"
+
+#include <fmt/format.h>
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using mirror::Acknowledged;
+
+Result<Pool*> Front::pool() {
+  const base::TimePoint now = world_.clock.Now();
+  if (pool_ && now - looked_ < kFrontLook) return pool_.get();
+  bool open = !pool_;
+  if (pool_) {
+    HSM_TRY(open, pool_->ReloadDevice());
+    if (!open) {
+      HSM_RETURN_IF_ERROR(pool_->ReloadArbiter());
+    }
+  }
+  if (open) {
+    HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
+  }
+  looked_ = now;
+  return pool_.get();
+}
+
+Result<std::vector<Result<Acknowledged>>> Front::Put(std::vector<store::Write> writes) {
+  HSM_TRY(Pool * pool, this->pool());
+  const std::string primary = pool->holder();
+  if (primary.empty()) {
+    looked_ = {};
+    return Error(ErrorCode::kReadOnly, "no Primary: a promotion is under way");
+  }
+  auto results = pool->At(primary).Put(std::move(writes));
+  if (!results.ok()) looked_ = {};  // perhaps it is another by now
+  return std::move(results).Within(primary);
+}
+
+Result<Served> Front::Get(const store::SecretName& name) {
+  HSM_TRY(Pool * pool, this->pool());
+  const std::string primary = pool->holder();
+  if (!primary.empty()) {
+    auto read = pool->At(primary).Read(name, true);
+    if (read.ok()) return Served{std::move(read->secret), primary, true, true, "", true};
+  }
+  looked_ = {};
+  HSM_TRY(pool, this->pool());
+  return Read(*pool, name);
+}
+
+Result<Served> Front::GetSpread(const store::SecretName& name) {
+  HSM_TRY(Pool * pool, this->pool());
+  std::vector<std::string> nodes = pool->SyncSetNodes();
+  if (const std::string primary = pool->holder(); !primary.empty()) nodes.push_back(primary);
+  for (std::size_t tries = 0; tries < nodes.size(); ++tries) {
+    const std::string& node = nodes[turn_++ % nodes.size()];
+    auto read = pool->At(node).Read(name, false);
+    if (!read.ok()) continue;
+    Served served{std::move(read->secret), node, false, true, "policy Active spreads reads", false};
+    return served;
+  }
+  return Get(name);
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,44 @@
+// Front: what clients of a manager get of one device: writes through the Primary, reads from the
+// Primary or, marked, from a mirror. Every replica has one, whether it leads or not.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libhsmops/manager/pool.h"
+#include "libhsmops/manager/reader.h"
+
+namespace hsmops::manager {
+
+// R is read again when it is older than this, or when somebody did not answer as it should.
+inline constexpr std::chrono::milliseconds kFrontLook{1000};
+
+// Not thread-safe; a replica may have several.
+class Front {
+ public:
+  // `world` must outlive it.
+  Front(World& world, std::string ns, std::string device)
+      : world_(world), ns_(std::move(ns)), device_(std::move(device)) {}
+
+  // One result a write, with the errors of mirror::ReplicatedWrite. kUnavailable, kReadOnly:
+  // nothing was written. kInDoubt: the answer was lost; the same opIds again settle it.
+  base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
+      std::vector<store::Write> writes);
+  // As manager::Read; from the Primary when its gate is open, which no grant of ours is needed for.
+  base::Result<Served> Get(const store::SecretName& name);
+  // The next mirror of S in turn, marked; with policy Active the Primary is one of them.
+  base::Result<Served> GetSpread(const store::SecretName& name);
+
+  base::Result<Pool*> pool();
+
+ private:
+  World& world_;
+  const std::string ns_;
+  const std::string device_;
+  std::unique_ptr<Pool> pool_;
+  base::TimePoint looked_{};
+  std::size_t turn_ = 0;
+};
+
+}  // namespace hsmops::manager

@@ -1,0 +1,212 @@
+#include "libhsmops/manager/task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/promotion.h"
+#include "libhsmops/manager/sync_record.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using cluster::HSMOperation;
+using cluster::OperationPhase;
+using cluster::OperationType;
+
+namespace {
+
+std::string Fail(OperationLog& log, const Error& error) {
+  return log
+      .Finish(OperationPhase::kFailed, std::string(base::Name(error.code())), error.message())
+      .status.message;
+}
+
+std::string Succeed(OperationLog& log, const std::string& sentence) {
+  return log.Finish(OperationPhase::kSucceeded, "Done", sentence).status.message;
+}
+
+PromotionOptions OptionsOf(const HSMOperation& operation) {
+  PromotionOptions options;
+  options.purpose = operation.spec.type == OperationType::kPromote ? failover::Purpose::kPromote
+                                                                   : failover::Purpose::kFailover;
+  options.target =
+      operation.spec.target_node.empty() ? operation.spec.winner : operation.spec.target_node;
+  options.expected_primary = operation.spec.expected_primary;
+  options.accept_loss = operation.spec.accept_loss;
+  options.dry_run = operation.spec.dry_run;
+  options.reason = operation.spec.reason;
+  options.operation = operation.metadata.name;
+  return options;
+}
+
+std::string SentenceOf(const PromotionReport& report, bool dry_run) {
+  if (dry_run) return fmt::format("would promote {} in place of {}", report.to, report.from);
+  if (!report.changed) return fmt::format("no change: {} is the Primary already", report.to);
+  return fmt::format("{} is the Primary of epoch {}: {} secrets, lost {}, writes stopped for {}",
+                     report.to, report.epoch.counter, report.secrets, report.lost,
+                     base::FormatDuration(report.writes_stopped));
+}
+
+// kInDoubt: it is begun and only goes forward, which the next turn does.
+std::string CarryPromotion(Pool& pool, OperationLog& log, const PromotionOptions& options) {
+  const auto report =
+      Promote(pool, options, [&](const std::string& name, const std::string& message) {
+        log.Step(name, message);
+      });
+  if (report.Is(ErrorCode::kInDoubt)) return report.error().message();
+  if (!report.ok()) return Fail(log, report.error());
+  return Succeed(log, SentenceOf(*report, options.dry_run));
+}
+
+std::string CarrySync(Pool& pool, OperationLog& log) {
+  const HSMOperation& operation = log.operation();
+  SyncOptions options;
+  options.secret = operation.spec.secret;
+  options.full = operation.spec.full || operation.spec.type == OperationType::kVerify;
+  options.dry_run = operation.spec.dry_run;
+  const auto report = Sync(pool, options, [&](std::uint64_t done, std::uint64_t total) {
+    log.Progress(done, total);
+  });
+  if (!report.ok()) return Fail(log, report.error());
+  if (options.dry_run)
+    return Succeed(log, fmt::format("would do {} steps", report->plan.steps.size()));
+  const bool whole = RecordSync(pool, *report);
+  const std::string sentence =
+      fmt::format("copied {}, restored {}, quarantined {}, {} deleted secrets collected",
+                  report->applied.copied, report->applied.restored, report->applied.quarantined,
+                  report->collected);
+  if (whole && report->Complete()) return Succeed(log, sentence);
+  return log.Finish(OperationPhase::kPartial, "Partial", sentence + "; not all members are equal")
+      .status.message;
+}
+
+std::string ChangeStatus(Pool& pool, OperationLog& log, const std::string& sentence,
+                         const std::function<void(cluster::HSMDeviceStatus&)>& change) {
+  if (auto changed = pool.UpdateStatus(change); !changed.ok()) return Fail(log, changed.error());
+  return Succeed(log, sentence);
+}
+
+std::string CarryPause(Pool& pool, OperationLog& log) {
+  const cluster::HSMOperationSpec& spec = log.operation().spec;
+  const base::WallTime now = pool.world().clock.Wall();
+  if (!spec.until || *spec.until <= now)
+    return Fail(log, Error(ErrorCode::kInvalid, "spec.until must be in the future"));
+  return ChangeStatus(
+      pool, log, "paused until " + base::FormatTime(*spec.until),
+      [&](cluster::HSMDeviceStatus& status) {
+        status.paused = cluster::PausedStatus{"operation " + log.name(), spec.reason, now,
+                                              spec.until};
+      });
+}
+
+}  // namespace
+
+std::string Carry(Pool& pool, OperationLog& log) {
+  const HSMOperation& operation = log.operation();
+  switch (operation.spec.type.value_or(OperationType::kDrill)) {
+    case OperationType::kSync:
+    case OperationType::kVerify:
+      return CarrySync(pool, log);
+    case OperationType::kPromote:
+    case OperationType::kFailover:
+      return CarryPromotion(pool, log, OptionsOf(operation));
+    case OperationType::kPause:
+      return CarryPause(pool, log);
+    case OperationType::kResume:
+      return ChangeStatus(pool, log, "resumed",
+                          [](cluster::HSMDeviceStatus& status) { status.paused.reset(); });
+    case OperationType::kAck:
+      return ChangeStatus(pool, log, "acknowledged", [&](cluster::HSMDeviceStatus& status) {
+        cluster::SetCondition(status.conditions,
+                              {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,
+                               "Acknowledged", "by operation " + log.name(), 0, std::nullopt},
+                              pool.world().clock.Wall());
+      });
+    default:
+      return Fail(log, Error(ErrorCode::kInvalid,
+                             "a manager does not do this; run the verb on the node instead"));
+  }
+}
+
+Result<std::string> FinishPromotion(Pool& pool, OperationLog* log) {
+  PromotionOptions options;
+  options.purpose = failover::Purpose::kFailover;
+  if (log != nullptr) {
+    options = OptionsOf(log->operation());
+    options.expected_primary.clear();  // that was judged when it began
+    options.target.clear();
+  }
+  options.target = pool.NodeOf(pool.arbiter().target);
+  const failover::ClusterState state = pool.Observe(false);
+  const failover::MemberView* target = state.Find(options.target);
+  if (target == nullptr || !target->Healthy()) options.target.clear();  // the best of the others
+  options.operation = pool.arbiter().operation_id;
+  const StepNote note = [&](const std::string& name, const std::string& message) {
+    if (log != nullptr) log->Step(name, message);
+  };
+  HSM_TRY(const PromotionReport report, Promote(pool, options, note));
+  const std::string sentence = SentenceOf(report, false);
+  return log == nullptr ? sentence : Succeed(*log, sentence);
+}
+
+namespace {
+
+// Of this device, the oldest first.
+Result<std::vector<HSMOperation>> OperationsOf(Pool& pool) {
+  HSM_TRY(auto all,
+          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
+  std::erase_if(all.items, [&](const HSMOperation& operation) {
+    return operation.spec.device_ref.name != pool.device().metadata.name;
+  });
+  std::stable_sort(all.items.begin(), all.items.end(),
+                   [](const HSMOperation& a, const HSMOperation& b) {
+                     return a.metadata.creation_timestamp < b.metadata.creation_timestamp;
+                   });
+  return std::move(all.items);
+}
+
+}  // namespace
+
+Result<std::optional<HSMOperation>> NextOperation(Pool& pool) {
+  HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
+  const base::WallTime now = pool.world().clock.Wall();
+  for (HSMOperation& operation : operations) {
+    if (operation.status.phase != OperationPhase::kPending) continue;
+    if (operation.spec.not_before && *operation.spec.not_before > now) continue;
+    return std::optional(std::move(operation));
+  }
+  return std::optional<HSMOperation>();
+}
+
+Result<void> TakeOver(Pool& pool) {
+  HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
+  for (HSMOperation& operation : operations) {
+    if (operation.status.phase != OperationPhase::kRunning) continue;
+    if (pool.arbiter().operation_id == operation.metadata.name) continue;
+    const auto& history = pool.device().status.history;
+    const auto entry =
+        std::find_if(history.rbegin(), history.rend(), [&](const cluster::HistoryEntry& one) {
+          return one.operation == operation.metadata.name;
+        });
+    if (entry == history.rend()) {
+      operation.status = {};
+    } else {
+      const bool done = entry->outcome == "Succeeded";
+      operation.status.phase = done ? OperationPhase::kSucceeded : OperationPhase::kFailed;
+      operation.status.completed_at = pool.world().clock.Wall();
+      operation.status.result = done ? "Done" : entry->outcome;
+      operation.status.message = fmt::format("its manager ended before it could say so; the history "
+                                             "says {}",
+                                             entry->outcome);
+    }
+    HSM_TRY(const HSMOperation saved, cluster::SaveStatus(pool.world().resources, operation));
+    (void)saved;  // read again by who goes on
+  }
+  return {};
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,27 @@
+// Task: one HSMOperation that somebody asked for, carried out by the manager that leads.
+#pragma once
+
+#include <string>
+
+#include "libhsmops/manager/operation_log.h"
+
+namespace hsmops::manager {
+
+// Carries it out to its end, which is in the operation's status then: Succeeded, Failed (nothing was
+// changed) or Partial (see its message). What was begun and is not finished stays Running for the
+// next turn. The sentence of what came of it.
+std::string Carry(Pool& pool, OperationLog& log);
+
+// The promotion that is on record as running, to its end: by this operation if it is the one that
+// began it.
+base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log);
+
+// The operation to be done next: the oldest that is pending and whose time has come, or nullopt.
+base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool);
+
+// Operations that say Running and that no manager works on any more, when a leader begins: ended as
+// the device's history says they did; begun again where nothing of them is on record. What the
+// record still names as running stays.
+base::Result<void> TakeOver(Pool& pool);
+
+}  // namespace hsmops::manager
