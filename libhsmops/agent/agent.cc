@@ -48,7 +48,7 @@ Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& tok
 Result<void> Agent::EnsureOpen() {
   if (!open_) {
     HSM_TRY(const store::Standing standing, store_.Open(pool_, member_));
-    (void)standing;  // each use asks for it
+    (void)standing;                       // each use asks for it
     gatekeeper_.Follow(ledger_.state());  // the token may have seen more than the file
     open_ = true;
   }
@@ -272,8 +272,9 @@ Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   HSM_RETURN_IF_ERROR(Gate());
-  return store_.Stage(std::move(writes), ledger_.state().epoch, max_object_bytes,
-                      [this] { return Gate(); });
+  const std::uint64_t own = token_.profile().max_object_bytes;
+  const std::uint64_t limit = max_object_bytes == 0 ? own : std::min(own, max_object_bytes);
+  return store_.Stage(std::move(writes), ledger_.state().epoch, limit, [this] { return Gate(); });
 }
 
 Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& sender,

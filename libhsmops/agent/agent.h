@@ -59,6 +59,8 @@ class Agent : public mirror::Member {
       const store::Term& sender, const std::vector<store::IdVersion>& tombstones) override;
   base::Result<void> Initialize(const store::Term& term, bool wipe) override;
 
+  bool GateOpen() const { return Gate().ok(); }
+
   // Between requests, where there is no other thread: a token that went away closes the gate now
   // and not at the next request; one that came back is read again. False: it is not there.
   bool Watch();

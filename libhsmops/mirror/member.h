@@ -146,7 +146,8 @@ class Member {
       const std::vector<store::Id>& ids) = 0;
   virtual base::Result<store::Keys> ReadLegacy(const std::string& name) = 0;
 
-  // W0 to W6 behind the gate; one result a write.
+  // W0 to W6 behind the gate; one result a write. `max_object_bytes`: what the other members take;
+  // 0: not known, so its own.
   virtual base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) = 0;
   // W3 to W6 of the Primary's records. `sender`: its epoch is at least the member's own

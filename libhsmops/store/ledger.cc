@@ -170,6 +170,14 @@ Result<void> Ledger::Replay(base::ByteView log) {
   return {};
 }
 
+Ledger Ledger::InMemoryCopy() const {
+  Ledger copy = InMemory();
+  copy.state_ = state_;
+  copy.promises_ = promises_;
+  copy.wiping_ = wiping_;
+  return copy;
+}
+
 std::optional<Version> Ledger::Promised(const Id& id) const {
   const auto found = promises_.find(id);
   if (found == promises_.end()) return std::nullopt;

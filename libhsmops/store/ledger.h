@@ -37,6 +37,8 @@ class Ledger {
   static base::Result<Ledger> Open(std::string path);
   // Without a file, for tests and the simulator: lives as long as the object.
   static Ledger InMemory() { return Ledger(std::string()); }
+  // One of those as it is now: what the next process finds when this one is killed here.
+  Ledger InMemoryCopy() const;
 
   const LedgerState& state() const { return state_; }
   // nullopt: nothing promised under this id.

@@ -13,18 +13,19 @@ namespace ctx = boost::context;
 class Fibre {
  public:
   Fibre()
-      : inside_(std::allocator_arg, ctx::fixedsize_stack(kStackBytes), [this](ctx::fiber&& outside) {
-          outside_ = std::move(outside);
-          for (;;) {
-            Task task = std::exchange(task_, nullptr);
-            if (!task) break;
-            task();
-            task = nullptr;
-            ended_ = true;
-            Leave();
-          }
-          return std::move(outside_);
-        }) {}
+      : inside_(std::allocator_arg, ctx::fixedsize_stack(kStackBytes),
+                [this](ctx::fiber&& outside) {
+                  outside_ = std::move(outside);
+                  for (;;) {
+                    Task task = std::exchange(task_, nullptr);
+                    if (!task) break;
+                    task();
+                    task = nullptr;
+                    ended_ = true;
+                    Leave();
+                  }
+                  return std::move(outside_);
+                }) {}
 
   void Begin(Process* process, Task task) {
     process_ = process;
@@ -55,8 +56,10 @@ class Fibre {
   ctx::fiber outside_;
 };
 
-// Everybody is killed and runs to its end, so that every stack is empty.
-Scheduler::~Scheduler() {
+Scheduler::Scheduler(std::uint64_t seed) : rng_(seed) {}
+Scheduler::~Scheduler() { Finish(); }
+
+void Scheduler::Finish() {
   for (int rounds = 0; !busy_.empty(); ++rounds) {
     if (rounds > 100'000) std::abort();  // a fibre that does not notice that it is dead
     ready_.clear();
@@ -69,6 +72,8 @@ Scheduler::~Scheduler() {
     }
   }
   for (const auto& fibre : fibres_) fibre->Close();
+  fibres_.clear();
+  idle_.clear();
 }
 
 void Scheduler::Spawn(Process* process, Task task) {

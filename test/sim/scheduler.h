@@ -1,5 +1,5 @@
-// Scheduler: simulated time, processes that can be paused and killed, and the fibres that their code
-// runs on. One seed, one run: the same seed gives the same interleaving.
+// Scheduler: simulated time, processes that can be paused and killed, and the fibres that their
+// code runs on. One seed, one run: the same seed gives the same interleaving.
 //
 // Everything runs on one thread. Code under test knows nothing of this: it blocks in a seam (clock,
 // transport, resource store, executor, monitor), and the seam blocks the fibre.
@@ -37,9 +37,13 @@ class Fibre;
 
 class Scheduler {
  public:
-  explicit Scheduler(std::uint64_t seed) : rng_(seed) {}
+  explicit Scheduler(std::uint64_t seed);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
+
+  // Everybody is killed and runs to its end, so that every stack is empty: before what they work on
+  // goes.
+  void Finish();
 
   Time now() const { return now_; }
   std::mt19937_64& rng() { return rng_; }

@@ -25,8 +25,7 @@ Duration SimClock::Elapsed() const {
   const Time now = scheduler_.now();
   Duration still = stood_;
   if (now > still_from_) still += std::min(now, still_until_) - still_from_;
-  return Duration(static_cast<std::int64_t>(
-      static_cast<double>((now - still).count()) * rate_));
+  return Duration(static_cast<std::int64_t>(static_cast<double>((now - still).count()) * rate_));
 }
 
 base::TimePoint SimClock::Now() const { return {since_boot_ + Elapsed()}; }
@@ -164,9 +163,8 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
         server->second.life != server->second.process->life) {
       const Link back = LinkBetween(to, from);
       if (back.cut) return;  // nobody to refuse it
-      scheduler_.At(scheduler_.now() + kRefusalTime, [finish] {
-        finish(Error(ErrorCode::kUnavailable, "connection refused"));
-      });
+      scheduler_.At(scheduler_.now() + kRefusalTime,
+                    [finish] { finish(Error(ErrorCode::kUnavailable, "connection refused")); });
       return;
     }
     scheduler_.Spawn(server->second.process, [this, call, finish, from, to, identity, request,
@@ -198,13 +196,11 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
       scheduler_.At(scheduler_.now() + DelayOf(there) + DelayOf(there), deliver);
   } else if (scheduler_.Chance(0.5)) {
     // No connection was made, and the caller learns so.
-    scheduler_.At(scheduler_.now() + std::chrono::seconds(1), [finish] {
-      finish(Error(ErrorCode::kUnavailable, "no connection"));
-    });
+    scheduler_.At(scheduler_.now() + std::chrono::seconds(1),
+                  [finish] { finish(Error(ErrorCode::kUnavailable, "no connection")); });
   }
-  scheduler_.At(clock.When(request.deadline), [finish] {
-    finish(Error(ErrorCode::kInDoubt, "no answer in time"));
-  });
+  scheduler_.At(clock.When(request.deadline),
+                [finish] { finish(Error(ErrorCode::kInDoubt, "no answer in time")); });
   while (!call->over && !scheduler_.dead()) scheduler_.Block();
   call->over = true;
   if (scheduler_.dead()) return Dead();
@@ -215,10 +211,9 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
 
 void SimResources::Travel() {
   if (scheduler_.current() == nullptr) return;
-  scheduler_.SleepUntil(
-      scheduler_.now() + faults.delay +
-      Duration(static_cast<std::int64_t>(
-          scheduler_.Below(static_cast<std::uint64_t>(faults.jitter.count()) + 1))));
+  scheduler_.SleepUntil(scheduler_.now() + faults.delay +
+                        Duration(static_cast<std::int64_t>(scheduler_.Below(
+                            static_cast<std::uint64_t>(faults.jitter.count()) + 1))));
 }
 
 Result<void> SimResources::Look() {
@@ -235,6 +230,7 @@ Result<T> SimResources::Write(const std::function<Result<T>()>& effect) {
   const Error doubt(ErrorCode::kInDoubt, "the resource store's answer was lost");
   if (scheduler_.Chance(faults.lost_before)) return doubt;
   Result<T> done = effect();
+  ++writes_;
   Travel();
   if (scheduler_.dead()) return Dead();
   if (scheduler_.Chance(faults.lost_after)) return doubt;

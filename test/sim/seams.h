@@ -37,9 +37,9 @@ class SimClock : public base::Clock {
   const double rate_;
   const Duration since_boot_;
   Duration wall_offset_{0};
-  Duration stood_{0};      // so much was lost while it stood still
-  Time still_from_{0};     // it stands still from then
-  Time still_until_{0};    // until then
+  Duration stood_{0};    // so much was lost while it stood still
+  Time still_from_{0};   // it stands still from then
+  Time still_until_{0};  // until then
 };
 
 class SimMonitor : public base::Monitor {
@@ -86,10 +86,10 @@ class SimRng : public base::Rng {
 // What the network does between two processes, one way.
 struct Link {
   bool cut = false;
-  double loss = 0;               // of a request or an answer
-  double twice = 0;              // a request is delivered again, later
-  Duration delay{0};             // at least,
-  Duration jitter{0};            // and up to so much more
+  double loss = 0;     // of a request or an answer
+  double twice = 0;    // a request is delivered again, later
+  Duration delay{0};   // at least,
+  Duration jitter{0};  // and up to so much more
 };
 
 // Requests and answers between processes, by name; what is at the other end is the production
@@ -151,8 +151,9 @@ struct StoreFaults {
 
 class SimResources : public cluster::ResourceStore {
  public:
-  SimResources(Scheduler& scheduler, cluster::ResourceStore& shared)
-      : scheduler_(scheduler), shared_(shared) {}
+  // `writes` counts those of everybody.
+  SimResources(Scheduler& scheduler, cluster::ResourceStore& shared, std::uint64_t& writes)
+      : scheduler_(scheduler), shared_(shared), writes_(writes) {}
   StoreFaults faults;
 
   base::Result<cluster::Object> Get(cluster::Kind kind, std::string_view ns,
@@ -176,6 +177,7 @@ class SimResources : public cluster::ResourceStore {
 
   Scheduler& scheduler_;
   cluster::ResourceStore& shared_;
+  std::uint64_t& writes_;
 };
 
 }  // namespace hsmops::sim

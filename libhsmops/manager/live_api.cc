@@ -1,0 +1,162 @@
+#include "libhsmops/manager/live_api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "libhsmops/agent/message.h"
+#include "libhsmops/base/printable.h"
+
+namespace hsmops::manager {
+
+template <typename A>
+void Fields(A& a, Served& v) {
+  a(v.secret, v.node, v.by_primary, v.in_sync_set, v.why_not_primary, v.certain);
+}
+
+using agent::In;
+using agent::Out;
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::SecretBytes;
+using mirror::Acknowledged;
+using net::PlainReply;
+using net::Reply;
+
+namespace {
+
+constexpr std::string_view kPrefix = "/v1/devices/";
+constexpr std::size_t kShownOfRefusal = 200;
+
+template <typename T>
+SecretBytes Encode(const Result<T>& result) {
+  Out out;
+  out(result);
+  return std::move(out).Take();
+}
+
+template <typename T>
+Result<T> Decode(const SecretBytes& answer) {
+  In in(answer.view());
+  auto result = in.Make<Result<T>>();
+  HSM_RETURN_IF_ERROR(in.reader().Finish("answer"));
+  return result;
+}
+
+}  // namespace
+
+std::optional<LiveApi::Place> LiveApi::Parse(std::string_view target) {
+  if (!target.starts_with(kPrefix)) return std::nullopt;
+  target.remove_prefix(kPrefix.size());
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at != std::string_view::npos;) {
+    const std::size_t slash = target.find('/', at);
+    parts.emplace_back(target.substr(at, slash == std::string_view::npos ? slash : slash - at));
+    at = slash == std::string_view::npos ? slash : slash + 1;
+  }
+  if (parts.size() != 3 || (parts[2] != "put" && parts[2] != "get")) return std::nullopt;
+  if (!cluster::CheckNamespace(parts[0]).ok() || !cluster::CheckName(parts[1]).ok())
+    return std::nullopt;
+  return Place{parts[0], parts[1], parts[2]};
+}
+
+std::variant<net::Route, Reply> LiveApi::Find(const net::Received& head) {
+  const auto place = Parse(head.target);
+  if (!place) return PlainReply(404, "no such device or verb");
+  if (head.method != "POST") {
+    Reply reply = PlainReply(405, "POST it");
+    reply.headers["Allow"] = "POST";
+    return reply;
+  }
+  const bool reads = place->verb == "get";
+  if (head.identity.role != net::Role::kManager &&
+      !(reads && head.identity.role == net::Role::kReader)) {
+    return PlainReply(403, fmt::format("the role {} may not {} secrets",
+                                       net::Name(head.identity.role), place->verb));
+  }
+  const auto type = head.headers.find("content-type");
+  if (type == head.headers.end() || type->second != kLiveContentType)
+    return PlainReply(415, std::string("send ") + kLiveContentType);
+  net::Route route;
+  route.max_body = kMaxLiveBody;
+  route.handle = [this, place = *place](net::Received&& request) {
+    return Answer(place, std::move(request));
+  };
+  return route;
+}
+
+Reply LiveApi::Answer(const Place& place, net::Received&& request) {
+  In in(request.body.view());
+  std::vector<store::Write> writes;
+  std::optional<store::SecretName> name;
+  if (place.verb == "put") {
+    writes = in.Make<std::vector<store::Write>>();
+  } else {
+    name = in.Make<store::SecretName>();
+  }
+  if (auto whole = in.reader().Finish("request"); !whole.ok())
+    return PlainReply(400, whole.error().message());
+  std::unique_ptr<Front> front = TakeFront(place);
+  Reply reply;
+  reply.content_type = kLiveContentType;
+  reply.body = name ? Encode(front->Get(*name)) : Encode(front->Put(std::move(writes)));
+  GiveFront(place, std::move(front));
+  return reply;
+}
+
+std::unique_ptr<Front> LiveApi::TakeFront(const Place& place) {
+  const std::lock_guard lock(mutex_);
+  auto& idle = idle_[{place.ns, place.device}];
+  if (idle.empty()) return std::make_unique<Front>(world_, place.ns, place.device);
+  std::unique_ptr<Front> front = std::move(idle.back());
+  idle.pop_back();
+  return front;
+}
+
+void LiveApi::GiveFront(const Place& place, std::unique_ptr<Front> front) {
+  const std::lock_guard lock(mutex_);
+  idle_[{place.ns, place.device}].push_back(std::move(front));
+}
+
+Result<SecretBytes> LiveClient::Ask(const std::string& verb, SecretBytes body) {
+  net::Request request;
+  request.method = "POST";
+  request.path = path_ + verb;
+  request.content_type = kLiveContentType;
+  request.body = std::move(body);
+  request.deadline = clock_.Now() + patience_;
+  request.max_answer_bytes = kMaxLiveBody;
+  HSM_TRY(net::Answer answer, transport_.Call(manager_, std::move(request)));
+  if (answer.status == 200 && answer.content_type == kLiveContentType)
+    return std::move(answer.body);
+  const base::ByteView text = answer.body.view();
+  const std::string why = base::Printable(std::string(
+      text.begin(),
+      text.begin() + static_cast<std::ptrdiff_t>(std::min(text.size(), kShownOfRefusal))));
+  const std::string message = fmt::format("the manager answered {}: {}", answer.status, why);
+  if (answer.status == 403) return Error(ErrorCode::kAuthFailed, message);
+  if (answer.status == 404) return Error(ErrorCode::kNotFound, message);
+  if (answer.status == 429 || answer.status == 503) return Error(ErrorCode::kUnavailable, message);
+  if (answer.status < 500) return Error(ErrorCode::kInvalid, message);
+  return Error(ErrorCode::kInDoubt, message);
+}
+
+Result<std::vector<Result<Acknowledged>>> LiveClient::Put(const std::vector<store::Write>& writes) {
+  Out out;
+  out(writes);
+  HSM_TRY(const SecretBytes answer, Ask("put", std::move(out).Take()));
+  return Decode<std::vector<Result<Acknowledged>>>(answer);
+}
+
+Result<Served> LiveClient::Get(const store::SecretName& name) {
+  Out out;
+  out(name);
+  auto answer = Ask("get", std::move(out).Take());
+  if (answer.Is(ErrorCode::kInDoubt))
+    return Error(ErrorCode::kUnavailable, answer.error().message());
+  if (!answer.ok()) return answer.error();
+  return Decode<Served>(*answer);
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,76 @@
+// LiveApi: what a manager answers its clients over HTTPS: secrets of a device, written and read;
+// and the client's own end of it. Values travel nowhere else than here and to the agents.
+//
+// POST /v1/devices/NAMESPACE/NAME/put and …/get; bodies as agent/message.h has it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "libhsmops/manager/front.h"
+#include "libhsmops/net/http_message.h"
+#include "libhsmops/net/transport.h"
+
+namespace hsmops::manager {
+
+inline constexpr const char* kLiveContentType = "application/vnd.khsm.live";
+inline constexpr std::size_t kMaxLiveBody = std::size_t{32} << 20;
+
+// Thread-safe.
+class LiveApi {
+ public:
+  // `world` must outlive it.
+  explicit LiveApi(World& world) : world_(world) {}
+
+  // Decides by the header alone, as net::Router wants it. Managers may do everything, readers get.
+  std::variant<net::Route, net::Reply> Find(const net::Received& head);
+
+ private:
+  struct Place {
+    std::string ns;
+    std::string device;
+    std::string verb;
+    auto operator<=>(const Place&) const = default;
+  };
+  static std::optional<Place> Parse(std::string_view target);
+  net::Reply Answer(const Place& place, net::Received&& request);
+  std::unique_ptr<Front> TakeFront(const Place& place);
+  void GiveFront(const Place& place, std::unique_ptr<Front> front);
+
+  World& world_;
+  std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::unique_ptr<Front>>> idle_;
+};
+
+// The client's end. Thread-safe if the transport is.
+class LiveClient {
+ public:
+  // All must outlive it. `patience`: for one request.
+  LiveClient(net::Transport& transport, net::Peer manager, base::Clock& clock, std::string ns,
+             std::string device, base::Duration patience)
+      : transport_(transport),
+        manager_(std::move(manager)),
+        clock_(clock),
+        path_("/v1/devices/" + ns + "/" + device + "/"),
+        patience_(patience) {}
+
+  // Errors as Front's; kInDoubt also when the manager's answer was lost.
+  base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
+      const std::vector<store::Write>& writes);
+  // kUnavailable: the manager did not answer.
+  base::Result<Served> Get(const store::SecretName& name);
+
+ private:
+  base::Result<base::SecretBytes> Ask(const std::string& verb, base::SecretBytes body);
+
+  net::Transport& transport_;
+  const net::Peer manager_;
+  base::Clock& clock_;
+  const std::string path_;
+  const base::Duration patience_;
+};
+
+}  // namespace hsmops::manager
