@@ -326,7 +326,7 @@ void Fields(A& a, FenceAnswer& v) {
 }
 template <typename A>
 void Fields(A& a, ReadResult& v) {
-  a(v.secret);
+  a(v.secret, v.version);
 }
 }  // namespace hsmops::mirror
 

@@ -62,6 +62,30 @@ TEST_CASE("what get has served unmarked is served after a failover that lost not
     CHECK(scene.Value("x") == "new");
 }
 
+TEST_CASE("of two mirrors in the sync set get believes the one that has the newer version") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("other", "kept");
+  std::string expected = "new";
+  SUBCASE("of a name that the other never had") {
+    scene.plan("b").Set(kTakesNothing);
+    scene.Put("x", "new");
+  }
+  SUBCASE("of a value") {
+    scene.Put("x", "old");
+    scene.plan("b").Set(kTakesNothing);
+    scene.Put("x", "new");
+  }
+  SUBCASE("which is a deletion") {
+    scene.Put("x", "old");
+    scene.plan("b").Set(kTakesNothing);
+    scene.Delete("x");
+    expected = "exit 4";
+  }
+  scene.NoFaults();
+  scene.Gone({"a"});
+  CHECK(scene.Value("x") == expected);
+}
+
 TEST_CASE("a secret that the sync set knows deleted is not served by a mirror that lags") {
   RegressScene scene({"a", "b", "c"});
   scene.Put("x", "old");
