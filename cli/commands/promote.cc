@@ -49,6 +49,7 @@ int Foresee(Context& context, const manager::Pool& pool, cluster::HSMOperationSp
     lines.push_back(
         fmt::format("{}: {}", candidate.node, candidate.eligible() ? "eligible" : reasons));
   }
+  if (!report.lost.empty() && report.lost != "none") lines.push_back("would lose " + report.lost);
   return PrintDryRun(context, pool, std::move(spec), lines,
                      fmt::format("would promote {} in place of {}; nothing was changed", report.to,
                                  report.from.empty() ? "nobody" : report.from),

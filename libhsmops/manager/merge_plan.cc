@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bitset>
+
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
@@ -12,6 +15,12 @@ using base::Result;
 using StepKind = mirror::Step::Kind;
 
 namespace {
+
+Result<store::Inventory> InventoryOf(Pool& pool, const std::string& node) {
+  return pool.At(node)
+      .ReadInventory(std::bitset<store::kBuckets>().set())
+      .Within("reading " + node);
+}
 
 bool MayCount(const store::InventoryItem* held, Trust trust) {
   if (trust == Trust::kAll) return true;
@@ -61,6 +70,17 @@ Result<MergePlan> PlanMerge(Pool& pool, const std::string& target,
   std::erase_if(merge.pull.steps,
                 [](const mirror::Step& step) { return step.kind != StepKind::kRestore; });
   return merge;
+}
+
+Result<std::uint64_t> DamageLeft(Pool& pool, const std::string& target,
+                                 const mirror::SyncPlan& pull) {
+  HSM_TRY(const store::Inventory own, InventoryOf(pool, target));
+  std::set<store::Id> pulled;
+  for (const mirror::Step& step : pull.steps) pulled.insert(step.id);
+  return static_cast<std::uint64_t>(
+      std::count_if(own.items.begin(), own.items.end(), [&](const store::InventoryItem& item) {
+        return item.state == store::InventoryItem::State::kDamaged && !pulled.contains(item.id);
+      }));
 }
 
 }  // namespace hsmops::manager

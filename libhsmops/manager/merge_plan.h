@@ -29,4 +29,8 @@ enum class Trust : std::uint8_t {
 base::Result<MergePlan> PlanMerge(Pool& pool, const std::string& target,
                                   const std::map<std::string, Trust>& sources);
 
+// How many secrets the target has damaged that this plan does not bring to it.
+base::Result<std::uint64_t> DamageLeft(Pool& pool, const std::string& target,
+                                       const mirror::SyncPlan& pull);
+
 }  // namespace hsmops::manager

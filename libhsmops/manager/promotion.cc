@@ -26,9 +26,12 @@ namespace {
 
 constexpr double kRho = 0.05;                           // how far clock rates may differ
 constexpr std::chrono::milliseconds kWaitMargin{1500};  // above D(1+rho)/(1-rho)
-constexpr std::chrono::seconds kQuiesce{30};  // for copying what the target still lacks
+constexpr std::chrono::seconds kQuiesce{30};            // for copying what the target still lacks
 constexpr int kMergePasses = 4;
 constexpr std::size_t kKeptCuts = 64;
+
+// Whether a member answers with what it holds.
+using Answers = std::function<bool(const failover::MemberView&)>;
 
 // What one member answered to the FENCE of this promotion.
 struct Fenced {
@@ -44,7 +47,8 @@ class Run {
 
   Result<PromotionReport> Go() {
     HSM_TRY(const bool needed, Choose());
-    if (!needed || options_.dry_run) return report_;
+    if (!needed) return report_;
+    if (options_.dry_run) return Foresee();
     begun_ = pool_.world().clock.Now();
     if (options_.purpose == Purpose::kPromote && !resumes_) HSM_RETURN_IF_ERROR(Equalise());
     HSM_RETURN_IF_ERROR(ForeseeQuorum());
@@ -88,6 +92,16 @@ class Run {
  private:
   std::string PurposeText() const {
     return options_.purpose == Purpose::kPromote ? "Promote" : "Failover";
+  }
+
+  // What is due before P2, with nobody touched. Of a planned one nothing is lost: it is about to
+  // make them equal.
+  Result<PromotionReport> Foresee() {
+    if (options_.purpose == Purpose::kPromote && !resumes_) return report_;
+    HSM_RETURN_IF_ERROR(ForeseeQuorum());
+    HSM_RETURN_IF_ERROR(ForeseeMerge());
+    TellGivenUp();
+    return report_;
   }
 
   // P0 and the preconditions. False: the target is the Primary already.
@@ -173,7 +187,8 @@ class Run {
     HSM_RETURN_IF_ERROR(OpenIfPromised(pool_));  // no grant after it has stopped
     note_("quiesce", fmt::format("{} stops taking writes", report_.from));
     quiesced_ = true;
-    HSM_RETURN_IF_ERROR(pool_.At(report_.from).Quiesce(kQuiesce).Within("quiescing " + report_.from));
+    HSM_RETURN_IF_ERROR(
+        pool_.At(report_.from).Quiesce(kQuiesce).Within("quiescing " + report_.from));
     SyncOptions only;
     only.only = {report_.to};
     only.collect = false;  // what was proved equal has to stay so
@@ -302,9 +317,22 @@ class Run {
     return stranger == members.end() ? "" : *stranger;
   }
 
+  // Who can be expected to answer, and who did.
+  Answers AsSeen() const {
+    return [this](const failover::MemberView& member) {
+      const failover::MemberView* seen = state_.Find(member.node);
+      return seen != nullptr && seen->Healthy();
+    };
+  }
+  Answers AsFenced() const {
+    return [this](const failover::MemberView& member) {
+      return fences_.at(member.node).HasInventory();
+    };
+  }
+
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
   // can.
-  std::string Lost(const std::function<bool(const failover::MemberView&)>& has_inventory) const {
+  std::string Lost(const Answers& has_inventory) const {
     if (older_record_) return "the record was older than what its members have seen";
     const failover::ClusterState recorded = pool_.Recorded();
     const failover::MemberView* old = recorded.Find(report_.from);
@@ -333,12 +361,7 @@ class Run {
   }
 
   // P5 as it is going to be, from what was seen: a refusal is due before P2, not after it.
-  Result<void> ForeseeQuorum() {
-    return AcceptLoss(Lost([this](const failover::MemberView& member) {
-      const failover::MemberView* seen = state_.Find(member.node);
-      return seen != nullptr && seen->Healthy();
-    }));
-  }
+  Result<void> ForeseeQuorum() { return AcceptLoss(Lost(AsSeen())); }
 
   // P5
   Result<void> CheckQuorum() {
@@ -347,17 +370,14 @@ class Run {
           ErrorCode::kUnavailable,
           fmt::format("the target {} does not answer with its content any more", report_.to));
     }
-    HSM_RETURN_IF_ERROR(AcceptLoss(Lost([this](const failover::MemberView& member) {
-      return fences_.at(member.node).HasInventory();
-    })));
+    HSM_RETURN_IF_ERROR(AcceptLoss(Lost(AsFenced())));
     if (report_.lost != "none") note_("accept-loss", report_.lost);
     return {};
   }
 
   // Whom the target pulls from: the old Primary and S, and everybody when what only others hold
   // would be given up otherwise.
-  std::map<std::string, Trust> Sources(
-      const std::function<bool(const failover::MemberView&)>& has_inventory) const {
+  std::map<std::string, Trust> Sources(const Answers& has_inventory) const {
     std::map<std::string, Trust> sources;
     for (const failover::MemberView& member : pool_.Recorded().members) {
       if (member.node == report_.to || !has_inventory(member)) continue;
@@ -373,36 +393,48 @@ class Run {
     return sources;
   }
 
+  // Of the term, and does not answer, so that it may have whole what the target has damaged; "" for
+  // nobody. After an older record that may be anybody.
+  std::string SilentOfTheTerm(const Answers& has_inventory) const {
+    const failover::ClusterState recorded = pool_.Recorded();
+    for (const failover::MemberView& member : recorded.members) {
+      const bool counts = member.node == report_.from || member.in_sync_set || older_record_;
+      if (counts && member.node != report_.to && !has_inventory(member)) return member.node;
+    }
+    const bool gone =
+        recorded.strangers_in_sync_set > 0 || (!report_.from.empty() && !pool_.Has(report_.from));
+    return gone ? "a member that was taken out of the device" : "";
+  }
+
   // kCorrupt: something can be read nowhere, or has two contents, and nobody has accepted that.
-  Result<mirror::SyncPlan> WhatToPull(const std::map<std::string, Trust>& sources) {
-    HSM_TRY(MergePlan merge, PlanMerge(pool_, report_.to, sources));
+  Result<mirror::SyncPlan> WhatToPull(const Answers& has_inventory) {
+    HSM_TRY(MergePlan merge, PlanMerge(pool_, report_.to, Sources(has_inventory)));
+    if (const std::string silent = SilentOfTheTerm(has_inventory); !silent.empty()) {
+      HSM_TRY(const std::uint64_t damaged, DamageLeft(pool_, report_.to, merge.pull));
+      if (damaged > 0)
+        merge.ambiguous.insert(
+            fmt::format("{} secrets are damaged on {}, and {} may have them whole", damaged,
+                        report_.to, silent));
+    }
     if (!merge.ambiguous.empty() && !options_.accept_loss)
       return Error(ErrorCode::kCorrupt, *merge.ambiguous.begin());
-    given_up_.merge(merge.ambiguous);
+    given_up_ = std::move(merge.ambiguous);
     return std::move(merge.pull);
   }
 
   // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
   Result<void> ForeseeMerge() {
-    if (options_.accept_loss) return {};
-    HSM_TRY(const mirror::SyncPlan plan,
-            WhatToPull(Sources([this](const failover::MemberView& member) {
-              const failover::MemberView* seen = state_.Find(member.node);
-              return seen != nullptr && seen->Healthy();
-            })));
+    if (options_.accept_loss && !options_.dry_run) return {};
+    HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsSeen()));
     (void)plan;  // what is pulled is planned again when everybody is fenced
     return {};
   }
 
   // P6: the target pulls everything that a source has and it lacks.
   Result<void> Merge() {
-    const auto sources = Sources([this](const failover::MemberView& member) {
-      return fences_.at(member.node).HasInventory();
-    });
-    std::map<std::string, mirror::Member*> members;
-    for (const std::string& node : pool_.nodes()) members[node] = &pool_.At(node);
+    const mirror::Members members = MembersOf(pool_, pool_.nodes());
     for (int pass = 0; pass < kMergePasses; ++pass) {
-      HSM_TRY(const mirror::SyncPlan plan, WhatToPull(sources));
+      HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsFenced()));
       if (plan.steps.empty()) return Freeze();
       const mirror::ApplyReport applied = mirror::Apply(
           plan, pool_.At(report_.to), members, pool_.term(), pool_.world().executor, nullptr);
@@ -418,11 +450,16 @@ class Run {
   Result<void> Freeze() {
     HSM_TRY(digest_, pool_.At(report_.to).Freeze(report_.epoch).Within("freezing " + report_.to));
     note_("merge", fmt::format("{} pulled {} versions and is frozen", report_.to, report_.merged));
+    TellGivenUp();
+    return {};
+  }
+
+  // Beside what the quorum said.
+  void TellGivenUp() {
     for (const std::string& what : given_up_) {
       report_.lost = report_.lost == "none" ? "unknown: " + what : report_.lost + "; " + what;
       note_("accept-loss", what);
     }
-    return {};
   }
 
   // The greatest lsn of an epoch among what the target holds, 0 if none. Not its highest lsn: that

@@ -34,7 +34,7 @@ struct PromotionReport {
   store::Epoch epoch;
   std::uint64_t secrets = 0;  // whose equality was proved
   std::uint64_t merged = 0;   // versions the target pulled in P6
-  std::string lost;           // "none", or "unknown" with what that means
+  std::string lost;           // "none", or "unknown" with what that means; "": nobody has looked
   base::Duration writes_stopped{0};
   std::vector<failover::Candidate> candidates;
 };

@@ -35,6 +35,32 @@ TEST_CASE("a forced failover takes along what any reachable member holds") {
   CHECK(scene.Value("x") == "acknowledged");
 }
 
+TEST_CASE("what the target has damaged and the lost Primary alone has whole is said to be lost") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "kept");
+  scene.Put("s", "precious");
+  LoseNewestObject(scene.token("b"));
+  scene.Gone({"a"});
+  std::vector<std::string> dry = kForced;
+  dry.emplace_back("--dry-run");
+  const Ended foreseen = scene.Hsm(dry);
+  HSM_CHECK_EXIT(foreseen, 0);
+  CHECK_MESSAGE(Says(foreseen.out, "would lose unknown: 1 secrets are damaged on b"), foreseen.out);
+  const Ended forced = scene.Hsm(kForced);
+  HSM_CHECK_EXIT(forced, 0);
+  CHECK_MESSAGE(Says(forced.out, "lost unknown: 1 secrets are damaged on b"), forced.out);
+}
+
+TEST_CASE("what everybody of the term has damaged is not lost by a forced failover") {
+  RegressScene scene({"a", "b"});
+  scene.Put("s", "precious");
+  LoseNewestObject(scene.token("a"));
+  LoseNewestObject(scene.token("b"));
+  const Ended forced = scene.Hsm(kForced);
+  HSM_CHECK_EXIT(forced, 0);
+  CHECK_MESSAGE(Says(forced.out, "lost none"), forced.out);
+}
+
 TEST_CASE("a version that only a lost object of the old Primary had does not block a failover") {
   RegressScene scene({"a", "b"});
   scene.Put("x", "old");
