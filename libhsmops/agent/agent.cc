@@ -31,6 +31,13 @@ LedgerState AtTerm(LedgerState state, const store::Term& term) {
 
 }  // namespace
 
+Result<store::Term> ToldOf(const LedgerState& state, const store::Uid& pool,
+                           const store::Uid& member) {
+  if (state.pool != pool || state.member != member)
+    return Error(ErrorCode::kNotFound, "it remembers nothing of this pool");
+  return store::Term{state.epoch, state.generation};
+}
+
 Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
              store::Ledger& ledger, base::Clock& clock, base::Rng& rng,
              std::unique_ptr<base::Monitor> monitor)
@@ -134,10 +141,7 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
 
 Result<store::Term> Agent::Told() {
   const std::lock_guard lock(*monitor_);
-  const LedgerState& state = ledger_.state();
-  if (state.pool != pool_ || state.member != member_)
-    return Error(ErrorCode::kNotFound, "it remembers nothing of this pool");
-  return store::Term{state.epoch, state.generation};
+  return ToldOf(ledger_.state(), pool_, member_);
 }
 
 Result<mirror::Pulse> Agent::TakePulse() {

@@ -18,6 +18,11 @@
 
 namespace hsmops::agent {
 
+// The highest term that this member of this pool was told, as its ledger has it. kNotFound: the
+// ledger is of none, or of another.
+base::Result<store::Term> ToldOf(const store::LedgerState& state, const store::Uid& pool,
+                                 const store::Uid& member);
+
 class Agent : public mirror::Member {
  public:
   // All must outlive it.

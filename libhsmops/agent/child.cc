@@ -47,37 +47,67 @@ SecretBytes UnopenedAnswer(const Error& error) {
   return std::move(out).Take();
 }
 
-// Everything that the child serves with; all or none.
-struct Served {
-  base::SystemClock clock;
-  base::SystemRng rng;
-  std::optional<base::FileLock> lock;  // of the state folder
-  std::unique_ptr<token::Pkcs11Token> token;
-  std::optional<store::Ledger> ledger;
-  std::optional<Agent> agent;
+// What the child serves with: the ledger at once, the token when the first request wants it, so
+// that what this member was told can be asked also where its token hangs or is not there.
+class Served {
+ public:
+  Served(const ChildConfig& config, Voice& voice) : config_(config), voice_(voice) {
+    remembers_ = Remember();
+  }
+
+  SecretBytes Answer(base::ByteView request) {
+    if (!remembers_.ok()) return UnopenedAnswer(remembers_.error());
+    if (AsksTold(request)) {
+      Out out;
+      out(ToldOf(ledger_->state(), config_.pool, config_.member));
+      return std::move(out).Take();
+    }
+    if (!opened_) opened_ = OpenToken();
+    return opened_->ok() ? Serve(*agent_, request) : UnopenedAnswer(opened_->error());
+  }
+
+  bool watches() const { return agent_.has_value(); }
+  void Watch() { agent_->Watch(); }
+
+ private:
+  Result<void> Remember();
+  Result<void> OpenToken();
+
+  const ChildConfig& config_;
+  Voice& voice_;
+  base::SystemClock clock_;
+  base::SystemRng rng_;
+  Result<void> remembers_;
+  std::optional<Result<void>> opened_;  // unset: nobody has wanted it
+  std::optional<base::FileLock> lock_;  // of the state folder
+  std::optional<store::Ledger> ledger_;
+  std::unique_ptr<token::Pkcs11Token> token_;
+  std::optional<Agent> agent_;
 };
 
-Result<void> Build(Served& served, const ChildConfig& config, Voice& voice) {
-  HSM_TRY(token::Uri uri, token::Uri::Parse(config.uri));
-  HSM_RETURN_IF_ERROR(base::MakeFolders(config.state_folder, 0700));
+Result<void> Served::Remember() {
+  HSM_RETURN_IF_ERROR(base::MakeFolders(config_.state_folder, 0700));
+  // The child of a killed command may still be ending its write: the ledger is its until then.
+  HSM_TRY(lock_, base::FileLock::Take(config_.state_folder + "/lock", "the token's process", clock_,
+                                      clock_.Now() + config_.lock_wait));
+  HSM_TRY(ledger_, store::Ledger::Open(config_.state_folder + "/ledger"));
+  return {};
+}
+
+Result<void> Served::OpenToken() {
+  HSM_TRY(token::Uri uri, token::Uri::Parse(config_.uri));
   token::Pkcs11Options options;
-  options.state_folder = config.state_folder;
-  options.lock_wait = config.lock_wait;
-  options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
-  options.on_hung = [&voice](const std::string& function) {
+  options.state_folder = config_.state_folder;
+  options.lock_wait = config_.lock_wait;
+  options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config_.call_limit);
+  options.on_hung = [this](const std::string& function) {
     Out out;
     out(kHungMark, fmt::format("Hung: {} did not return; the token's process was ended", function));
-    (void)voice.Answer(std::move(out).Take().view());  // else the parent sees the closed pipe
+    (void)voice_.Answer(std::move(out).Take().view());  // else the parent sees the closed pipe
     _exit(kHungExit);
   };
-  // The child of a killed command may still be ending its write: the ledger is its until then.
-  HSM_TRY(served.lock, base::FileLock::Take(config.state_folder + "/lock", "the token's process",
-                                            served.clock, served.clock.Now() + config.lock_wait));
-  HSM_TRY(served.ledger, store::Ledger::Open(config.state_folder + "/ledger"));
-  HSM_TRY(served.token,
-          token::Pkcs11Token::Open(std::move(uri), std::move(options), served.clock, served.rng));
-  served.agent.emplace(config.pool, config.member, *served.token, *served.ledger, served.clock,
-                       served.rng);
+  HSM_TRY(token_, token::Pkcs11Token::Open(std::move(uri), std::move(options), clock_, rng_));
+  agent_.emplace(config_.pool, config_.member, *token_, *ledger_, clock_, rng_);
   return {};
 }
 
@@ -92,21 +122,16 @@ int RunChild(int socket) {
   if (!in.reader().Finish("configuration").ok()) return EXIT_FAILURE;
   Voice voice(socket,
               std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit) / kBeats);
-  Served served;
-  const Result<void> built = Build(served, config, voice);
-  bool asked = false;
+  Served served(config, voice);
   for (;;) {
-    if (asked && built.ok() && !WaitForFrame(socket, kWatchInterval)) {
-      served.agent->Watch();
+    if (served.watches() && !WaitForFrame(socket, kWatchInterval)) {
+      served.Watch();
       continue;
     }
-    asked = true;
     const auto request = ReceiveFrame(socket, kMaxFrameBytes);
     if (!request.ok()) return EXIT_SUCCESS;  // the parent closed the pipe or is gone
     voice.BeginWork();
-    const SecretBytes answer =
-        built.ok() ? Serve(*served.agent, request->view()) : UnopenedAnswer(built.error());
-    if (!voice.Answer(answer.view()).ok()) return EXIT_SUCCESS;
+    if (!voice.Answer(served.Answer(request->view()).view()).ok()) return EXIT_SUCCESS;
   }
 }
 
@@ -124,7 +149,7 @@ class ChildChannel : public Channel {
 
   Result<SecretBytes> Call(SecretBytes request) override {
     const std::lock_guard lock(mutex_);
-    if (clock_.Now() < hung_until_) {
+    if (clock_.Now() < hung_until_ && !AsksTold(request.view())) {
       return Error(ErrorCode::kUnavailable,
                    "Hung: the token's process was ended and is not started again yet");
     }

@@ -5,7 +5,8 @@
 // length and that many bytes. The child holds the token's host lock and exits when the pipe closes;
 // a hang ends it, which is safe at any moment by Invariant A, and a later call starts another: a
 // token that hung is left alone for as long as one call may take, so that a command which asks it
-// several things does not wait for each of them.
+// several things does not wait for each of them. What the member was told (Member::Told) stands in
+// its ledger: that is answered without the token, whatever has become of it.
 #pragma once
 
 #include <memory>

@@ -37,6 +37,10 @@ base::SecretBytes Take(In& in, Call call) {
 
 }  // namespace
 
+bool AsksTold(base::ByteView request) {
+  return request.size() == 1 && request[0] == static_cast<std::uint8_t>(Verb::kTold);
+}
+
 base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
   using std::vector;
   In in(request);

@@ -16,6 +16,10 @@ class Channel {
   virtual base::Result<base::SecretBytes> Call(base::SecretBytes request) = 0;
 };
 
+// Whether this is Member::Told, whose answer stands beside the token: it may be asked of a member
+// whose token hangs or cannot be opened.
+bool AsksTold(base::ByteView request);
+
 // Answers one request; a request that does not parse is answered with kInvalid.
 base::SecretBytes Serve(mirror::Member& member, base::ByteView request);
 

@@ -283,12 +283,26 @@ Result<bool> Pool::ReloadDevice() {
   return false;
 }
 
+namespace {
+
+// What it remembers beside its token counts also where that cannot be read. nullopt: it is not
+// known, which is no reason to believe R.
+std::optional<store::Term> ToldBy(mirror::Member& member,
+                                  const Result<mirror::MemberStatus>& status) {
+  if (status.ok() && status->standing != store::Standing::kUnknown)
+    return store::Term{status->epoch, status->generation};
+  const auto told = member.Told();
+  return told.ok() ? std::optional(*told) : std::nullopt;
+}
+
+}  // namespace
+
 // What a node that is not on record holds counts for nothing, and its token is left alone, unless
 // it was told a later term than R's: then R is an older one, and a later one knows it.
 void Pool::Ask(failover::MemberView& view, bool live) {
   if (OnRecord(view.node)) {
     view.status = At(view.node).Status(live);
-    if (view.status.ok()) view.told = store::Term{view.status->epoch, view.status->generation};
+    view.told = ToldBy(At(view.node), view.status);
     if (view.holder) view.why_closed = WhyClosed(view);
     return;
   }
