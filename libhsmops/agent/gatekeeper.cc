@@ -23,8 +23,7 @@ constexpr base::Duration kLongestGrant = std::chrono::seconds(300);
 }  // namespace
 
 Result<void> CheckNotStale(const Epoch& epoch, const Epoch& highest) {
-  if (epoch.counter < highest.counter ||
-      (epoch.counter == highest.counter && epoch.nonce != highest.nonce && highest.counter != 0)) {
+  if (highest.counter != 0 && highest.Contradicts(epoch)) {
     return Error(ErrorCode::kStaleEpoch, fmt::format("epoch {} is over, this member has seen {}",
                                                      epoch.ToString(), highest.ToString()));
   }
@@ -82,8 +81,7 @@ bool Gatekeeper::Accept(const mirror::Grant& grant) {
   const auto nonce = nonces_.find(grant.nonce);
   if (nonce == nonces_.end() || !primary_ || grant.epoch != term_.epoch) return false;
   if (grant.generation < term_.generation && !base::On(Mutant::kGenerationIgnored)) return false;
-  std::erase_if(prepared_,
-                [&](const Prepared& p) { return p.generation < grant.generation; });
+  std::erase_if(prepared_, [&](const Prepared& p) { return p.generation < grant.generation; });
   const std::uint64_t known = granted_ ? granted_->grant.max_object_bytes : 0;
   granted_ = Granted{grant, nonce->second + grant.duration - grant.duration / kGuardDivisor};
   if (grant.max_object_bytes == 0) granted_->grant.max_object_bytes = known;
@@ -142,8 +140,7 @@ Result<void> Gatekeeper::Prepare(const store::Term& term, const SyncRule& rule,
   const std::lock_guard lock(mutex_);
   HSM_RETURN_IF_ERROR(CheckNotStale(term.epoch, term_.epoch));
   const std::uint64_t own = granted_ ? granted_->grant.generation : term_.generation;
-  if (term.epoch != term_.epoch || term.generation < own ||
-      (granted_ && term.generation != own)) {
+  if (term.epoch != term_.epoch || term.generation < own || (granted_ && term.generation != own)) {
     return Error(ErrorCode::kStaleEpoch,
                  fmt::format("prepared under epoch {} generation {}, the grant here is of epoch {} "
                              "generation {}",

@@ -27,8 +27,10 @@ struct MemberView {
   base::Duration latency{0};
 
   bool reachable() const { return status.ok(); }
-  // Then R is an older one, as after a restore from a backup.
-  bool ToldLaterThan(const store::Term& recorded) const { return told && *told > recorded; }
+  // Then R is an older one, as after a restore from a backup, or was made to go on from one.
+  bool ToldLaterThan(const store::Term& recorded) const {
+    return told && told->Contradicts(recorded);
+  }
   // A member of the pool whose store is open and whose probe, if one was made, found nothing wrong.
   bool Healthy() const { return WhyUnhealthy().empty(); }
   // The first thing that is wrong, as one sentence; empty: nothing.

@@ -19,7 +19,7 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
     return candidate;
   }
   // A promotion goes above every epoch that anybody has seen, so who accepts a loss may do it.
-  if (member.status->epoch > state.epoch && purpose != Purpose::kForced) {
+  if (member.status->epoch.Contradicts(state.epoch) && purpose != Purpose::kForced) {
     no(fmt::format("has seen epoch {}, the record says {}", member.status->epoch.ToString(),
                    state.epoch.ToString()));
   }

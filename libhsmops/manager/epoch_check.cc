@@ -13,7 +13,14 @@ Error EpochRegressed(const std::string& by_whom, const std::string& seen, const 
           fmt::format("EpochRegressed: the record says epoch {}, {} has seen {}; was the record "
                       "restored from a backup? Choose the member to go on from (kubectl hsm status "
                       "shows them), then kubectl hsm failover --to NODE --accept-loss",
-                      pool.epoch().counter, by_whom, seen)};
+                      pool.epoch().ToString(), by_whom, seen)};
+}
+
+Error EpochRegressed(const std::string& by_whom, const store::Term& told, const Pool& pool) {
+  const bool same = told.epoch == pool.epoch();
+  return EpochRegressed(
+      by_whom, same ? fmt::format("its generation {}", told.generation) : told.epoch.ToString(),
+      pool);
 }
 
 namespace {
@@ -27,11 +34,7 @@ Result<void> CheckFloor(const Pool& pool) {
 // Every term that a member was told was on record before.
 Result<void> CheckTold(const failover::MemberView& member, const Pool& pool) {
   if (!member.ToldLaterThan(pool.term())) return {};
-  const bool later = member.told->epoch > pool.epoch();
-  return EpochRegressed(member.node,
-                        later ? member.told->epoch.ToString()
-                              : fmt::format("its generation {}", member.told->generation),
-                        pool);
+  return EpochRegressed(member.node, *member.told, pool);
 }
 
 Result<void> CheckHolder(const Pool& pool) {

@@ -33,15 +33,11 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
     return Error(ErrorCode::kReadOnly, fmt::format("{} is not the Primary on record", node));
   }
   HSM_TRY(const mirror::Pulse pulse, pool.At(node).TakePulse().Within(node));
-  if (pulse.term > pool.term()) {
+  if (pulse.term.Contradicts(pool.term())) {
     HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
-    if (pulse.term <= pool.term())
+    if (!pulse.term.Contradicts(pool.term()))
       return Error(ErrorCode::kConflict, "the arbiter was changed meanwhile");
-    const bool later = pulse.term.epoch > pool.epoch();
-    return EpochRegressed(node,
-                          later ? pulse.term.epoch.ToString()
-                                : fmt::format("its generation {}", pulse.term.generation),
-                          pool);
+    return EpochRegressed(node, pulse.term, pool);
   }
   HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
   mirror::Grant grant;

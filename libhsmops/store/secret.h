@@ -49,6 +49,11 @@ struct Epoch {
   std::uint64_t counter = 0;
   std::uint64_t nonce = 0;
   auto operator<=>(const Epoch&) const = default;
+  // Whether who has seen this knows that `recorded` does not follow it: of a later epoch, or of
+  // another one with the same counter, as a record that was put back to an older one makes.
+  bool Contradicts(const Epoch& recorded) const {
+    return counter > recorded.counter || (counter == recorded.counter && nonce != recorded.nonce);
+  }
   std::string ToString() const;  // "7.00c0ffee00c0ffee"
 };
 
@@ -58,6 +63,11 @@ struct Term {
   Epoch epoch;
   std::uint64_t generation = 0;
   auto operator<=>(const Term&) const = default;
+  // The same of a record's term: also of a later generation of its epoch.
+  bool Contradicts(const Term& recorded) const {
+    return epoch.Contradicts(recorded.epoch) ||
+           (epoch == recorded.epoch && generation > recorded.generation);
+  }
 };
 
 // The lsn is the pool's: never used twice, going on across epochs. Compared epoch first.

@@ -2,6 +2,7 @@
 // only when it can also be finished without loss.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,40 @@ TEST_CASE("with an older Lease put back, the way out that is named works") {
   CHECK(look.holder == "b");
   CHECK(look.epoch > 2);
   CHECK_MESSAGE(look.WhatIsWrong(values).empty(), look.WhatIsWrong(values));
+}
+
+TEST_CASE("two epochs of one number are told apart by whoever knows the other") {
+  RegressScene scene({"a", "b", "c"});
+  const std::string folder = scene.cluster().folder();
+  const auto copy = [&](const std::string& from, const std::string& to,
+                        std::initializer_list<const char*> parts) {
+    for (const char* part : parts) ReplaceFolder(folder + from + part, folder + to + part);
+  };
+  scene.Put("x", "of epoch 1");
+  copy("", "/../epoch-1", {"/leases", "/status", "/.members/default.local/c"});
+  scene.Gone({"c"});
+  scene.Must({"promote", "--to", "b"});
+  scene.Put("x", "of one epoch 2");
+  // The record of epoch 1 again, and nobody there who was told of the other epoch 2.
+  copy("", "/../one", {"/.members/default.local/a", "/.members/default.local/b"});
+  for (const char* node : {"a", "b"})
+    std::filesystem::remove_all(folder + "/.members/default.local/" + node);
+  copy("/../epoch-1", "", {"/leases", "/status", "/.members/default.local/c"});
+  scene.Gone({"a", "b"});
+  scene.Back({"c"});
+  scene.Must({"failover", "--to", "c", "--accept-loss", "--yes"});
+  scene.Put("x", "of the other epoch 2");
+  copy("/../one", "", {"/.members/default.local/a", "/.members/default.local/b"});
+  scene.Back({"a", "b"});
+
+  const Ended put = scene.TryPut("y", "with two histories");
+  HSM_CHECK_EXIT(put, 5);
+  CHECK_MESSAGE(SaysHowOut(put), put.out, put.err);
+  const Ended health = scene.Hsm({"health"});
+  CHECK_MESSAGE(SaysHowOut(health), health.out, health.err);
+  scene.Must({"failover", "--to", "c", "--accept-loss", "--yes"});
+  scene.Must({"sync"});
+  HSM_CHECK_EXIT(scene.TryPut("y", "with one"), 0);
 }
 
 TEST_CASE("a resumed promotion does not seat a member outside the sync set") {

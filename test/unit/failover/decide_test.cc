@@ -156,4 +156,17 @@ TEST_CASE("the best first: eligible, standby, priority, in sync, by name") {
   CHECK(Candidates(state, Purpose::kPromote).size() == 5);
 }
 
+TEST_CASE(
+    "who was told of another epoch under the same counter knows the record to be none of its") {
+  MemberView member = View("w2");
+  CHECK(!member.ToldLaterThan({{4, 4}, 7}));  // not known
+  member.told = store::Term{{4, 4}, 7};
+  CHECK(!member.ToldLaterThan({{4, 4}, 7}));
+  CHECK(!member.ToldLaterThan({{4, 4}, 8}));
+  CHECK(!member.ToldLaterThan({{5, 1}, 1}));
+  CHECK(member.ToldLaterThan({{4, 4}, 6}));
+  CHECK(member.ToldLaterThan({{3, 9}, 9}));
+  for (const std::uint64_t nonce : {3, 5}) CHECK(member.ToldLaterThan({{4, nonce}, 9}));
+}
+
 }  // namespace hsmops::failover
