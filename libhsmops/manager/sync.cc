@@ -109,7 +109,8 @@ Result<Comparison> CatchUp(Pool& pool, const std::string& source,
       mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(), false, CutsOf(pool));
   if (plan.steps.empty() || plan.steps.size() > mirror::kCatchUpSteps) return comparison;
   HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
-  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool, pool.nodes()), pool.term(), pool.world().executor,
+  (void)mirror::Apply(plan, pool.At(source), MembersOf(pool, pool.nodes()), pool.term(),
+                      pool.world().executor,
                       nullptr);  // the comparison tells how far it got
   return Compare(pool, source, mirrors);
 }
@@ -156,8 +157,10 @@ Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std:
   if (first) report.plan = plan;
   if (options.dry_run || plan.steps.empty()) return false;
   HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
-  mirror::ApplyReport pass = mirror::Apply(plan, pool.At(report.primary), MembersOf(pool, pool.nodes()),
-                                           pool.term(), pool.world().executor, progress);
+  report.begun = true;
+  mirror::ApplyReport pass =
+      mirror::Apply(plan, pool.At(report.primary), MembersOf(pool, pool.nodes()), pool.term(),
+                    pool.world().executor, progress);
   const bool progressed = pass.copied + pass.restored + pass.quarantined > 0;
   const bool again = pass.restored + pass.quarantined > 0;
   Merge(report.applied, std::move(pass));
@@ -180,9 +183,44 @@ bool CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::st
   }
   const mirror::SyncPlan plan = mirror::Plan(*source, inventories, pool.epoch(), true);
   if (!plan.steps.empty() || !plan.unknown.empty()) return false;
+  report.begun = true;
   if (auto collected = CollectDead(pool, report.primary, plan.dead); collected.ok())
     report.collected = *collected;
   return true;
+}
+
+// Passes until nothing more is to be done, then who is equal, the sync set, and what everybody has
+// deleted. How the mirrors stand in the end.
+Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
+                                 const std::vector<std::string>& mirrors,
+                                 const mirror::Progress& progress, SyncReport& report,
+                                 std::map<std::string, MemberSync>& members) {
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, report));
+    for (const mirror::StepError& failed : report.applied.failed) {
+      if (failed.error.code() == ErrorCode::kStaleEpoch)
+        return EpochRegressed(failed.step.node, "a later one", pool);
+    }
+    if (!again) break;
+  }
+  HSM_TRY(Comparison after, Compare(pool, report.primary, mirrors));
+  if (options.dry_run) return after;
+  // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
+  // were all compared just now, and otherwise only grows (protocol.md, 3).
+  // A Primary that proves by itself what a change of S needs goes on writing meanwhile: who is
+  // not equal at this moment may well be at the next, and who is unhealthy is not for here.
+  std::set<std::string> sync_set;
+  if (!options.only.empty() || pool.ReachesMirrors(report.primary))
+    sync_set = pool.arbiter().sync_set;
+  for (const std::string& node : after.equal) {
+    const std::string uid = pool.UidTextOf(node);
+    members[node].joined = !pool.arbiter().sync_set.contains(uid);
+    sync_set.insert(uid);
+  }
+  HSM_RETURN_IF_ERROR(SetSyncSet(pool, std::move(sync_set), {}));
+  const bool collects = options.collect && after.equal.size() + 1 == pool.nodes().size();
+  if (!collects || !CollectTombstones(pool, report, mirrors)) return after;
+  return Compare(pool, report.primary, mirrors);  // it may have been cut short
 }
 
 }  // namespace
@@ -210,38 +248,19 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
     if (members[report.primary].error) return members[report.primary].error->Within(report.primary);
     members[report.primary].node = report.primary;
   }
-  for (int pass = 0; pass < kMaxPasses; ++pass) {
-    HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, report));
-    for (const mirror::StepError& failed : report.applied.failed) {
-      if (failed.error.code() == ErrorCode::kStaleEpoch)
-        return EpochRegressed(failed.step.node, "a later one", pool);
+  auto after = BringUpToDate(pool, options, mirrors, progress, report, members);
+  if (after.ok()) {
+    for (const mirror::MemberInventory& mirror : after->mirrors) {
+      if (!mirror.inventory.ok()) members[mirror.node].error = mirror.inventory.error();
     }
-    if (!again) break;
-  }
-  HSM_TRY(Comparison after, Compare(pool, report.primary, mirrors));
-  if (!options.dry_run) {
-    // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
-    // were all compared just now, and otherwise only grows (protocol.md, 3).
-    // A Primary that proves by itself what a change of S needs goes on writing meanwhile: who is
-    // not equal at this moment may well be at the next, and who is unhealthy is not for here.
-    std::set<std::string> sync_set;
-    if (!options.only.empty() || pool.ReachesMirrors(report.primary))
-      sync_set = pool.arbiter().sync_set;
-    for (const std::string& node : after.equal) {
-      const std::string uid = pool.UidTextOf(node);
-      members[node].joined = !pool.arbiter().sync_set.contains(uid);
-      sync_set.insert(uid);
-    }
-    HSM_RETURN_IF_ERROR(SetSyncSet(pool, std::move(sync_set), {}));
-    if (options.collect && after.equal.size() + 1 == pool.nodes().size() &&
-        CollectTombstones(pool, report, mirrors)) {
-      HSM_TRY(after, Compare(pool, report.primary, mirrors));  // it may have been cut short
+    for (const std::string& node : after->equal) members[node].equal = true;
+  } else {
+    if (!report.begun) return after.error();
+    // What was done is done: a later look that fails makes unknown, and takes nothing back.
+    for (auto& [node, member] : members) {
+      if (!member.error) member.error = after.error();
     }
   }
-  for (const mirror::MemberInventory& mirror : after.mirrors) {
-    if (!mirror.inventory.ok()) members[mirror.node].error = mirror.inventory.error();
-  }
-  for (const std::string& node : after.equal) members[node].equal = true;
   for (auto& [node, member] : members) {
     if (node == report.primary) member.equal = true;
     if (!member.node.empty()) report.members.push_back(std::move(member));

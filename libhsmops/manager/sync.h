@@ -36,6 +36,7 @@ struct SyncReport {
   mirror::ApplyReport applied;
   std::vector<MemberSync> members;
   std::uint64_t collected = 0;  // tombstones
+  bool begun = false;           // something was changed, or may have been
   bool AllEqual() const;
   // Every step was taken, everybody could be asked and is equal.
   bool Complete() const;
@@ -46,7 +47,7 @@ struct SyncReport {
 // Digests first: members whose root equals the Primary's cost one exchange; of the others only the
 // buckets that differ are listed. Copies, restores, quarantines by mirror::Plan, then compares
 // again. Members that are equal join S by the joint step. kUnavailable: the Primary cannot be
-// asked.
+// asked, and nothing was begun; afterwards that makes an error of every member.
 base::Result<SyncReport> Sync(Pool& pool, const SyncOptions& options,
                               const mirror::Progress& progress);
 

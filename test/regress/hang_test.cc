@@ -105,4 +105,17 @@ TEST_CASE("a put ends in time when a mirror's process stops while it writes much
   StopDuringPut("b");
 }
 
+TEST_CASE("a sync whose Primary hangs after deletions were collected does not say that it failed") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "deleted");
+  scene.Put("other", "kept");
+  scene.Delete("x");
+  scene.plan("a").Set("call=1 mode=hang function=C_DestroyObject times=0");
+  const Ended sync = scene.Hsm({"--timeout", "4s", "sync"});
+  HSM_CHECK_EXIT(sync, 7);
+  CHECK_MESSAGE(Says(sync.out, "b unknown"), sync.out, sync.err);
+  scene.NoFaults();
+  HSM_CHECK_EXIT(scene.Hsm({"sync"}), 0);
+}
+
 }  // namespace hsmops::test
