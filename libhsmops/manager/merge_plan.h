@@ -29,6 +29,12 @@ enum class Trust : std::uint8_t {
 base::Result<MergePlan> PlanMerge(Pool& pool, const std::string& target,
                                   const std::map<std::string, Trust>& sources);
 
+// What the target itself holds beyond the cut of an epoch that is over, and no source holds in that
+// version: the newest of each name. As the target's own it would outdo what was acknowledged since.
+// kUnavailable as above.
+base::Result<std::vector<store::InventoryItem>> BeyondCuts(
+    Pool& pool, const std::string& target, const std::map<std::string, Trust>& sources);
+
 // How many secrets the target has damaged that this plan does not bring to it.
 base::Result<std::uint64_t> DamageLeft(Pool& pool, const std::string& target,
                                        const mirror::SyncPlan& pull);

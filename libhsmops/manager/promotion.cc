@@ -422,16 +422,47 @@ class Run {
     return std::move(merge.pull);
   }
 
+  // What of the target's own nobody acknowledged, in an epoch that it missed the end of. A member
+  // of the term has in it what the term had; an older record's cuts say nothing of it.
+  Result<std::vector<store::InventoryItem>> ToSetAside(const Answers& has_inventory) {
+    const failover::ClusterState recorded = pool_.Recorded();
+    if (older_record_ || report_.to == report_.from || recorded.Find(report_.to)->in_sync_set)
+      return std::vector<store::InventoryItem>{};
+    HSM_TRY(auto beyond, BeyondCuts(pool_, report_.to, Sources(has_inventory)));
+    for (const store::InventoryItem& item : beyond) {
+      if (item.state == store::InventoryItem::State::kPresent) set_aside_.insert(item.name);
+    }
+    return beyond;
+  }
+
+  // Before anything is pulled: else it outdoes what was acknowledged.
+  Result<void> SetAside() {
+    for (int pass = 0; pass < kMergePasses; ++pass) {
+      HSM_TRY(const auto beyond, ToSetAside(AsFenced()));
+      if (beyond.empty()) return {};
+      std::vector<store::IdVersion> versions;
+      for (const store::InventoryItem& item : beyond) versions.push_back({item.id, item.version});
+      HSM_RETURN_IF_ERROR(pool_.At(report_.to)
+                              .Quarantine(pool_.term(), versions)
+                              .Within("setting aside on " + report_.to));
+    }
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("{} goes on showing what its epoch had not acknowledged", report_.to));
+  }
+
   // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
   Result<void> ForeseeMerge() {
     if (options_.accept_loss && !options_.dry_run) return {};
     HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsSeen()));
     (void)plan;  // what is pulled is planned again when everybody is fenced
+    HSM_TRY(const auto beyond, ToSetAside(AsSeen()));
+    (void)beyond;  // likewise
     return {};
   }
 
   // P6: the target pulls everything that a source has and it lacks.
   Result<void> Merge() {
+    HSM_RETURN_IF_ERROR(SetAside());
     const mirror::Members members = MembersOf(pool_, pool_.nodes());
     for (int pass = 0; pass < kMergePasses; ++pass) {
       HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsFenced()));
@@ -456,6 +487,11 @@ class Run {
 
   // Beside what the quorum said.
   void TellGivenUp() {
+    if (!set_aside_.empty()) {
+      given_up_.insert(fmt::format(
+          "{} values of {} are in quarantine: their epoch had not acknowledged them when it ended",
+          set_aside_.size(), report_.to));
+    }
     for (const std::string& what : given_up_) {
       report_.lost = report_.lost == "none" ? "unknown: " + what : report_.lost + "; " + what;
       note_("accept-loss", what);
@@ -556,7 +592,8 @@ class Run {
   PromotionReport report_;
   failover::ClusterState state_;
   std::map<std::string, Fenced> fences_;
-  std::set<std::string> given_up_;  // what PlanMerge could not decide, and somebody accepted
+  std::set<std::string> given_up_;   // what PlanMerge could not decide, and somebody accepted
+  std::set<std::string> set_aside_;  // names of values, on the target
   base::Digest digest_{};
   base::TimePoint begun_{};
   base::TimePoint fence_answered_{};

@@ -26,12 +26,6 @@ Step MakeStep(Step::Kind kind, const std::string& node, const InventoryItem& ite
   return {kind, node, item.id, item.name, item.version, item.bytes, std::move(reason)};
 }
 
-bool BeyondCut(const store::Version& version, const std::vector<EpochCut>& cuts) {
-  return std::any_of(cuts.begin(), cuts.end(), [&](const EpochCut& cut) {
-    return cut.epoch == version.epoch && version.lsn > cut.lsn;
-  });
-}
-
 bool HasLegacy(const store::Inventory& inventory, const std::string& name) {
   return std::any_of(inventory.legacy.begin(), inventory.legacy.end(),
                      [&](const store::LegacyItem& item) { return item.name == name; });
@@ -110,6 +104,12 @@ void KeepBestRestore(std::vector<Step>& steps) {
 }
 
 }  // namespace
+
+bool BeyondCut(const store::Version& version, const std::vector<EpochCut>& cuts) {
+  return std::any_of(cuts.begin(), cuts.end(), [&](const EpochCut& cut) {
+    return cut.epoch == version.epoch && version.lsn > cut.lsn;
+  });
+}
 
 SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>& mirrors,
               const store::Epoch& epoch, bool every_member, const std::vector<EpochCut>& cuts) {

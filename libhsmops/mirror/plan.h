@@ -48,6 +48,9 @@ struct EpochCut {
   std::uint64_t lsn = 0;
 };
 
+// Of an epoch that is over, and none of what it had acknowledged when it ended.
+bool BeyondCut(const store::Version& version, const std::vector<EpochCut>& cuts);
+
 // `epoch`: R's, the one in which the source writes. `every_member`: the mirrors are all the members
 // of the device, so a tombstone that all of them have may be collected. `cuts`: what a mirror has
 // of an epoch beyond its cut, and the source has not, is set aside even where the source has

@@ -108,4 +108,27 @@ TEST_CASE("a deletion goes to a member that never had the name, and is collected
   CheckDeleted(scene);
 }
 
+TEST_CASE("a deletion that only the returned Primary has undoes nothing when it is forced back") {
+  RegressScene scene({"a", "b", "c"});
+  scene.Put("x", "acknowledged");
+  for (const char* mirror : {"b", "c"})
+    scene.plan(mirror).Set("call=1 mode=die-before function=C_CreateObject times=0");
+  HSM_REQUIRE_EXIT(scene.Hsm({"delete", "x", "--yes"}), 6);
+  scene.NoFaults();
+  scene.Gone({"a"});
+  scene.Must({"failover", "--to", "b"});
+  REQUIRE(scene.Value("x") == "acknowledged");
+  scene.Back({"a"});
+  bool alone = false;
+  SUBCASE("and the others answer") { alone = false; }
+  SUBCASE("and it is alone") { alone = true; }
+  if (alone) scene.Gone({"b", "c"});
+  scene.Must({"failover", "--to", "a", "--accept-loss", "--yes"});
+  CHECK(scene.Value("x") == "acknowledged");
+  if (alone) scene.Back({"b", "c"});
+  scene.Must({"sync"});
+  CHECK(scene.Value("x") == "acknowledged");
+  CHECK(Says(scene.Hsm({"divergence", "list"}).out, "deletion"));
+}
+
 }  // namespace hsmops::test
