@@ -135,6 +135,7 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
   status.primary = state.primary;
   status.gate_open = Gate().ok();
   status.lsn = store_.HighestLsn();
+  status.collected = state.collected;
   status.frozen = state.frozen;
   return status;
 }

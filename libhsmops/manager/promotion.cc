@@ -498,13 +498,13 @@ class Run {
     }
   }
 
-  // The greatest lsn of an epoch among what the target holds, 0 if none. Not its highest lsn: that
-  // may be of an epoch before, which it wrote alone.
-  Result<std::uint64_t> LastLsnOf(const store::Epoch& epoch) {
+  // The greatest lsn of an epoch among what the target holds or has collected, 0 if none. Not its
+  // highest lsn: that may be of an epoch before, which it wrote alone.
+  Result<std::uint64_t> LastLsnOf(const store::Epoch& epoch, const store::Version& collected) {
     HSM_TRY(const store::Inventory held, pool_.At(report_.to)
                                              .ReadInventory(std::bitset<store::kBuckets>().set())
                                              .Within("reading " + report_.to));
-    std::uint64_t last = 0;
+    std::uint64_t last = collected.epoch == epoch ? collected.lsn : 0;
     for (const store::InventoryItem& item : held.items) {
       if (item.version.epoch == epoch) last = std::max(last, item.version.lsn);
     }
@@ -522,7 +522,8 @@ class Run {
     }
     HSM_TRY(const mirror::MemberStatus target, pool_.At(report_.to).Status(false));
     report_.secrets = target.secrets;
-    HSM_TRY(const std::uint64_t cut, LastLsnOf(FromArbiter(next.previous->epoch)));
+    HSM_TRY(const std::uint64_t cut,
+            LastLsnOf(FromArbiter(next.previous->epoch), target.collected));
     next.lsn_cuts.push_back({next.previous->epoch, cut});
     if (next.lsn_cuts.size() > kKeptCuts) next.lsn_cuts.erase(next.lsn_cuts.begin());
     next.holder = HolderOf(pool_.uid(), report_.to);

@@ -44,7 +44,8 @@ struct MemberStatus {
   std::uint64_t generation = 0;
   bool primary = false;  // its role in that epoch
   bool gate_open = false;
-  std::uint64_t lsn = 0;  // the highest it has seen
+  std::uint64_t lsn = 0;     // the highest it has seen
+  store::Version collected;  // the highest of a tombstone that it has collected; zero: none
   std::optional<store::Epoch> frozen;
   std::optional<base::Digest> digest;  // unset: the store is not open, so it is unknown
   std::uint64_t secrets = 0;

@@ -48,6 +48,18 @@ Epoch ReadEpoch(Reader& in) {
   return epoch;
 }
 
+void WriteVersion(Writer& out, const Version& version) {
+  WriteEpoch(out, version.epoch);
+  out.U64(version.lsn);
+}
+
+Version ReadVersion(Reader& in) {
+  Version version;
+  version.epoch = ReadEpoch(in);
+  version.lsn = in.U64();
+  return version;
+}
+
 void AddFormat(Writer& out) {
   Writer body;
   body.U64(kFormatNumber);
@@ -65,14 +77,14 @@ void AddState(Writer& out, const LedgerState& state) {
   body.Bool(state.primary);
   body.Bool(state.frozen.has_value());
   WriteEpoch(body, state.frozen.value_or(Epoch{}));
+  WriteVersion(body, state.collected);
   AddEntry(out, Kind::kState, body.view());
 }
 
 void AddPromise(Writer& out, const Id& id, const Version& version) {
   Writer body;
   body.Raw(id);
-  WriteEpoch(body, version.epoch);
-  body.U64(version.lsn);
+  WriteVersion(body, version);
   AddEntry(out, Kind::kPromise, body.view());
 }
 
@@ -94,6 +106,7 @@ LedgerState ReadState(Reader& in) {
   const bool frozen = in.Bool();
   const Epoch target = ReadEpoch(in);
   if (frozen) state.frozen = target;
+  if (in.left() > 0) state.collected = ReadVersion(in);  // entries of before it was kept end here
   return state;
 }
 
@@ -145,9 +158,7 @@ Result<void> Ledger::Replay(base::ByteView log) {
         break;
       case Kind::kPromise: {
         const Id id = entry.Array<20>();
-        Version version;
-        version.epoch = ReadEpoch(entry);
-        version.lsn = entry.U64();
+        const Version version = ReadVersion(entry);
         promises_[id] = std::max(promises_[id], version);
         state_.lsn = std::max(state_.lsn, version.lsn);
         break;

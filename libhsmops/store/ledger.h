@@ -26,7 +26,8 @@ struct LedgerState {
   std::uint64_t lsn = 0;         // the highest lsn seen
   bool primary = false;          // role in `epoch`
   std::optional<Epoch>
-      frozen;  // as the target of a promotion to this epoch: pulls nothing more at it
+      frozen;         // as the target of a promotion to this epoch: pulls nothing more at it
+  Version collected;  // the highest of a tombstone that was collected here; zero: none
   bool operator==(const LedgerState&) const = default;
 };
 

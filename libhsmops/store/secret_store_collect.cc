@@ -204,6 +204,13 @@ Result<std::uint64_t> SecretStore::CollectTombstones(const std::vector<IdVersion
     stale_ = false;
     gone.push_back(t.id);
   }
+  // Before the tombstones as well: who is promoted next has to know how far this epoch came.
+  LedgerState state = ledger_.state();
+  for (const auto& [t, before] : due) {
+    if (std::find(gone.begin(), gone.end(), t.id) != gone.end())
+      state.collected = std::max(state.collected, t.version);
+  }
+  HSM_RETURN_IF_ERROR(ledger_.SetState(state));
   // Before the tombstones: a promise of what is not there any more would read as damage.
   HSM_RETURN_IF_ERROR(ledger_.Forget(gone));
   for (const Id& id : gone) {

@@ -131,4 +131,20 @@ TEST_CASE("a deletion that only the returned Primary has undoes nothing when it 
   CHECK(Says(scene.Hsm({"divergence", "list"}).out, "deletion"));
 }
 
+TEST_CASE("a collection cut short on the Primary makes no divergence of an acknowledged deletion") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "deleted");
+  scene.Put("other", "kept");
+  scene.Delete("x");
+  // The mirror has collected it, the Primary has not.
+  scene.plan("a").Set("call=1 mode=die-before function=C_DestroyObject times=0");
+  HSM_REQUIRE_EXIT(scene.Hsm({"sync"}), 7);
+  scene.NoFaults();
+  scene.Gone({"a"});
+  scene.Must({"failover", "--to", "b"});
+  scene.Back({"a"});
+  CheckDeleted(scene);
+  HSM_CHECK_EXIT(scene.Hsm({"health", "--fail-on", "degraded"}), 0);
+}
+
 }  // namespace hsmops::test

@@ -160,6 +160,7 @@ TEST_CASE("delete: a tombstone reads as absent, and what was not there cannot be
     CHECK(device.Count("k1.h") == 0);
     REQUIRE(device.Restart().ok());
     CHECK(device.Seen("app") == "absent");
+    CHECK(device.store->state().collected == *gone);
     const auto again = device.Put("app", "2");
     CHECK(again->lsn > gone->lsn);
   }

@@ -1,5 +1,7 @@
 // Whose token it is, the ledger beside it, and the layout of the older operator.
 #include "libhsmops/store/ledger.h"
+
+#include "libhsmops/base/wire.h"
 #include "test/support/temp_folder.h"
 #include "test/unit/store/device.h"
 
@@ -13,6 +15,15 @@ using store::Version;
 
 void PlantLegacy(Device& device, const std::string& label, const std::string& value) {
   device.memory.Plant("hsm-secrets-operator", label, base::AsBytes(value));
+}
+
+// An entry of the ledger's log (docs/record-format.md).
+void AddEntry(base::Writer& log, std::uint8_t kind, const base::Writer& body) {
+  base::Writer entry;
+  entry.U8(kind);
+  entry.String(body.view());
+  log.Raw(entry.view());
+  log.Raw(base::ByteView(base::Sha256(entry.view())).first(8));
 }
 
 }  // namespace
@@ -142,6 +153,33 @@ TEST_CASE("the ledger: that a wipe was begun outlives opening, resetting and rew
   CHECK(!ledger->Promised(IdOf("app")));
   REQUIRE(ledger->SetWiping(false).ok());
   CHECK(!Ledger::Open(path)->wiping());
+}
+
+TEST_CASE("the ledger: a state from before collections were remembered is one that has none") {
+  TempFolder folder;
+  const std::string path = folder / "ledger";
+  base::Writer format, state, log;
+  format.U64(0x4B4C454447455231);
+  AddEntry(log, 1, format);
+  state.Raw(kPool);
+  state.Raw(MemberUid(1));
+  state.String("serial");
+  for (const std::uint64_t number : {3U, 9U, 5U, 8U}) state.U64(number);
+  state.Bool(true);
+  state.Bool(false);
+  for (int i = 0; i < 2; ++i) state.U64(0);
+  AddEntry(log, 2, state);
+  REQUIRE(base::WriteFile(path, log.view(), 0600).ok());
+  {
+    auto ledger = Ledger::Open(path);
+    REQUIRE(ledger.ok());
+    CHECK(ledger->state().lsn == 8);
+    CHECK(ledger->state().collected == Version{});
+    store::LedgerState next = ledger->state();
+    next.collected = {{3, 9}, 7};
+    REQUIRE(ledger->SetState(next).ok());
+  }
+  CHECK(Ledger::Open(path)->state().collected == Version{{3, 9}, 7});
 }
 
 TEST_CASE("the ledger: what it promised is there after it is opened again") {
