@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bitset>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,10 @@ struct DiffWords {
   std::string left;
   std::string right;
 };
+
+bool IsSecret(const store::InventoryItem& item) {
+  return item.state != store::InventoryItem::State::kTombstone;
+}
 
 int Run(const DiffWords& words, Context& context) {
   auto cluster = context.OpenCluster("diff");
@@ -45,7 +50,7 @@ int Run(const DiffWords& words, Context& context) {
   const int printed = Print(context, ListOf(std::move(items)), [&](bool) {
     if (differences.empty()) {
       context.out() << fmt::format("{} and {} are equal: {} secrets\n", words.left, words.right,
-                                   left->items.size());
+                                   std::count_if(left->items.begin(), left->items.end(), IsSecret));
       return;
     }
     Table table({"NAME", words.left, words.right, "DIFFERENCE"});

@@ -187,38 +187,48 @@ std::optional<cluster::SecretCounts> CountSecrets(const CoverageReport& report) 
   return counts;
 }
 
+namespace {
+
+std::string OnlyOn(const std::string& node, const InventoryItem& item, const std::string& other) {
+  return item.state == State::kTombstone
+             ? fmt::format("deleted on {}, which {} does not know", node, other)
+             : "only on " + node;
+}
+
+// One id, which at least one of the two has; "" for no difference.
+std::string WhatDiffers(const std::string& left_node, const InventoryItem* left,
+                        const std::string& right_node, const InventoryItem* right) {
+  if (left == nullptr) return OnlyOn(right_node, *right, left_node);
+  if (right == nullptr) return OnlyOn(left_node, *left, right_node);
+  if (left->state == State::kDamaged) return "damaged on " + left_node;
+  if (right->state == State::kDamaged) return "damaged on " + right_node;
+  if (left->version == right->version)
+    return left->digest == right->digest ? "" : "the same version with another content";
+  const bool left_is_newer = left->version > right->version;
+  const State newer = left_is_newer ? left->state : right->state;
+  const State older = left_is_newer ? right->state : left->state;
+  if (newer == State::kTombstone && older != State::kTombstone)
+    return "deleted on " + (left_is_newer ? left_node : right_node);
+  return "older on " + (left_is_newer ? right_node : left_node);
+}
+
+}  // namespace
+
 std::vector<Difference> Differences(const std::string& left_node, const store::Inventory& left,
                                     const std::string& right_node, const store::Inventory& right) {
   std::set<store::Id> ids;
   for (const InventoryItem& item : left.items) ids.insert(item.id);
   for (const InventoryItem& item : right.items) ids.insert(item.id);
-  const auto live = [](const InventoryItem* item) {
-    return item != nullptr && item->state != State::kTombstone;
-  };
   std::vector<Difference> differences;
   for (const store::Id& id : ids) {
     const InventoryItem* l = Find(left, id);
     const InventoryItem* r = Find(right, id);
-    if (!live(l) && !live(r)) continue;
     Difference d;
+    d.what = WhatDiffers(left_node, l, right_node, r);
+    if (d.what.empty()) continue;
     d.name = l != nullptr && !l->name.empty() ? l->name : r != nullptr ? r->name : "";
-    if (live(l)) d.left = l->version;
-    if (live(r)) d.right = r->version;
-    if (!live(l)) {
-      d.what = "only on " + right_node;
-    } else if (!live(r)) {
-      d.what = "only on " + left_node;
-    } else if (l->state == State::kDamaged) {
-      d.what = "damaged on " + left_node;
-    } else if (r->state == State::kDamaged) {
-      d.what = "damaged on " + right_node;
-    } else if (l->version != r->version) {
-      d.what = "older on " + (l->version < r->version ? left_node : right_node);
-    } else if (l->digest != r->digest) {
-      d.what = "the same version with another content";
-    } else {
-      continue;
-    }
+    if (l != nullptr) d.left = l->version;
+    if (r != nullptr) d.right = r->version;
     differences.push_back(std::move(d));
   }
   std::stable_sort(differences.begin(), differences.end(),

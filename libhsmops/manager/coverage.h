@@ -58,12 +58,12 @@ CoverageReport Cover(Pool& pool);
 // nobody could be asked.
 std::optional<cluster::SecretCounts> CountSecrets(const CoverageReport& report);
 
-// Two inventories against each other, ids that differ only: for diff.
+// Two inventories against each other, ids that differ only, deletions too: for diff.
 struct Difference {
   std::string name;
   std::optional<store::Version> left;
   std::optional<store::Version> right;
-  std::string what;  // "only on worker-1", "older on worker-2", "another content", "damaged on …"
+  std::string what;  // "only on worker-1", "older on worker-2", "deleted on …", "damaged on …"
 };
 std::vector<Difference> Differences(const std::string& left_node, const store::Inventory& left,
                                     const std::string& right_node, const store::Inventory& right);
