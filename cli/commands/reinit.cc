@@ -97,12 +97,9 @@ base::Result<std::vector<std::string>> MayWipe(Context& context, manager::Pool& 
 }
 
 // After the wipe "failed, state unchanged" would not be true any more.
-Error Unfilled(const std::string& node, const Error& error) {
-  return {
-      ErrorCode::kInDoubt,
-      fmt::format("{} may be wiped and is not filled again: {}; run kubectl hsm sync, or reinit "
-                  "again",
-                  node, error.message())};
+Error Unfilled(const std::string& node, const Error& error, const std::string& next) {
+  return {ErrorCode::kInDoubt, fmt::format("{} may be wiped and is not filled again: {}; {}", node,
+                                           error.message(), next)};
 }
 
 int Run(const ReinitWords& words, Context& context) {
@@ -144,13 +141,17 @@ int Run(const ReinitWords& words, Context& context) {
   if (auto left = manager::ChangeSyncSet(pool, *others); !left.ok())
     return FailOperation(context, *log, left.error());
   log->Step("wipe", words.node);
+  // Half a wipe leaves no member that a sync would fill.
+  const std::string again = "run kubectl hsm reinit --node " + words.node + " again";
   if (auto wiped = pool.Applicant(words.node).Initialize(pool.term(), true); !wiped.ok()) {
     return FailOperation(context, *log,
-                         wiped.Is(ErrorCode::kReadOnly) ? wiped.error().Within(words.node)
-                                                        : Unfilled(words.node, wiped.error()));
+                         wiped.Is(ErrorCode::kReadOnly)
+                             ? wiped.error().Within(words.node)
+                             : Unfilled(words.node, wiped.error(), again));
   }
   if (auto admitted = pool.Admit(words.node); !admitted.ok())
-    return FailOperation(context, *log, Unfilled(words.node, admitted.error()));
+    return FailOperation(context, *log, Unfilled(words.node, admitted.error(), again));
+  const std::string sync_or_again = "run kubectl hsm sync, or reinit again";
   log->Step("copy", "from " + pool.holder());
   manager::SyncOptions options;
   options.only = {words.node};
@@ -159,10 +160,12 @@ int Run(const ReinitWords& words, Context& context) {
     ProgressBar bar(context, "copying");
     report = manager::Sync(pool, options, bar.Callback());
   }
-  if (!report.ok()) return FailOperation(context, *log, Unfilled(words.node, report.error()));
+  if (!report.ok())
+    return FailOperation(context, *log, Unfilled(words.node, report.error(), sync_or_again));
   if (!report->AllEqual()) {
-    return FailOperation(context, *log,
-                         Unfilled(words.node, Error(ErrorCode::kUnavailable, "not equal yet")));
+    return FailOperation(
+        context, *log,
+        Unfilled(words.node, Error(ErrorCode::kUnavailable, "not equal yet"), sync_or_again));
   }
   return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
                          fmt::format("{} is a member again: {} secrets copied, equal to {}",

@@ -84,4 +84,16 @@ TEST_CASE("init does not take a blank token as the Primary while others hold sec
   CHECK(scene.Value("y") == "kept too");
 }
 
+TEST_CASE("a wipe that failed names reinit alone as the way out, and that is one") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "kept");
+  scene.plan("b").Set("call=2 mode=fail-before function=C_DestroyObject times=0");
+  const Ended failed = scene.Hsm({"reinit", "--node", "b", "--yes"});
+  HSM_REQUIRE_EXIT(failed, 6);
+  CHECK_MESSAGE(!Says(failed.err, " sync"), failed.err);
+  CHECK_MESSAGE(Says(failed.err, "reinit"), failed.err);
+  scene.NoFaults();
+  HSM_CHECK_EXIT(scene.Hsm({"reinit", "--node", "b", "--yes"}), 0);
+}
+
 }  // namespace hsmops::test
