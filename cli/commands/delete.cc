@@ -26,7 +26,9 @@ int Run(const DeleteWords& words, Context& context) {
                                   words.yes);
       !sure.ok())
     return context.Fail(sure.error());
-  return WriteAndPrint(context, "delete", std::move(writes));
+  // Asked for by its id it may have been done before: then a sync may have collected it since.
+  return WriteAndPrint(context, "delete", std::move(writes),
+                       words.op_id.empty() ? Absent::kIsAnError : Absent::kIsDone);
 }
 
 }  // namespace

@@ -58,13 +58,17 @@ json DocumentOf(const manager::Pool& pool, const Written& written,
   return document;
 }
 
+bool IsDone(const Result<mirror::Acknowledged>& result, Absent absent) {
+  return result.ok() || (absent == Absent::kIsDone && result.Is(ErrorCode::kNotFound));
+}
+
 // The exit code of a whole batch.
-int CodeOf(const std::vector<Result<mirror::Acknowledged>>& results) {
+int CodeOf(const std::vector<Result<mirror::Acknowledged>>& results, Absent absent) {
   std::size_t failed = 0;
   int code = kDone;
   bool in_doubt = false;
   for (const auto& result : results) {
-    if (result.ok()) continue;
+    if (IsDone(result, absent)) continue;
     ++failed;
     in_doubt = in_doubt || result.Is(ErrorCode::kInDoubt);
     code = ExitCodeFor(result.error().code());
@@ -113,14 +117,15 @@ void CollectGarbage(manager::Pool& pool) {
   pool.world().executor.RunAll(std::move(tasks));
 }
 
-int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::Write> writes) {
+int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::Write> writes,
+                  Absent absent) {
   auto cluster = context.OpenCluster(verb);
   if (!cluster.ok()) return context.Fail(cluster.error());
-  return WriteAndPrint(context, **cluster, verb, std::move(writes));
+  return WriteAndPrint(context, **cluster, verb, std::move(writes), absent);
 }
 
 int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb,
-                  std::vector<store::Write> writes) {
+                  std::vector<store::Write> writes, Absent absent) {
   manager::Pool& pool = cluster.pool();
   auto writer = manager::Writer::Open(pool);
   if (!writer.ok()) return context.Fail(writer.error());
@@ -144,7 +149,13 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
   const json document = documents.size() == 1 ? documents[0] : ListOf(std::move(documents));
   const int printed = Print(context, document, [&](bool) {
     for (std::size_t i = 0; i < results.size(); ++i) {
-      if (!results[i].ok()) continue;
+      if (!results[i].ok()) {
+        if (IsDone(results[i], absent))
+          context.out() << fmt::format(
+              "{} is not there: it was deleted and collected before, or it never was\n",
+              asked[i].name);
+        continue;
+      }
       context.out() << fmt::format(
           "{} {} version {} on {}{}\n", asked[i].name,
           asked[i].removed ? "deleted,"
@@ -155,7 +166,7 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
     }
   });
   for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i].ok()) continue;
+    if (IsDone(results[i], absent)) continue;
     if (results[i].Is(ErrorCode::kInDoubt)) {
       context.err() << fmt::format(
           "in doubt: {}: {}\n  {}\n", asked[i].name, base::Printable(results[i].error().message()),
@@ -169,7 +180,7 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
   }
   context.out() << std::flush;
   CollectGarbage(pool);
-  return printed != kDone ? printed : CodeOf(results);
+  return printed != kDone ? printed : CodeOf(results, absent);
 }
 
 }  // namespace hsmops::cli

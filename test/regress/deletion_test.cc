@@ -147,4 +147,20 @@ TEST_CASE("a collection cut short on the Primary makes no divergence of an ackno
   HSM_CHECK_EXIT(scene.Hsm({"health", "--fail-on", "degraded"}), 0);
 }
 
+TEST_CASE("an in-doubt deletion that a sync has collected is settled by its operation id") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "deleted");
+  scene.plan("b").Set(kTakesNothing);
+  const std::string op_id = "0b5c1a52-2f0e-4d6e-9d0a-3f1f6a5f7b11";
+  HSM_REQUIRE_EXIT(scene.Hsm({"delete", "x", "--yes", "--op-id", op_id}), 6);
+  scene.NoFaults();
+  const Ended sync = scene.Hsm({"sync"});
+  HSM_REQUIRE_EXIT(sync, 0);
+  REQUIRE_MESSAGE(Says(sync.out, "1 deleted secrets collected"), sync.out);
+  const Ended again = scene.Hsm({"delete", "x", "--yes", "--op-id", op_id});
+  HSM_CHECK_EXIT(again, 0);
+  CHECK_MESSAGE(Says(again.out, "x is not there"), again.out);
+  CHECK(scene.Hsm({"delete", "x", "--yes"}).code == 4);
+}
+
 }  // namespace hsmops::test
