@@ -79,4 +79,16 @@ TEST_CASE("a version that only a lost object of the old Primary had does not blo
   HSM_CHECK_EXIT(scene.TryPut("x", "again"), 0);
 }
 
+TEST_CASE(
+    "values of an epoch that is over are set aside when the member that has them is forced back") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "old");
+  scene.LeaveOnA("x", "on a alone");
+  const Ended forced = scene.Hsm({"failover", "--to", "a", "--accept-loss", "--yes"});
+  HSM_CHECK_EXIT(forced, 0);
+  CHECK_MESSAGE(Says(forced.out, "1 values of a are in quarantine"), forced.out);
+  CHECK(scene.Value("x") == "old");
+  CHECK(Says(scene.Hsm({"divergence", "list"}).out, "value"));
+}
+
 }  // namespace hsmops::test
