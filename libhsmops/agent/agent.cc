@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "libhsmops/base/mutant.h"
 #include "libhsmops/health/probe.h"
 
 namespace hsmops::agent {
@@ -49,7 +50,9 @@ Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& tok
       clock_(clock),
       rng_(rng),
       store_(token, ledger, clock, rng) {
+  run_ = rng_.U64();
   gatekeeper_.Follow(ledger_.state());
+  if (base::On(base::Mutant::kGrantSurvivesRestart)) gatekeeper_.Resume(clock_.Now());
 }
 
 Result<void> Agent::EnsureOpen() {
@@ -149,6 +152,7 @@ Result<mirror::Pulse> Agent::TakePulse() {
   const base::TimePoint now = clock_.Now();
   mirror::Pulse pulse;
   pulse.nonce = gatekeeper_.IssueNonce(rng_, now);
+  pulse.stamp = {run_, now.since_boot};
   pulse.term = gatekeeper_.term();
   pulse.primary = gatekeeper_.primary();
   pulse.gate_open = gatekeeper_.Gate(now).ok();
@@ -157,7 +161,7 @@ Result<mirror::Pulse> Agent::TakePulse() {
 
 Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   HSM_RETURN_IF_ERROR(gatekeeper_.Check(grant, clock_.Now()));
-  if (gatekeeper_.Renews(grant) && gatekeeper_.Accept(grant)) return {};
+  if (gatekeeper_.Renews(grant) && gatekeeper_.Accept(grant, clock_.Now())) return {};
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
   HSM_RETURN_IF_ERROR(gatekeeper_.Check(grant, clock_.Now()));
@@ -174,7 +178,7 @@ Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   state.primary = true;
   state.frozen.reset();
   HSM_RETURN_IF_ERROR(SetState(state));
-  if (!gatekeeper_.Accept(grant))
+  if (!gatekeeper_.Accept(grant, clock_.Now()))
     return Error(ErrorCode::kStaleEpoch, "another grant or epoch was faster");
   return {};
 }
@@ -279,14 +283,16 @@ Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write
   HSM_RETURN_IF_ERROR(Gate());
   const std::uint64_t own = token_.profile().max_object_bytes;
   const std::uint64_t limit = max_object_bytes == 0 ? own : std::min(own, max_object_bytes);
-  return store_.Stage(std::move(writes), ledger_.state().epoch, limit, [this] { return Gate(); });
+  return store_.Stage(std::move(writes), ledger_.state().epoch, limit, [this] {
+    return base::On(base::Mutant::kNoGateChecks) ? Result<void>() : Gate();
+  });
 }
 
 Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& sender,
                                                          std::vector<store::Record> records) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey(sender));
-  if (ledger_.state().frozen == sender.epoch)
+  if (ledger_.state().frozen == sender.epoch && !base::On(base::Mutant::kNotFrozen))
     return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
   return store_.Apply(std::move(records), [] { return Result<void>(); });
 }
@@ -294,7 +300,7 @@ Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& send
 Result<std::vector<Result<void>>> Agent::Acknowledge(
     const std::vector<mirror::Confirmation>& confirmations) {
   const std::lock_guard lock(*monitor_);
-  HSM_RETURN_IF_ERROR(Gate());
+  if (!base::On(base::Mutant::kNoGateChecks)) HSM_RETURN_IF_ERROR(Gate());
   std::vector<Result<void>> results;
   std::vector<store::IdVersion> enough;
   for (const mirror::Confirmation& one : confirmations) {
@@ -310,7 +316,8 @@ Result<std::vector<Result<void>>> Agent::Acknowledge(
   return results;
 }
 
-Result<std::vector<Result<mirror::Acknowledged>>> Agent::Put(std::vector<store::Write>) {
+Result<std::vector<Result<mirror::Acknowledged>>> Agent::Put(const mirror::Stamp&,
+                                                             std::vector<store::Write>) {
   return Error(ErrorCode::kInvalid, "this member does not reach its mirrors by itself");
 }
 

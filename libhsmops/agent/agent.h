@@ -53,7 +53,7 @@ class Agent : public mirror::Member {
   base::Result<std::vector<base::Result<void>>> Acknowledge(
       const std::vector<mirror::Confirmation>& confirmations) override;
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
-      std::vector<store::Write> writes) override;
+      const mirror::Stamp& stamp, std::vector<store::Write> writes) override;
   base::Result<store::VerifyReport> Verify() override;
   base::Result<void> Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) override;
@@ -74,6 +74,8 @@ class Agent : public mirror::Member {
   Gatekeeper& gatekeeper() { return gatekeeper_; }
   base::Result<void> Gate() const { return gatekeeper_.Gate(clock_.Now()); }
   base::TimePoint Now() const { return clock_.Now(); }
+  // Tells this process from those before it.
+  std::uint64_t run() const { return run_; }
 
  private:
   base::Result<void> EnsureOpen();
@@ -94,6 +96,7 @@ class Agent : public mirror::Member {
   base::Rng& rng_;
   store::SecretStore store_;
   Gatekeeper gatekeeper_;
+  std::uint64_t run_ = 0;
   bool open_ = false;
 };
 

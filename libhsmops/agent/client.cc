@@ -113,8 +113,8 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
             return member.Prepare(t, rule, peers);
           });
     case Verb::kPut:
-      return Take<vector<store::Write>>(in,
-                                        [&](auto writes) { return member.Put(std::move(writes)); });
+      return Take<mirror::Stamp, vector<store::Write>>(
+          in, [&](const auto& stamp, auto writes) { return member.Put(stamp, std::move(writes)); });
   }
   return Answer(Result<bool>(Error(ErrorCode::kInvalid, "unknown request")));
 }
@@ -181,8 +181,9 @@ Result<std::vector<Result<void>>> Client::Acknowledge(
     const std::vector<mirror::Confirmation>& confirmations) {
   return Ask<std::vector<Result<void>>>(Verb::kAcknowledge, confirmations);
 }
-Result<std::vector<Result<mirror::Acknowledged>>> Client::Put(std::vector<store::Write> writes) {
-  return Ask<std::vector<Result<mirror::Acknowledged>>>(Verb::kPut, writes);
+Result<std::vector<Result<mirror::Acknowledged>>> Client::Put(const mirror::Stamp& stamp,
+                                                              std::vector<store::Write> writes) {
+  return Ask<std::vector<Result<mirror::Acknowledged>>>(Verb::kPut, stamp, writes);
 }
 Result<store::VerifyReport> Client::Verify() { return Ask<store::VerifyReport>(Verb::kVerify); }
 Result<void> Client::Quarantine(const store::Term& sender,

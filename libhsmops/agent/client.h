@@ -52,7 +52,7 @@ class Client : public mirror::Member {
   base::Result<std::vector<base::Result<void>>> Acknowledge(
       const std::vector<mirror::Confirmation>& confirmations) override;
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
-      std::vector<store::Write> writes) override;
+      const mirror::Stamp& stamp, std::vector<store::Write> writes) override;
   base::Result<store::VerifyReport> Verify() override;
   base::Result<void> Quarantine(const store::Term& sender,
                                 const std::vector<store::IdVersion>& versions) override;

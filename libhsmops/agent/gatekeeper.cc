@@ -76,14 +76,16 @@ bool Gatekeeper::Renews(const mirror::Grant& grant) const {
   return primary_ && granted_ && grant.epoch == term_.epoch && grant.generation == term_.generation;
 }
 
-bool Gatekeeper::Accept(const mirror::Grant& grant) {
+bool Gatekeeper::Accept(const mirror::Grant& grant, base::TimePoint now) {
   const std::lock_guard lock(mutex_);
   const auto nonce = nonces_.find(grant.nonce);
   if (nonce == nonces_.end() || !primary_ || grant.epoch != term_.epoch) return false;
   if (grant.generation < term_.generation && !base::On(Mutant::kGenerationIgnored)) return false;
   std::erase_if(prepared_, [&](const Prepared& p) { return p.generation < grant.generation; });
+  // D counts from the nonce: how long the grant was under way says nothing of how long it holds.
+  const base::TimePoint issued = base::On(Mutant::kDeadlineFromReceipt) ? now : nonce->second;
   const std::uint64_t known = granted_ ? granted_->grant.max_object_bytes : 0;
-  granted_ = Granted{grant, nonce->second + grant.duration - grant.duration / kGuardDivisor};
+  granted_ = Granted{grant, issued + grant.duration - grant.duration / kGuardDivisor};
   if (grant.max_object_bytes == 0) granted_->grant.max_object_bytes = known;
   nonces_.erase(nonce);
   return true;
@@ -92,6 +94,15 @@ bool Gatekeeper::Accept(const mirror::Grant& grant) {
 void Gatekeeper::Close() {
   const std::lock_guard lock(mutex_);
   granted_.reset();
+}
+
+void Gatekeeper::Resume(base::TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (!primary_) return;
+  granted_ = Granted{};
+  granted_->grant.epoch = term_.epoch;
+  granted_->grant.generation = term_.generation;
+  granted_->deadline = now + std::chrono::seconds(10);
 }
 
 void Gatekeeper::Quiesce(base::TimePoint until) {

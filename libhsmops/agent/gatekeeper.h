@@ -43,8 +43,10 @@ class Gatekeeper {
   bool Renews(const mirror::Grant& grant) const;
   // Takes it, after Check and after what has to be remembered is. Ends what was prepared under a
   // lower generation. False: the nonce is gone or the epoch is over by now.
-  bool Accept(const mirror::Grant& grant);
+  bool Accept(const mirror::Grant& grant, base::TimePoint now);
   void Close();
+  // What a grant that outlives its process would be: only a mutant does this.
+  void Resume(base::TimePoint now);
   // Closes it, and takes no grant of this epoch before `until`.
   void Quiesce(base::TimePoint until);
 

@@ -297,8 +297,12 @@ void Fields(A& a, MemberStatus& v) {
     v.collected, v.frozen, v.digest, v.secrets, v.damaged, v.quarantined, v.legacy, v.probe);
 }
 template <typename A>
+void Fields(A& a, Stamp& v) {
+  a(v.run, v.at);
+}
+template <typename A>
 void Fields(A& a, Pulse& v) {
-  a(v.nonce, v.term, v.primary, v.gate_open);
+  a(v.nonce, v.stamp, v.term, v.primary, v.gate_open);
 }
 template <typename A>
 void Fields(A& a, SyncRule& v) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "libhsmops/base/mutant.h"
+
 namespace hsmops::agent {
 
 using base::Error;
@@ -20,9 +22,8 @@ constexpr std::chrono::milliseconds kLongestPause{4000};
 
 // Every write of a batch has a name of its own.
 bool SharesName(const std::set<std::string>& names, const std::vector<store::Write>& writes) {
-  return std::any_of(writes.begin(), writes.end(), [&](const store::Write& write) {
-    return names.contains(write.name.text());
-  });
+  return std::any_of(writes.begin(), writes.end(),
+                     [&](const store::Write& write) { return names.contains(write.name.text()); });
 }
 
 std::vector<Result<Acknowledged>> Everywhere(std::size_t count, const Error& error) {
@@ -60,13 +61,14 @@ ReplicatingAgent::ReplicatingAgent(const store::Uid& pool, const store::Uid& mem
       reacher_(std::move(reacher)),
       monitor_(executor.MakeMonitor()) {}
 
-Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(std::vector<store::Write> writes) {
+Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(const mirror::Stamp& stamp,
+                                                                std::vector<store::Write> writes) {
   if (writes.size() > kMaxBatchWrites) {
     return Error(ErrorCode::kLimit, fmt::format("{} writes at once, at most {} are taken",
                                                 writes.size(), kMaxBatchWrites));
   }
   HSM_RETURN_IF_ERROR(Gate());
-  Ticket ticket{std::move(writes), {}, false};
+  Ticket ticket{stamp, std::move(writes), {}, false};
   const std::lock_guard lock(*monitor_);
   if (queue_.size() >= kMaxQueuedPuts)
     return Error(ErrorCode::kUnavailable, "too many writes are waiting; none of these was tried");
@@ -111,17 +113,45 @@ std::vector<ReplicatingAgent::Ticket*> ReplicatingAgent::TakeBatch() {
 
 void ReplicatingAgent::WriteBatch(const std::vector<Ticket*>& batch) {
   std::vector<store::Write> writes;
+  std::vector<store::OpId> ids;
   std::vector<std::size_t> sizes;
   for (Ticket* ticket : batch) {
     sizes.push_back(ticket->writes.size());
-    std::move(ticket->writes.begin(), ticket->writes.end(), std::back_inserter(writes));
+    for (store::Write& write : ticket->writes) {
+      write.only_repeat = TooLate(ticket->stamp, write.op_id);
+      ids.push_back(write.op_id);
+      writes.push_back(std::move(write));
+    }
   }
   std::vector<Result<Acknowledged>> results = Replicate(std::move(writes));
+  RememberDone(ids, results);
   auto next = results.begin();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto end = next + static_cast<std::ptrdiff_t>(sizes[i]);
     batch[i]->results.assign(std::make_move_iterator(next), std::make_move_iterator(end));
     next = end;
+  }
+}
+
+// A secret remembers its last few opIds. One that was done and pushed out by later writes must not
+// be done again: it is remembered here for as long as a stamp of its time is taken, and a stamp of
+// another process or an older one is taken for none.
+bool ReplicatingAgent::TooLate(const mirror::Stamp& stamp, const store::OpId& id) const {
+  const base::Duration age = Now().since_boot - stamp.at;
+  const bool fresh = stamp.run == run() && age >= base::Duration(0) && age <= mirror::kFreshStamp;
+  return !fresh || done_.contains(id);
+}
+
+void ReplicatingAgent::RememberDone(const std::vector<store::OpId>& ids,
+                                    const std::vector<Result<Acknowledged>>& results) {
+  const base::TimePoint now = Now();
+  while (!done_in_order_.empty() && now - done_in_order_.front().first > 2 * mirror::kFreshStamp) {
+    done_.erase(done_in_order_.front().second);
+    done_in_order_.pop_front();
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!results[i].ok() && !results[i].Is(ErrorCode::kInDoubt)) continue;
+    if (done_.insert(ids[i]).second) done_in_order_.emplace_back(now, ids[i]);
   }
 }
 
@@ -150,9 +180,9 @@ std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store:
     sync_set.mirrors[address->second.node] = {member, peer.member.get()};
   }
   std::set<std::string> silent;
-  auto results = mirror::ReplicatedWrite(node_, *this, sync_set, {reach->epoch, reach->generation},
-                                         reach->max_object_bytes, std::move(writes), executor_,
-                                         &silent);
+  auto results =
+      mirror::ReplicatedWrite(node_, *this, sync_set, {reach->epoch, reach->generation},
+                              reach->max_object_bytes, std::move(writes), executor_, &silent);
   Remember(sync_set, silent);
   return results;
 }
@@ -167,8 +197,7 @@ ReplicatingAgent::Peer& ReplicatingAgent::PeerAt(const store::Uid& member,
 
 // A mirror that did not answer is not waited for again at every batch; whoever leads the pool takes
 // it out of S.
-void ReplicatingAgent::Remember(const mirror::SyncSet& asked,
-                                const std::set<std::string>& silent) {
+void ReplicatingAgent::Remember(const mirror::SyncSet& asked, const std::set<std::string>& silent) {
   for (const auto& [node, mirror] : asked.mirrors) {
     Peer& peer = peers_.at(mirror.uid);
     peer.pause = silent.contains(node)
@@ -180,6 +209,7 @@ void ReplicatingAgent::Remember(const mirror::SyncSet& asked,
 
 Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<SyncRule>& rules,
                                          const std::set<store::Uid>& newcomers) {
+  if (base::On(base::Mutant::kNotCaughtUp)) return {};
   mirror::Members mirrors;
   std::map<std::string, store::Uid> uids;
   for (const SyncRule& rule : rules) {
@@ -197,9 +227,9 @@ Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<S
             mirror::CopyMissing(node_, *this, mirrors, {reach.epoch, reach.generation}, executor_));
     for (const std::string& node : comparison.equal) equal.insert(uids.at(node));
     for (const auto& mirror : comparison.mirrors) {
-      missing += fmt::format("{}{}{}", missing.empty() ? "" : "; ", mirror.node,
-                             mirror.inventory.ok() ? " differs"
-                                                   : ": " + mirror.inventory.error().message());
+      missing += fmt::format(
+          "{}{}{}", missing.empty() ? "" : "; ", mirror.node,
+          mirror.inventory.ok() ? " differs" : ": " + mirror.inventory.error().message());
     }
   }
   const bool held = std::all_of(rules.begin(), rules.end(),

@@ -23,21 +23,22 @@ inline constexpr std::size_t kMaxQueuedPuts = 1024;
 class ReplicatingAgent : public Agent {
  public:
   // Another member, as this one reaches it.
-  using Reacher = std::function<std::unique_ptr<mirror::Member>(const store::Uid& member,
-                                                                const mirror::PeerAddress& address)>;
+  using Reacher = std::function<std::unique_ptr<mirror::Member>(
+      const store::Uid& member, const mirror::PeerAddress& address)>;
   // All must outlive it.
   ReplicatingAgent(const store::Uid& pool, const store::Uid& member, std::string node,
                    token::Token& token, store::Ledger& ledger, base::Clock& clock, base::Rng& rng,
                    base::Executor& executor, Reacher reacher);
 
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
-      std::vector<store::Write> writes) override;
+      const mirror::Stamp& stamp, std::vector<store::Write> writes) override;
   base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
 
  private:
   struct Ticket {
+    mirror::Stamp stamp;
     std::vector<store::Write> writes;
     std::vector<base::Result<mirror::Acknowledged>> results;
     bool done = false;
@@ -45,13 +46,16 @@ class ReplicatingAgent : public Agent {
   struct Peer {
     mirror::PeerAddress address;
     std::unique_ptr<mirror::Member> member;
-    base::Duration pause{0};      // after a failure it is left alone for so long,
+    base::Duration pause{0};       // after a failure it is left alone for so long,
     base::TimePoint not_before{};  // which is until then
   };
   class Turn;  // while it lives nobody else writes, prepares or settles
 
   std::vector<Ticket*> TakeBatch();
   void WriteBatch(const std::vector<Ticket*>& batch);
+  bool TooLate(const mirror::Stamp& stamp, const store::OpId& id) const;
+  void RememberDone(const std::vector<store::OpId>& ids,
+                    const std::vector<base::Result<mirror::Acknowledged>>& results);
   std::vector<base::Result<mirror::Acknowledged>> Replicate(std::vector<store::Write> writes);
   Peer& PeerAt(const store::Uid& member, const mirror::PeerAddress& address);
   void Remember(const mirror::SyncSet& asked, const std::set<std::string>& silent);
@@ -66,9 +70,11 @@ class ReplicatingAgent : public Agent {
   const Reacher reacher_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::deque<Ticket*> queue_;
-  bool taken_ = false;                    // somebody has the turn
+  bool taken_ = false;                   // somebody has the turn
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
   std::map<store::Uid, Peer> peers_;     // of whoever has the turn
+  std::set<store::OpId> done_;           // lately; the same
+  std::deque<std::pair<base::TimePoint, store::OpId>> done_in_order_;
 };
 
 }  // namespace hsmops::agent

@@ -18,7 +18,24 @@ enum class Mutant : std::uint8_t {
   kPinRetried,              // a refused PIN tried again
   kSmallerForDamaged,       // an older version answered for a damaged newer one
   // Of protocol.md, 3; found by the simulator.
-  kGenerationIgnored,  // an agent takes a grant of a lower generation
+  kGenerationIgnored,      // an agent takes a grant of a lower generation
+  kNoMerge,                // P6: the target pulls nothing
+  kRenewByRead,            // a grant after a read of R, without the compare-and-swap
+  kNoWait,                 // P4: the old grant is not waited for
+  kNoQuorum,               // P5: whoever answers is enough
+  kNoGateChecks,           // neither W4 nor W8 asks the gate
+  kGrantSurvivesRestart,   // a new run of an agent goes on with a grant
+  kPromoteAnyone,          // also who was not in S
+  kDeadlineFromReceipt,    // D counts from when the grant arrived
+  kNotCaughtUp,            // prepare proves nothing
+  kNoJointStep,            // S is changed without prepare
+  kAnswerCountsForItself,  // P5 counts an answer without an inventory
+  kBumpWithoutSwap,        // P2 overwrites whatever R is by then
+  kTwoTargets,             // who resumes a promotion chooses another target in the same epoch
+  kSyncSetReread,          // S is swapped by a version read after prepare
+  kNotFrozen,              // the target goes on taking records
+  kResumeWithoutWait,      // who resumes a promotion takes the wait for done
+  kRepeatedUnconfirmed,    // a re-sent opId is acknowledged without W7
 };
 
 #ifdef HSMOPS_MUTANTS

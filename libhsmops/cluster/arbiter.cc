@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/mutant.h"
 #include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::cluster {
@@ -188,7 +189,8 @@ Result<void> CheckStep(const Arbiter& current, const Arbiter& next) {
       return refuse("the epoch's nonce would change without its counter");
     if (current.holder && next.holder != current.holder)
       return refuse("the holder would change within an epoch");
-    if (!next.target.empty() && next.target != current.target)
+    if (!next.target.empty() && next.target != current.target &&
+        !base::On(base::Mutant::kTwoTargets))
       return refuse("the target would change within an epoch");
     if (current.phase == ArbiterPhase::kNormal && next.phase == ArbiterPhase::kPromoting)
       return refuse("a promotion would begin without a new epoch");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "libhsmops/base/mutant.h"
 #include "libhsmops/failover/quorum.h"
 
 namespace hsmops::failover {
@@ -32,7 +33,8 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
   }
   const bool free_bytes_low = member.status->free_objects == 0;
   if (free_bytes_low) no("no room for more objects");
-  if (purpose == Purpose::kFailover && !member.in_sync_set && !member.holder)
+  if (purpose == Purpose::kFailover && !member.in_sync_set && !member.holder &&
+      !base::On(base::Mutant::kPromoteAnyone))
     no("not in the sync set: may lack acknowledged writes");
   return candidate;
 }

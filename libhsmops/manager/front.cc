@@ -26,14 +26,28 @@ Result<Pool*> Front::pool() {
   return pool_.get();
 }
 
-Result<std::vector<Result<Acknowledged>>> Front::Put(std::vector<store::Write> writes) {
+Result<mirror::Stamp> Front::TakeStamp() {
+  HSM_TRY(Pool * pool, this->pool());
+  const std::string primary = pool->holder();
+  if (primary.empty()) {
+    looked_ = {};
+    return Error(ErrorCode::kUnavailable, "no Primary: a promotion is under way");
+  }
+  auto pulse = pool->At(primary).TakePulse();
+  if (!pulse.ok()) looked_ = {};
+  HSM_RETURN_IF_ERROR(pulse);
+  return pulse->stamp;
+}
+
+Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
+                                                     std::vector<store::Write> writes) {
   HSM_TRY(Pool * pool, this->pool());
   const std::string primary = pool->holder();
   if (primary.empty()) {
     looked_ = {};
     return Error(ErrorCode::kReadOnly, "no Primary: a promotion is under way");
   }
-  auto results = pool->At(primary).Put(std::move(writes));
+  auto results = pool->At(primary).Put(stamp, std::move(writes));
   if (!results.ok()) looked_ = {};  // perhaps it is another by now
   return std::move(results).Within(primary);
 }

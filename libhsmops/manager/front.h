@@ -24,7 +24,9 @@ class Front {
   // One result a write, with the errors of mirror::ReplicatedWrite. kUnavailable, kReadOnly:
   // nothing was written. kInDoubt: the answer was lost; the same opIds again settle it.
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
-      std::vector<store::Write> writes);
+      const mirror::Stamp& stamp, std::vector<store::Write> writes);
+  // What puts that are asked for now are stamped with. kUnavailable: no Primary answers.
+  base::Result<mirror::Stamp> TakeStamp();
   // As manager::Read; from the Primary when its gate is open, which no grant of ours is needed for.
   base::Result<Served> Get(const store::SecretName& name);
   // The next mirror of S in turn, marked; with policy Active the Primary is one of them.

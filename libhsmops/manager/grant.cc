@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/mutant.h"
 #include "libhsmops/manager/epoch_check.h"
 
 namespace hsmops::manager {
@@ -39,7 +40,12 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
       return Error(ErrorCode::kConflict, "the arbiter was changed meanwhile");
     return EpochRegressed(node, pulse.term, pool);
   }
-  HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
+  // A compare-and-swap, not a read: a read may be stale.
+  if (base::On(base::Mutant::kRenewByRead)) {
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  } else {
+    HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
+  }
   mirror::Grant grant;
   grant.nonce = pulse.nonce;
   grant.epoch = pool.epoch();

@@ -55,7 +55,8 @@ std::optional<LiveApi::Place> LiveApi::Parse(std::string_view target) {
     parts.emplace_back(target.substr(at, slash == std::string_view::npos ? slash : slash - at));
     at = slash == std::string_view::npos ? slash : slash + 1;
   }
-  if (parts.size() != 3 || (parts[2] != "put" && parts[2] != "get")) return std::nullopt;
+  if (parts.size() != 3 || (parts[2] != "put" && parts[2] != "get" && parts[2] != "stamp"))
+    return std::nullopt;
   if (!cluster::CheckNamespace(parts[0]).ok() || !cluster::CheckName(parts[1]).ok())
     return std::nullopt;
   return Place{parts[0], parts[1], parts[2]};
@@ -88,11 +89,13 @@ std::variant<net::Route, Reply> LiveApi::Find(const net::Received& head) {
 
 Reply LiveApi::Answer(const Place& place, net::Received&& request) {
   In in(request.body.view());
+  mirror::Stamp stamp;
   std::vector<store::Write> writes;
   std::optional<store::SecretName> name;
   if (place.verb == "put") {
+    stamp = in.Make<mirror::Stamp>();
     writes = in.Make<std::vector<store::Write>>();
-  } else {
+  } else if (place.verb == "get") {
     name = in.Make<store::SecretName>();
   }
   if (auto whole = in.reader().Finish("request"); !whole.ok())
@@ -100,7 +103,9 @@ Reply LiveApi::Answer(const Place& place, net::Received&& request) {
   std::unique_ptr<Front> front = TakeFront(place);
   Reply reply;
   reply.content_type = kLiveContentType;
-  reply.body = name ? Encode(front->Get(*name)) : Encode(front->Put(std::move(writes)));
+  reply.body = place.verb == "put"   ? Encode(front->Put(stamp, std::move(writes)))
+               : place.verb == "get" ? Encode(front->Get(*name))
+                                     : Encode(front->TakeStamp());
   GiveFront(place, std::move(front));
   return reply;
 }
@@ -142,9 +147,18 @@ Result<SecretBytes> LiveClient::Ask(const std::string& verb, SecretBytes body) {
   return Error(ErrorCode::kInDoubt, message);
 }
 
-Result<std::vector<Result<Acknowledged>>> LiveClient::Put(const std::vector<store::Write>& writes) {
+Result<mirror::Stamp> LiveClient::TakeStamp() {
+  auto answer = Ask("stamp", {});
+  if (answer.Is(ErrorCode::kInDoubt))
+    return Error(ErrorCode::kUnavailable, answer.error().message());
+  if (!answer.ok()) return answer.error();
+  return Decode<mirror::Stamp>(*answer);
+}
+
+Result<std::vector<Result<Acknowledged>>> LiveClient::Put(const mirror::Stamp& stamp,
+                                                          const std::vector<store::Write>& writes) {
   Out out;
-  out(writes);
+  out(stamp, writes);
   HSM_TRY(const SecretBytes answer, Ask("put", std::move(out).Take()));
   return Decode<std::vector<Result<Acknowledged>>>(answer);
 }

@@ -1,7 +1,7 @@
 // LiveApi: what a manager answers its clients over HTTPS: secrets of a device, written and read;
 // and the client's own end of it. Values travel nowhere else than here and to the agents.
 //
-// POST /v1/devices/NAMESPACE/NAME/put and …/get; bodies as agent/message.h has it.
+// POST /v1/devices/NAMESPACE/NAME/ and put, get or stamp; bodies as agent/message.h has it.
 #pragma once
 
 #include <memory>
@@ -57,9 +57,12 @@ class LiveClient {
         path_("/v1/devices/" + ns + "/" + device + "/"),
         patience_(patience) {}
 
+  // To be taken when a write is first asked for, and kept with its opId: the two together are the
+  // write, however often it is sent.
+  base::Result<mirror::Stamp> TakeStamp();
   // Errors as Front's; kInDoubt also when the manager's answer was lost.
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
-      const std::vector<store::Write>& writes);
+      const mirror::Stamp& stamp, const std::vector<store::Write>& writes);
   // kUnavailable: the manager did not answer.
   base::Result<Served> Get(const store::SecretName& name);
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/mutant.h"
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/grant.h"
@@ -18,6 +19,7 @@ namespace hsmops::manager {
 
 using base::Error;
 using base::ErrorCode;
+using base::Mutant;
 using base::Result;
 using failover::Candidate;
 using failover::Purpose;
@@ -37,7 +39,9 @@ using Answers = std::function<bool(const failover::MemberView&)>;
 struct Fenced {
   std::optional<mirror::FenceAnswer> answer;
   std::string why_not;
-  bool HasInventory() const { return answer && answer->digest; }
+  bool HasInventory() const {
+    return answer && (answer->digest || base::On(Mutant::kAnswerCountsForItself));
+  }
 };
 
 class Run {
@@ -213,6 +217,7 @@ class Run {
       if (member.told) floor = std::max(floor, member.told->epoch.counter);
     }
     report_.epoch = {floor + 1, pool_.world().rng.U64()};
+    if (resumes_ && base::On(Mutant::kTwoTargets)) report_.epoch = FromArbiter(r.epoch);
     HSM_RETURN_IF_ERROR(
         pool_
             .UpdateStatus([&](cluster::HSMDeviceStatus& status) {
@@ -243,7 +248,13 @@ class Run {
       if (member.ToldLaterThan(pool_.term())) next.members.insert(pool_.UidTextOf(member.node));
     }
     ++next.generation;
-    HSM_RETURN_IF_ERROR(pool_.SwapDespiteRenewal(next).Within("P2"));
+    auto swapped = pool_.SwapDespiteRenewal(next);
+    if (swapped.Is(ErrorCode::kConflict) && base::On(Mutant::kBumpWithoutSwap) &&
+        pool_.ReloadArbiter().ok()) {
+      next.generation = pool_.arbiter().generation + 1;
+      swapped = pool_.Swap(std::move(next));
+    }
+    HSM_RETURN_IF_ERROR(std::move(swapped).Within("P2"));
     fenced_ = true;
     fence_answered_ = pool_.world().clock.Now();
     note_("fence-point",
@@ -283,7 +294,8 @@ class Run {
   // P4. An answer closes the old gate at once; otherwise its grant has to run out, on any clock.
   Result<void> WaitForOldPrimary() {
     const std::string old = MayStillWrite();
-    if (old.empty()) return {};
+    if (old.empty() || base::On(Mutant::kNoWait)) return {};
+    if (resumes_ && base::On(Mutant::kResumeWithoutWait)) return {};
     // One that is no node of the device any more cannot be asked, and may still have its grant.
     const auto fenced = fences_.find(old);
     const std::string why_not =
@@ -334,13 +346,14 @@ class Run {
   // can.
   std::string Lost(const Answers& has_inventory) const {
     if (older_record_) return "the record was older than what its members have seen";
+    if (base::On(Mutant::kNoQuorum)) return "none";
     const failover::ClusterState recorded = pool_.Recorded();
     const failover::MemberView* old = recorded.Find(report_.from);
     const failover::MemberView* target = recorded.Find(report_.to);
     std::string why = old != nullptr && has_inventory(*old)
                           ? ""
                           : failover::WhyNotCovered(recorded, report_.from, has_inventory);
-    if (why.empty() && target != old && !target->in_sync_set) {
+    if (why.empty() && target != old && !target->in_sync_set && !base::On(Mutant::kPromoteAnyone)) {
       why = fmt::format("{} was not in the sync set of {}", report_.to,
                         report_.from.empty() ? "the last Primary" : report_.from);
     }
@@ -466,7 +479,7 @@ class Run {
     const mirror::Members members = MembersOf(pool_, pool_.nodes());
     for (int pass = 0; pass < kMergePasses; ++pass) {
       HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsFenced()));
-      if (plan.steps.empty()) return Freeze();
+      if (plan.steps.empty() || base::On(Mutant::kNoMerge)) return Freeze();
       const mirror::ApplyReport applied = mirror::Apply(
           plan, pool_.At(report_.to), members, pool_.term(), pool_.world().executor, nullptr);
       report_.merged += applied.restored;

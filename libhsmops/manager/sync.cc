@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "libhsmops/base/mutant.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/grant.h"
 
@@ -125,9 +126,18 @@ Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optiona
   ++next.generation;
   const mirror::SyncRule rule = pool.RuleOf(next);
   const std::string primary = pool.holder();
-  HSM_RETURN_IF_ERROR(pool.At(primary)
-                          .Prepare(pool.term(), rule, pool.PeersOf(rule))
-                          .Within("preparing " + primary));
+  if (!base::On(base::Mutant::kNoJointStep)) {
+    HSM_RETURN_IF_ERROR(pool.At(primary)
+                            .Prepare(pool.term(), rule, pool.PeersOf(rule))
+                            .Within("preparing " + primary));
+  }
+  if (base::On(base::Mutant::kSyncSetReread)) {
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+    const std::set<std::string> wanted = next.sync_set;
+    next = pool.arbiter();
+    next.sync_set = wanted;
+    if (next.sync_set != pool.arbiter().sync_set) ++next.generation;
+  }
   HSM_RETURN_IF_ERROR(pool.Swap(std::move(next)).Within("changing the sync set"));
   // The old rule holds until the next grant.
   if (pool.ReachesMirrors(primary)) (void)GrantTo(pool, primary);

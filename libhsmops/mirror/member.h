@@ -55,9 +55,17 @@ struct MemberStatus {
   std::vector<ProbeStep> probe;
 };
 
+// When a write was asked for, on the clock of the Primary that is to do it: a request that comes
+// late, after its sender has given it up and sent it again, must not undo what was written since.
+struct Stamp {
+  std::uint64_t run = 0;  // of the process that gave it
+  base::Duration at{0};   // since that host's boot
+};
+
 // What a member says at once, whatever its token is busy with.
 struct Pulse {
   std::uint64_t nonce = 0;  // for a grant; stamped with the member's own clock
+  Stamp stamp;              // for puts
   store::Term term;         // the highest it was told
   bool primary = false;     // its role in that epoch
   bool gate_open = false;
@@ -76,6 +84,9 @@ struct Grant {
   PeerAddresses peers;                 // of the rule's members; empty: who asks reaches them
   std::uint64_t max_object_bytes = 0;  // that every member takes
 };
+
+// How long a stamp is good for. Every opId that was done in this time is remembered.
+inline constexpr std::chrono::seconds kFreshStamp{10};
 
 struct FenceAnswer {
   store::Epoch before;   // the highest epoch it had seen
@@ -161,9 +172,11 @@ class Member {
   virtual base::Result<std::vector<base::Result<void>>> Acknowledge(
       const std::vector<Confirmation>& confirmations) = 0;
   // W0 to W8 by a Primary that reaches its mirrors itself, one result a write, with the errors of
-  // ReplicatedWrite. kInvalid: it does not.
+  // ReplicatedWrite. A write whose opId the secret remembers is only confirmed again, whenever; any
+  // other is done while its stamp is fresh (kFreshStamp), and kConflict afterwards. kInvalid: this
+  // member does not reach its mirrors.
   virtual base::Result<std::vector<base::Result<Acknowledged>>> Put(
-      std::vector<store::Write> writes) = 0;
+      const Stamp& stamp, std::vector<store::Write> writes) = 0;
 
   virtual base::Result<store::VerifyReport> Verify() = 0;
   virtual base::Result<void> Quarantine(const store::Term& sender,

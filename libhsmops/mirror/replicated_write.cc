@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "libhsmops/base/mutant.h"
+
 namespace hsmops::mirror {
 namespace {
 
@@ -99,13 +101,10 @@ void Settle(std::vector<Gathered>& gathered, const std::string& primary_node, Me
 
 }  // namespace
 
-std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node, Member& primary,
-                                                  const SyncSet& sync_set,
-                                                  const store::Term& sender,
-                                                  std::uint64_t max_object_bytes,
-                                                  std::vector<store::Write> writes,
-                                                  base::Executor& executor,
-                                                  std::set<std::string>* silent) {
+std::vector<Result<Acknowledged>> ReplicatedWrite(
+    const std::string& primary_node, Member& primary, const SyncSet& sync_set,
+    const store::Term& sender, std::uint64_t max_object_bytes, std::vector<store::Write> writes,
+    base::Executor& executor, std::set<std::string>* silent) {
   const std::size_t count = writes.size();
   auto staged = primary.Stage(std::move(writes), max_object_bytes);
   std::vector<Result<Acknowledged>> results;
@@ -118,6 +117,8 @@ std::vector<Result<Acknowledged>> ReplicatedWrite(const std::string& primary_nod
           Error(ErrorCode::kInDoubt, "the Primary answered fewer results than writes"));
     } else if (!(*staged)[i].ok()) {
       results.emplace_back((*staged)[i].error());
+    } else if ((*staged)[i]->repeated && base::On(base::Mutant::kRepeatedUnconfirmed)) {
+      results.emplace_back(Acknowledged{(*staged)[i]->version, {primary_node}, true});
     } else {
       results.emplace_back(Error(ErrorCode::kInternal, "not reached"));
       gathered.push_back({i, std::move(*(*staged)[i]), {primary_node}, {}, {}});

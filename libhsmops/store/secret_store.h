@@ -46,6 +46,9 @@ struct Write {
   bool merge = false;   // keys not named keep their values
   OpId op_id{};
   std::optional<Expectation> expect{};
+  // Only if its opId is among those that the secret remembers: it is asked too late to be done now.
+  // kConflict otherwise.
+  bool only_repeat = false;
 };
 
 // A write that is durable on this token, not yet acknowledged.

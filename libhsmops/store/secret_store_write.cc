@@ -65,6 +65,13 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
     repeated = Staged{pending.id, newest->version, newest->digest, std::move(record), true};
     return {};
   }
+  if (write.only_repeat) {
+    return Error(
+        ErrorCode::kConflict,
+        fmt::format("operation {} is not among the last of {}: it was superseded or never "
+                    "done, and is too old to be done now; read the secret, then write anew",
+                    OpIdText(write.op_id), write.name.text()));
+  }
   if (write.expect &&
       !write.expect->Met(current ? std::optional(current->version) : std::nullopt)) {
     return Error(ErrorCode::kConflict,

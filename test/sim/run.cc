@@ -128,6 +128,8 @@ class Story {
     SimRng rng(scheduler_);
     const store::OpId op = rng.Array<16>();
     const std::size_t write = history_.BeginWrite(name, value);
+    const auto stamp = Any(client).TakeStamp();
+    if (!stamp.ok()) return;
     const int tries = static_cast<int>(1 + scheduler_.Below(5));
     for (int i = 0; i < tries && !scheduler_.dead(); ++i) {
       std::vector<store::Write> writes;
@@ -135,7 +137,7 @@ class Story {
       keys.emplace("v", base::SecretBytes::FromText(value));
       writes.push_back(
           {.name = *store::SecretName::Parse(name), .keys = std::move(keys), .op_id = op});
-      const auto results = Any(client).Put(writes);
+      const auto results = Any(client).Put(*stamp, writes);
       if (results.ok() && results->size() == 1 && results->front().ok()) {
         history_.Acknowledged(write, results->front()->version, results->front()->repeated);
         if (healed_) ++acknowledged_since_heal_;
@@ -307,7 +309,8 @@ class Story {
     ManagerHost& host = SomeManager();
     const Duration lasting = Between(milliseconds(100), seconds(20));
     Trace("the store answers {} badly for {}", host.name(), base::FormatDuration(lasting));
-    host.resources().faults = {false, 0.1, 0.1, 0.2, milliseconds(1), milliseconds(800)};
+    const double stale = scheduler_.Chance(0.5) ? 0.5 : 0;
+    host.resources().faults = {false, 0.1, 0.1, 0.2, milliseconds(1), milliseconds(800), stale};
     Later(lasting, [&host] { host.resources().faults = {}; });
   }
 

@@ -240,7 +240,11 @@ Result<T> SimResources::Write(const std::function<Result<T>()>& effect) {
 Result<cluster::Object> SimResources::Get(cluster::Kind kind, std::string_view ns,
                                           std::string_view name) {
   HSM_RETURN_IF_ERROR(Look());
+  const cluster::ObjectKey key{kind, std::string(ns), std::string(name)};
+  const auto cached = cache_.find(key);
+  if (cached != cache_.end() && scheduler_.Chance(faults.stale)) return cached->second;
   auto got = shared_.Get(kind, ns, name);
+  if (got.ok()) cache_.insert_or_assign(key, *got);
   Travel();
   return got;
 }

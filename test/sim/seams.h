@@ -147,6 +147,7 @@ struct StoreFaults {
   double lost_after = 0;   // in doubt, and it did
   Duration delay{0};
   Duration jitter{0};
+  double stale = 0;  // a Get answers what it answered the last time, as a cache does
 };
 
 class SimResources : public cluster::ResourceStore {
@@ -178,6 +179,7 @@ class SimResources : public cluster::ResourceStore {
   Scheduler& scheduler_;
   cluster::ResourceStore& shared_;
   std::uint64_t& writes_;
+  std::map<cluster::ObjectKey, cluster::Object> cache_;
 };
 
 }  // namespace hsmops::sim

@@ -29,14 +29,14 @@ struct Reaching : ThreeNodes {
   base::Result<void> Grant(std::uint64_t generation, const SyncRule& rule,
                            const store::Epoch& epoch = kEpoch) {
     const auto pulse = agent->TakePulse();
-    return agent->OpenGate(
-        {pulse->nonce, epoch, generation, seconds(10), {}, rule, peers, 512});
+    return agent->OpenGate({pulse->nonce, epoch, generation, seconds(10), {}, rule, peers, 512});
   }
   base::Result<mirror::Acknowledged> Put(const char* name, const std::string& value,
-                                         std::uint8_t op) {
+                                         std::uint8_t op, std::optional<mirror::Stamp> stamp = {}) {
     std::vector<store::Write> writes;
     writes.push_back({.name = NameOf(name), .keys = KeysOf({{"k", value}}), .op_id = OpIdOf(op)});
-    HSM_TRY(auto results, agent->Put(std::move(writes)));
+    HSM_TRY(auto results,
+            agent->Put(stamp ? *stamp : agent->TakePulse()->stamp, std::move(writes)));
     REQUIRE(results.size() == 1);
     return std::move(results[0]);
   }
@@ -92,7 +92,7 @@ TEST_CASE("durability Strict with too few mirrors in S takes no write, and touch
 TEST_CASE("policy Active wants every member of S") {
   Reaching world;
   REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 1, true}).ok());
-  (void)world.agent->Put({});  // makes the channels: nothing to write
+  (void)world.agent->Put({}, {});  // makes the channels: nothing to write
   CHECK(world.Put("app", "1", 1).ok());
   world.channels["c"]->lose_request = true;
   CHECK(world.Put("app", "2", 2).Is(ErrorCode::kInDoubt));
@@ -174,16 +174,37 @@ TEST_CASE("puts at once share a batch, and each gets its own answer") {
         writes.push_back({.name = *store::SecretName::Parse(name),
                           .keys = KeysOf({{"k", std::to_string(i)}}),
                           .op_id = OpIdOf(static_cast<std::uint8_t>(i + 1))});
-        const auto results = world.agent->Put(std::move(writes));
-        seen[static_cast<std::size_t>(i)] =
-            results.ok() && results->at(0).ok() ? "ok" : "refused";
+        const auto results = world.agent->Put(world.agent->TakePulse()->stamp, std::move(writes));
+        seen[static_cast<std::size_t>(i)] = results.ok() && results->at(0).ok() ? "ok" : "refused";
       });
     }
   }
   CHECK(seen == std::vector<std::string>(kWriters, "ok"));
   CHECK(world.agent->Digest()->root == world.b.client->Digest()->root);
   CHECK(world.agent->Digest()->root == world.c.client->Digest()->root);
-  CHECK(world.agent->Put(std::vector<store::Write>{}).ok());
+  CHECK(world.agent->Put({}, {}).ok());
+}
+
+TEST_CASE("a put that comes late is not done again, and one that was never done is not done late") {
+  Reaching world;
+  REQUIRE(world.Grant(1, world.one_of_two).ok());
+  const mirror::Stamp stamp = world.agent->TakePulse()->stamp;
+  REQUIRE(world.Put("app", "old", 1, stamp).ok());
+  for (std::uint8_t i = 2; i < 8; ++i) REQUIRE(world.Put("app", "new", i).ok());
+  // A copy of the first request, that was under way all the time.
+  CHECK(world.Put("app", "old", 1, stamp).Is(ErrorCode::kConflict));
+  CHECK(world.Put("app", "new", 7, stamp)->repeated);
+  world.clock.Advance(seconds(11));
+  REQUIRE(world.Grant(1, world.one_of_two).ok());
+  CHECK(world.Put("app", "old", 1, stamp).Is(ErrorCode::kConflict));
+  CHECK(world.Put("other", "never done", 20, stamp).Is(ErrorCode::kConflict));
+  CHECK(world.Put("app", "new", 7, stamp)->repeated);
+  CHECK(world.Seen("app") == "k=new");
+  CHECK(world.Seen("other") == "absent");
+  const mirror::Stamp before = world.agent->TakePulse()->stamp;
+  world.Restart();
+  REQUIRE(world.Grant(1, world.one_of_two).ok());
+  CHECK(world.Put("other", "of another run", 21, before).Is(ErrorCode::kConflict));
 }
 
 TEST_CASE("a grant is renewed and a pulse taken while a batch waits for its mirrors") {
