@@ -13,6 +13,7 @@
 
 namespace {
 
+using hsmops::test::CliPath;
 using hsmops::test::Ended;
 using hsmops::test::TempFolder;
 using nlohmann::json;

@@ -18,6 +18,7 @@
 namespace {
 
 namespace fs = std::filesystem;
+using hsmops::test::CliPath;
 using hsmops::test::Ended;
 using hsmops::test::TempFolder;
 

@@ -12,6 +12,7 @@
 
 namespace {
 
+using hsmops::test::CliPath;
 using hsmops::test::Ended;
 using hsmops::test::Process;
 using hsmops::test::TempFolder;
