@@ -10,6 +10,7 @@
 
 #include "cli/app.h"
 #include "cli/exit_code.h"
+#include "libhsmops/agent/local_token.h"
 #include "libhsmops/base/file.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/resource_store.h"
@@ -24,7 +25,6 @@ using base::Result;
 
 constexpr std::string_view kDevice = "default.local";  // as init names it when nobody else does
 constexpr std::array kNodes = {"worker-1", "worker-2", "worker-3"};
-constexpr std::array kTokenFiles = {"softhsm2.conf", "pin", "so-pin"};
 constexpr std::size_t kNamesShown = 5;
 
 // What tells a demo's folder from one that somebody needs.
@@ -106,7 +106,8 @@ void RemoveTokens(Removal& removal, const fs::path& folder) {
   const fs::path tokens = folder / "tokens" / kDevice;
   for (const char* node : kNodes) {
     removal.All(tokens / node / "tokens");
-    for (const char* file : kTokenFiles) removal.One(tokens / node / file);
+    agent::RemoveUnfinishedTokens((tokens / node).string());
+    for (const char* file : agent::kLocalTokenFiles) removal.One(tokens / node / file);
     removal.One(tokens / node);
   }
   removal.One(tokens);

@@ -46,6 +46,22 @@ Result<SecretBytes> ReadAll(const Fd& fd, const std::string& path, std::size_t l
   }
 }
 
+// Without O_CREAT first: in a sticky folder the kernel may refuse O_CREAT on a file that another
+// user made (fs.protected_regular).
+Result<Fd> OpenLock(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd && errno == ENOENT) fd = Fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!fd) return ErrnoError("opening lock", path, errno);
+  return fd;
+}
+
+bool IsStill(const std::string& path, const Fd& fd) {
+  struct stat named{};
+  struct stat held{};
+  return stat(path.c_str(), &named) == 0 && fstat(fd.get(), &held) == 0 &&
+         named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+}
+
 }  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -123,12 +139,13 @@ Result<void> SyncFolder(const std::string& path) {
 
 Result<FileLock> FileLock::Take(const std::string& path, std::string_view self, Clock& clock,
                                 TimePoint deadline) {
-  // Opened without O_CREAT first: in a sticky folder the kernel may refuse O_CREAT on a file that
-  // another user made (fs.protected_regular).
-  Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd && errno == ENOENT) fd = Fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (!fd) return ErrnoError("opening lock", path, errno);
-  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  HSM_TRY(Fd fd, OpenLock(path));
+  for (;;) {
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (IsStill(path, fd)) break;
+      HSM_TRY(fd, OpenLock(path));  // whoever had it has removed it, so it locks nobody out
+      continue;
+    }
     if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoError("locking", path, errno);
     if (clock.Now() >= deadline) {
       char holder[160] = {};

@@ -53,7 +53,8 @@ Result<void> SyncFolder(const std::string& path);
 class FileLock {
  public:
   // Waits until `clock` passes `deadline`. kUnavailable: somebody else holds it; the message names
-  // the holder's pid and what it said of itself.
+  // the holder's pid and what it said of itself. kNotFound: its folder is not there, or not any
+  // more. The file may be removed by who holds it.
   static Result<FileLock> Take(const std::string& path, std::string_view self, Clock& clock,
                                TimePoint deadline);
 
