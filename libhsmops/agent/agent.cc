@@ -48,7 +48,7 @@ Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& tok
 Result<void> Agent::EnsureOpen() {
   if (!open_) {
     HSM_TRY(const store::Standing standing, store_.Open(pool_, member_));
-    (void)standing;  // each use asks for it
+    (void)standing;                       // each use asks for it
     gatekeeper_.Follow(ledger_.state());  // the token may have seen more than the file
     open_ = true;
   }
@@ -86,10 +86,11 @@ void Agent::CountInto(mirror::MemberStatus& status) {
   if (!inventory.ok()) return;
   status.digest = inventory->digest.root;
   status.quarantined = inventory->quarantine.size();
-  // Names outside our grammar stay as they are: nothing of ours could be served in their place.
+  // What adopt cannot take stays as it is, and is promoted over: nothing ends that state but a
+  // person.
   status.legacy = static_cast<std::uint64_t>(
       std::count_if(inventory->legacy.begin(), inventory->legacy.end(),
-                    [](const auto& item) { return store::SecretName::Parse(item.name).ok(); }));
+                    [](const auto& item) { return item.reason.empty(); }));
   for (const store::InventoryItem& item : inventory->items) {
     if (item.state == store::InventoryItem::State::kPresent) ++status.secrets;
     if (item.state == store::InventoryItem::State::kDamaged) ++status.damaged;
