@@ -76,9 +76,10 @@ std::string Context::WithCluster(std::string text) const {
 
 Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
   if (globals_.local.empty()) {
-    return Error(ErrorCode::kInvalid,
-                 "no cluster named: add --local DIR (kubectl hsm init --local DIR makes one). "
-                 "Kubernetes clusters come with a later version");
+    return Error(
+        ErrorCode::kInvalid,
+        "no cluster named: add --local DIR (kubectl hsm init --local DIR --nodes A,B,C makes one). "
+        "Kubernetes clusters come with a later version");
   }
   HSM_TRY(auto store, cluster::DirectoryResourceStore::Open(globals_.local, clock_, rng_));
   return std::unique_ptr<cluster::ResourceStore>(std::move(store));

@@ -9,11 +9,13 @@
 #include <ostream>
 #include <set>
 
+#include "cli/commands/device_look.h"
 #include "cli/commands/leftovers.h"
 #include "cli/commands/unfinished_init.h"
 #include "cli/commands/verbs.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
+#include "cli/printer.h"
 #include "libhsmops/agent/local_token.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/directory_resource_store.h"
@@ -285,8 +287,8 @@ Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std:
     HSM_RETURN_IF_ERROR(pool.Applicant(node).Initialize(pool.term(), false).Within(node));
     HSM_RETURN_IF_ERROR(pool.Admit(node));
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
-    context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
-                                 status.profile);
+    Prose(context) << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
+                                  status.profile);
   }
   return {};
 }
@@ -380,10 +382,13 @@ Result<void> Finish(Context& context, const Ready& ready, const UnfinishedInit& 
   const auto report = manager::Sync(pool, {}, nullptr);
   if (!report.ok()) return Unfinished(report.error());
   init.End(pool.nodes());
-  context.out() << fmt::format(
+  Prose(context) << fmt::format(
       "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
       "password=FILE\n",
       ready.blank.size(), report->primary, pool.arbiter().sync_set.size(), context.CommandPrefix());
+  // -o was found right before anything was begun.
+  const cluster::HSMDevice device = LookAt(context, pool, pool.Observe(false));
+  (void)Print(context, device.ToJson(), [](bool) {});
   return {};
 }
 
@@ -411,8 +416,8 @@ Result<void> Go(const InitWords& words, Context& context) {
     return ready.error();
   }
   if (!existing) {
-    context.out() << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
-                                 base::Printable(context.globals().local));
+    Prose(context) << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
+                                  base::Printable(context.globals().local));
   }
   return Finish(context, *ready, init);
 }

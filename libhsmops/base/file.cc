@@ -21,6 +21,12 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Where something is to be made, "not there" is an obstacle and not an answer.
+Error NoFolder(std::string_view doing, const std::string& path, const std::string& folder) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("{} {}: the folder {} is not there", doing, path, folder)};
+}
+
 Result<void> WriteAll(int fd, ByteView content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t n = write(fd, content.data(), content.size());
@@ -103,7 +109,8 @@ Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode) {
   const std::string temporary = fmt::format("{}.tmp.{}", path, getpid());
   (void)unlink(temporary.c_str());  // a leftover of a dead process that had this pid
   const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd) return ErrnoError("creating", temporary, errno);
+  if (!fd && errno == ENOENT) return NoFolder("creating", path, FolderOf(path));
+  if (!fd) return ErrnoError("creating", path, errno);
   auto written = WriteAll(fd.get(), content, temporary);
   if (written.ok() && fsync(fd.get()) != 0) written = ErrnoError("syncing", temporary, errno);
   if (written.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
@@ -125,10 +132,13 @@ Result<void> MakeFolders(const std::string& path, mode_t mode) {
   }
   if (errno != ENOENT) return ErrnoError("creating folder", path, errno);
   const std::string parent = FolderOf(path);
-  if (parent == path || parent == ".") return ErrnoError("creating folder", path, ENOENT);
+  if (parent == path || parent == ".") return NoFolder("creating folder", path, parent);
   HSM_RETURN_IF_ERROR(MakeFolders(parent, mode));
   if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-  return ErrnoError("creating folder", path, errno);
+  const Error error = ErrnoError("creating folder", path, errno);
+  // The parent is there: a file system that takes no folders, as /proc.
+  return Error(error.code() == ErrorCode::kNotFound ? ErrorCode::kUnavailable : error.code(),
+               error.message());
 }
 
 Result<void> SyncFolder(const std::string& path) {

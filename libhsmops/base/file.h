@@ -41,7 +41,7 @@ Result<SecretBytes> ReadFile(const std::string& path, std::size_t limit);
 Result<SecretBytes> ReadRegularFile(const std::string& path, std::size_t limit);
 
 // Replaces the file whole: a temporary beside it, fsync, rename, fsync of the folder. On an error
-// the old content stands.
+// the old content stands. kUnavailable, not kNotFound: its folder is not there.
 Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode);
 
 // mkdir -p; new folders get `mode`.
