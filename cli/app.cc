@@ -10,6 +10,7 @@
 
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
+#include "cli/printer.h"
 #include "libhsmops/base/printable.h"
 
 namespace hsmops::cli {
@@ -45,11 +46,7 @@ class CliWords : public Words {
   }
   void Option(const std::string& name, const std::string& value, const std::string& help,
               std::string& target) override {
-    app_.add_option(Dashes(name), target, help)
-        ->option_text(value)
-        ->take_last()
-        ->type_size(1)
-        ->check(NotEmpty);
+    app_.add_option(Dashes(name), target, help)->option_text(value)->type_size(1)->check(NotEmpty);
   }
   void List(const std::string& name, const std::string& value, const std::string& help,
             std::vector<std::string>& target) override {
@@ -135,7 +132,10 @@ struct Parser {
         ->check(CLI::IsMember({"auto", "always", "never"}))
         ->option_text("WHEN")
         ->group(group);
-    app.add_option("-v", globals.verbosity, "how much to say")->option_text("LEVEL")->group(group);
+    app.add_option("-v", globals.verbosity, "how much to say, 0 to 9")
+        ->check(CLI::Range(0, 9))
+        ->option_text("LEVEL")
+        ->group(group);
     for (CLI::Option* option :
          app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; }))
       option->check(NotEmpty);
@@ -189,7 +189,10 @@ std::string MessageOf(const CLI::ParseError& error, const std::string& verb,
   }
   if (verb == "put" && dynamic_cast<const CLI::ConversionError*>(&error) != nullptr)
     return "a flag was given a value that it does not take, not repeated here";
-  return WithoutValues(error.what(), words);
+  const std::string message = error.what();
+  if (const std::size_t end = message.find(": At Most 1 "); end != std::string::npos)
+    return message.substr(0, end) + " is given more than once, and takes one value";
+  return WithoutValues(message, words);
 }
 
 int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>& words,
@@ -234,7 +237,7 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
   } catch (const CLI::CallForHelp&) {
     const auto chosen = parser.app.get_subcommands();
     streams.out << (chosen.empty() ? parser.app.help() : chosen.front()->help("kubectl hsm"));
-    return kDone;
+    return Told(streams, false, kDone);
   } catch (const CLI::ParseError& error) {
     return Usage(streams, parser, words, MessageOf(error, VerbWord(parser, words), words));
   }
@@ -248,6 +251,7 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
   CLI::App* chosen = parser.app.get_subcommands().front();
   Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
   if (auto timeout = context.Timeout(); !timeout.ok()) return context.Fail(timeout.error());
+  if (auto format = CheckFormat(context); !format.ok()) return context.Fail(format.error());
   const int code = parser.runners.at(chosen)(context);
   return Told(streams, context.MayHaveActed(), code);
 }

@@ -43,6 +43,11 @@ std::string ShellWord(const std::string& text) {
 
 }  // namespace
 
+std::string DeviceLockPath(const std::string& folder, const std::string& ns,
+                           const std::string& device) {
+  return fmt::format("{}/.locks/{}.{}", folder, ns, device);
+}
+
 bool Context::ColorOn(bool on_terminal) const {
   if (globals_.color == "always") return true;
   return globals_.color != "never" && on_terminal && std::getenv("NO_COLOR") == nullptr;
@@ -71,9 +76,10 @@ std::string Context::WithCluster(std::string text) const {
 
 Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
   if (globals_.local.empty()) {
-    return Error(ErrorCode::kInvalid,
-                 "no cluster named: add --local DIR (kubectl hsm init --local DIR makes one). "
-                 "Kubernetes clusters come with a later version");
+    return Error(
+        ErrorCode::kInvalid,
+        "no cluster named: add --local DIR (kubectl hsm init --local DIR --nodes A,B,C makes one). "
+        "Kubernetes clusters come with a later version");
   }
   HSM_TRY(auto store, cluster::DirectoryResourceStore::Open(globals_.local, clock_, rng_));
   return std::unique_ptr<cluster::ResourceStore>(std::move(store));
@@ -101,9 +107,18 @@ Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
                fmt::format("several devices, name one with --device:{}", names));
 }
 
+Result<base::FileLock> Context::LockDevice(const std::string& verb, const std::string& ns,
+                                           const std::string& device) {
+  HSM_TRY(const base::Duration timeout, Timeout());
+  return base::FileLock::Take(DeviceLockPath(globals_.local, ns, device), "kubectl-hsm " + verb,
+                              clock_, clock_.Now() + timeout)
+      .Within(fmt::format("device {}", device));
+}
+
 Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& verb,
                                                            const std::string& device,
-                                                           const std::string& in_namespace) {
+                                                           const std::string& in_namespace,
+                                                           const base::FileLock* held) {
   const std::string ns = in_namespace.empty() ? globals_.ns : in_namespace;
   auto cluster = std::make_unique<LocalCluster>();
   HSM_TRY(const base::Duration timeout, Timeout());
@@ -111,12 +126,10 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
   HSM_TRY(const std::string name, DeviceName(*cluster->resources_, device));
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
   HSM_RETURN_IF_ERROR(cluster::CheckNamespace(ns).Within("--namespace"));
-  const std::string locks = globals_.local + "/.locks";
-  HSM_RETURN_IF_ERROR(base::MakeFolders(locks, 0750));
-  HSM_TRY(cluster->lock_,
-          base::FileLock::Take(fmt::format("{}/{}.{}", locks, ns, name), "kubectl-hsm " + verb,
-                               clock_, clock_.Now() + timeout)
-              .Within(fmt::format("device {}", name)));
+  HSM_RETURN_IF_ERROR(base::MakeFolders(globals_.local + "/.locks", 0750));
+  if (held == nullptr) {
+    HSM_TRY(cluster->lock_, LockDevice(verb, ns, name));
+  }
   const std::string states = globals_.local + "/.members";
   auto make_member = [this, states, ns, name, timeout](
                          const std::string& node, const std::string& endpoint,

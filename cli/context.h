@@ -36,6 +36,10 @@ struct Globals {
   std::string timeout;
 };
 
+// The file of a device's lock in a cluster folder.
+std::string DeviceLockPath(const std::string& folder, const std::string& ns,
+                           const std::string& device);
+
 // An open pool and what keeps it ours.
 class LocalCluster {
  public:
@@ -45,7 +49,7 @@ class LocalCluster {
  private:
   friend class Context;
   std::unique_ptr<cluster::ResourceStore> resources_;
-  std::optional<base::FileLock> lock_;  // of the device, for this process alone
+  std::optional<base::FileLock> lock_;  // of the device, unless the caller has it
   std::unique_ptr<manager::World> world_;
   std::unique_ptr<manager::Pool> pool_;
 };
@@ -80,11 +84,16 @@ class Context {
   // The device that --device names, else `named`, else the only one there is. kNotFound, kInvalid:
   // several.
   base::Result<std::string> DeviceName(cluster::ResourceStore& resources, const std::string& named);
-  // Waits up to --timeout for other commands on the same device.
-  // `ns`: the device's namespace, by default that of --namespace.
+  // The device's lock, by which a command has it to itself: waits up to --timeout for others.
+  // kNotFound: the folder of the locks is not there.
+  base::Result<base::FileLock> LockDevice(const std::string& verb, const std::string& ns,
+                                          const std::string& device);
+  // `ns`: the device's namespace, by default that of --namespace. `held`: its lock, where the
+  // caller has it already and keeps it as long.
   base::Result<std::unique_ptr<LocalCluster>> OpenCluster(const std::string& verb,
                                                           const std::string& device = {},
-                                                          const std::string& ns = {});
+                                                          const std::string& ns = {},
+                                                          const base::FileLock* held = nullptr);
 
   // Whether something may have been done by now that the exit code has to admit: the verb acts, and
   // this was no dry run of it.

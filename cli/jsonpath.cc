@@ -43,7 +43,7 @@ Nodes Child(const Nodes& from, const std::string& key) {
 Result<Nodes> Bracket(const Nodes& from, std::string_view inside) {
   if (inside == "*") return Child(from, "*");
   if (inside.size() >= 2 && (inside.front() == '\'' || inside.front() == '"') &&
-      inside.back() == inside.front()) {
+      inside.substr(1).find(inside.front()) == inside.size() - 2) {
     return Child(from, std::string(inside.substr(1, inside.size() - 2)));
   }
   long index = 0;
@@ -78,6 +78,8 @@ Result<Nodes> Walk(const json& root, std::string_view path) {
         key += path.front();
         path.remove_prefix(1);
       }
+      if (key.empty() && path.starts_with('.'))
+        return Wrong("..name is not supported; name every step, as in .items[*].name");
       if (!key.empty()) nodes = Child(nodes, key);
     } else {
       return Wrong(fmt::format("\"{}\" must begin with . or [", path));

@@ -1,5 +1,6 @@
 // JsonPath: kubectl's -o jsonpath= in the parts that people use: text, {.a.b}, {.items[*].name},
-// [0], [-1], ['key'], {"\n"}, and {range …}{end}.
+// [0], [-1], ['key'], {"\n"}, and {range …}{end}. Recursive descent, unions, slices and filters are
+// refused.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

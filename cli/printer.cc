@@ -78,6 +78,24 @@ Result<Format> FormatOf(const Context& context) {
                   output));
 }
 
+Result<void> CheckFormat(const Context& context) {
+  HSM_TRY(const Format format, FormatOf(context));
+  if (format != Format::kJsonPath) return {};
+  const std::string_view expression =
+      std::string_view(context.globals().output).substr(kJsonPath.size());
+  if (expression.empty())
+    return Error(ErrorCode::kInvalid, "-o jsonpath= wants an expression, as in jsonpath={.kind}");
+  HSM_TRY(const std::string text, EvaluateJsonPath(expression, json::object()));
+  (void)text;  // only whether it can be read
+  return {};
+}
+
+std::ostream& Prose(Context& context) {
+  const auto format = FormatOf(context);
+  const bool people = format.ok() && (*format == Format::kTable || *format == Format::kWide);
+  return people ? context.out() : context.err();
+}
+
 int Print(Context& context, const json& document, const std::function<void(bool wide)>& table) {
   const auto format = FormatOf(context);
   if (!format.ok()) return context.Fail(format.error());

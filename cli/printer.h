@@ -31,6 +31,13 @@ enum class Format : std::uint8_t { kTable, kWide, kJson, kYaml, kName, kJsonPath
 // kInvalid: -o is none of table, wide, json, yaml, name, jsonpath=….
 base::Result<Format> FormatOf(const Context& context);
 
+// kInvalid: -o is none of these, or its expression is none. Before a verb runs.
+base::Result<void> CheckFormat(const Context& context);
+
+// Where the sentences of a verb go that prints a document besides: to standard output where people
+// read that, else to standard error.
+std::ostream& Prose(Context& context);
+
 // Prints `document` (an object or a List of them) in the formats for machines, or calls `table`. An
 // exit code: kDone, or kUsage for a wrong -o.
 int Print(Context& context, const nlohmann::json& document,

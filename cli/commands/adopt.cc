@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/report.h"
 #include "libhsmops/manager/writer.h"
 
 namespace hsmops::cli {
@@ -70,8 +71,9 @@ int Run(const AdoptWords& words, Context& context) {
     const auto name = store::SecretName::Parse(item.name);
     if (!item.reason.empty() || !name.ok()) {
       ++refused;
-      context.err() << fmt::format("not taken: {}: {}\n", base::Printable(item.name),
-                                   base::Printable(item.reason));
+      context.err() << context.WithCluster(
+          fmt::format("not taken: {}: {}; {}\n", base::Printable(item.name),
+                      base::Printable(item.reason), manager::WayOutOf(item)));
       continue;
     }
     auto keys = pool.At(primary).ReadLegacy(item.name);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/device_look.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
@@ -63,15 +64,13 @@ Answer CheckPromotion(const failover::ClusterState& state, bool planned) {
       state, planned ? failover::Purpose::kPromote : failover::Purpose::kFailover);
   const bool candidate = !answer.candidates.empty() && answer.candidates.front().eligible();
   const failover::MemberView* primary = state.Holder();
-  const bool primary_lives = primary != nullptr && primary->Healthy();
   if (planned) {
-    answer.possible = candidate && primary_lives;
-    answer.sentence =
-        answer.possible ? fmt::format("yes: {} could be promoted", answer.candidates.front().node)
-        : !primary_lives
-            ? fmt::format("no: the Primary cannot step down: {}",
-                          primary == nullptr ? "there is none" : primary->WhyUnhealthy())
-            : "no: no member can be promoted";
+    const std::string why_not = primary == nullptr ? "there is none" : primary->WhyNotLeave();
+    answer.possible = candidate && why_not.empty();
+    answer.sentence = answer.possible
+                          ? fmt::format("yes: {} could be promoted", answer.candidates.front().node)
+                      : !why_not.empty() ? "no: the Primary cannot step down: " + why_not
+                                         : "no: no member can be promoted";
     return answer;
   }
   const std::string uncovered =
@@ -102,8 +101,7 @@ int Run(const CheckOptions& options, Context& context) {
     answer.possible = false;
     answer.sentence = "no: " + obeyed.error().message();
   }
-  cluster::HSMDevice device = pool.device();
-  device.status = manager::StatusOf(device, state, context.clock().Wall());
+  const cluster::HSMDevice device = LookAt(context, pool, state);
   nlohmann::json document = device.ToJson();
   document["status"]["check"] = {
       {"for", options.purpose}, {"possible", answer.possible}, {"message", answer.sentence}};

@@ -280,10 +280,13 @@ class Story {
 
 int RunStory(Context& context) {
   const char* temporary = std::getenv("TMPDIR");
-  std::string folder =
-      fmt::format("{}/kubectl-hsm-demo.XXXXXX", temporary == nullptr ? "/tmp" : temporary);
-  if (mkdtemp(folder.data()) == nullptr)
-    return context.Fail(base::ErrnoError("making", folder, errno));
+  const std::string parent = temporary == nullptr ? "/tmp" : temporary;
+  std::string folder = parent + "/kubectl-hsm-demo.XXXXXX";
+  if (mkdtemp(folder.data()) == nullptr) {
+    const base::Error why = base::ErrnoError("making a folder in TMPDIR", parent, errno);
+    return context.Fail(
+        {why.code() == ErrorCode::kNotFound ? ErrorCode::kUnavailable : why.code(), why.message()});
+  }
   const int code = Story(context, folder).Tell();
   std::error_code ignored;
   if (code == kDone) {

@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/commands/unfinished_init.h"
 #include "cli/exit_code.h"
+#include "cli/printer.h"
+#include "libhsmops/agent/local_token.h"
 #include "libhsmops/base/file.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/resource_store.h"
@@ -24,16 +27,23 @@ using base::Result;
 
 constexpr std::string_view kDevice = "default.local";  // as init names it when nobody else does
 constexpr std::array kNodes = {"worker-1", "worker-2", "worker-3"};
-constexpr std::array kTokenFiles = {"softhsm2.conf", "pin", "so-pin"};
 constexpr std::size_t kNamesShown = 5;
 
 // What tells a demo's folder from one that somebody needs.
 std::string MarkOf(const std::string& folder) { return folder + "/.demo"; }
 
-Result<void> MayMakeIn(const std::string& folder) {
+// A demo whose init was cut short, which the same command finishes.
+bool Unfinished(Context& context, const std::string& folder) {
+  const auto resources = context.OpenResources();
+  return !resources.ok() || UnfinishedInit(folder, "default", "local").Begun();
+}
+
+Result<void> MayMakeIn(Context& context, const std::string& folder) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(folder, error))) return {};
-  if (fs::exists(MarkOf(folder), error))
+  const bool marked = fs::exists(MarkOf(folder), error);
+  if (marked && Unfinished(context, folder)) return {};
+  if (marked)
     return Error(ErrorCode::kReadOnly,
                  fmt::format("{} holds a demo already; kubectl hsm demo down takes it down",
                              base::Printable(folder)));
@@ -106,7 +116,8 @@ void RemoveTokens(Removal& removal, const fs::path& folder) {
   const fs::path tokens = folder / "tokens" / kDevice;
   for (const char* node : kNodes) {
     removal.All(tokens / node / "tokens");
-    for (const char* file : kTokenFiles) removal.One(tokens / node / file);
+    agent::RemoveUnfinishedTokens((tokens / node).string());
+    for (const char* file : agent::kLocalTokenFiles) removal.One(tokens / node / file);
     removal.One(tokens / node);
   }
   removal.One(tokens);
@@ -174,18 +185,23 @@ int DemoUp(Context& context) {
   const std::string& folder = context.globals().local;
   if (folder.empty())
     return context.Fail(Error(ErrorCode::kInvalid, "say where: demo up --local DIR"));
-  if (auto may = MayMakeIn(folder); !may.ok()) return context.Fail(may.error());
+  if (auto may = MayMakeIn(context, folder); !may.ok()) return context.Fail(may.error());
+  std::error_code error;
+  const bool before = fs::exists(MarkOf(folder), error);
   if (auto marked = Mark(folder); !marked.ok()) return context.Fail(marked.error());
-  const std::string nodes = fmt::format("{}", fmt::join(kNodes, ","));
-  const int code = RunApp({"--local", folder, "init", "--nodes", nodes, "--standby", kNodes.back()},
-                          context.streams(), context.program());
+  std::vector<std::string> init{
+      "--local",   folder,       "init", "--nodes", fmt::format("{}", fmt::join(kNodes, ",")),
+      "--standby", kNodes.back()};
+  if (!context.globals().output.empty())
+    init.insert(init.begin(), {"-o", context.globals().output});
+  const int code = RunApp(init, context.streams(), context.program());
   if (code == kDone || code == kAccepted) {
-    context.out() << fmt::format("ends with: kubectl hsm demo down --local {}\n", folder);
+    Prose(context) << fmt::format("ends with: kubectl hsm demo down --local {}\n", folder);
     return code;
   }
+  if (before) return code;
   Removal removal;
   removal.One(MarkOf(folder));
-  std::error_code error;
   if (fs::is_empty(folder, error)) removal.One(folder);
   return code;
 }

@@ -68,7 +68,11 @@ Search FindAside(Context& context, manager::Pool& pool, const DivergenceWords& w
 }
 
 nlohmann::json DocumentOf(const Aside& aside) {
-  return {{"name", base::Printable(aside.item.name)},
+  const std::string name = base::Printable(aside.item.name);
+  return {{"apiVersion", "live.hsm.j5t.io/v1alpha1"},
+          {"kind", "QuarantinedSecret"},
+          {"metadata", {{"name", name}}},
+          {"name", name},
           {"nodeName", aside.node},
           {"version", aside.item.version.Full()},
           {"deleted", aside.item.tombstone},

@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/device_look.h"
 #include "cli/commands/verbs.h"
 #include "cli/device_choice.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
-#include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
 namespace {
@@ -61,9 +61,7 @@ int Run(const HealthOptions& options, Context& context) {
     auto cluster = context.OpenCluster("health", one.metadata.name, one.metadata.ns);
     if (!cluster.ok()) return context.Fail(cluster.error());
     manager::Pool& pool = (*cluster)->pool();
-    const auto state = pool.Observe(true);
-    cluster::HSMDevice device = pool.device();
-    device.status = manager::StatusOf(device, state, context.clock().Wall());
+    cluster::HSMDevice device = LookAt(context, pool, pool.Observe(true));
     for (const cluster::Finding& finding : device.status.findings) {
       if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")
         healthy = false;

@@ -18,7 +18,11 @@ int Run(const std::string& named, Context& context) {
   if (!name.ok()) return context.Fail(name.error());
   const auto device = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
   if (!device.ok()) return context.Fail(device.error());
-  return Print(context, device->ToJson(), [&](bool wide) {
+  // Nobody was asked just now, so of the status nothing but the history is told.
+  nlohmann::json document = device->ToJson();
+  nlohmann::json history = document["status"].value("history", nlohmann::json::array());
+  document["status"] = {{"history", std::move(history)}};
+  return Print(context, document, [&](bool wide) {
     Table table(
         {"TIME", "WHAT", "OUTCOME", "FROM", "TO", "EPOCH", "LOST", "TOOK", "WHY", "OPERATION"}, 9);
     for (const cluster::HistoryEntry& entry : device->status.history) {

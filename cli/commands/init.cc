@@ -5,13 +5,17 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <set>
 
+#include "cli/commands/device_look.h"
 #include "cli/commands/leftovers.h"
+#include "cli/commands/unfinished_init.h"
 #include "cli/commands/verbs.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
+#include "cli/printer.h"
 #include "libhsmops/agent/local_token.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/directory_resource_store.h"
@@ -29,6 +33,7 @@ using base::ErrorCode;
 using base::Result;
 
 constexpr std::string_view kDefaultDevice = "local";
+constexpr int kLockTries = 100;
 
 struct InitWords {
   std::string nodes;  // a,b,c
@@ -47,10 +52,11 @@ std::vector<std::string> Split(const std::string& text) {
 }
 
 // Which nodes, and where the tokens are that exist; a node without URI gets a SoftHSM token of its
-// own.
-struct Asked {
+// own. `device` lacks the endpoints of those.
+struct Wanted {
   std::vector<std::string> nodes;
   std::map<std::string, std::string> uris;
+  cluster::HSMDevice device;
 };
 
 Error OneForTwo(const std::string& first, const std::string& second, ErrorCode code,
@@ -59,8 +65,8 @@ Error OneForTwo(const std::string& first, const std::string& second, ErrorCode c
                             first, second, how)};
 }
 
-Result<Asked> Understand(const InitWords& words) {
-  Asked asked;
+Result<Wanted> ReadNodes(const InitWords& words) {
+  Wanted asked;
   if (!words.nodes.empty()) asked.nodes = Split(words.nodes);
   for (const std::string& member : words.members) {
     const std::size_t equals = member.find('=');
@@ -91,24 +97,46 @@ Result<Asked> Understand(const InitWords& words) {
   return asked;
 }
 
-Result<cluster::HSMDevice> MakeDevice(Context& context, const Asked& asked, const InitWords& words,
-                                      const std::string& name) {
-  cluster::HSMDevice device;
+Result<Wanted> Understand(Context& context, const InitWords& words, const UnfinishedInit& init,
+                          const std::string& name) {
+  HSM_TRY(Wanted wanted, ReadNodes(words));
+  cluster::HSMDevice& device = wanted.device;
   device.metadata.name = name;
   device.metadata.ns = context.globals().ns;
-  device.spec.mirroring.emplace();
-  device.spec.mirroring->primary_node = asked.nodes.front();
+  cluster::MirroringSpec& mirroring = device.spec.mirroring.emplace();
+  mirroring.primary_node = wanted.nodes.front();
   for (const std::string& list : words.standby) {
-    for (const std::string& node : Split(list))
-      device.spec.mirroring->standby_nodes.push_back(node);
+    for (const std::string& node : Split(list)) mirroring.standby_nodes.push_back(node);
   }
-  for (std::size_t i = 1; i < asked.nodes.size(); ++i)
-    device.spec.mirroring->target_nodes.push_back(asked.nodes[i]);
-  if (asked.nodes.size() == 1) device.spec.mirroring->policy = cluster::MirroringPolicy::kNone;
-  for (const std::string& node : asked.nodes)
-    device.spec.mirroring->endpoints[node] = "pkcs11:token=x?module-path=/x";
+  mirroring.target_nodes.assign(wanted.nodes.begin() + 1, wanted.nodes.end());
+  if (wanted.nodes.size() == 1) mirroring.policy = cluster::MirroringPolicy::kNone;
+  for (const std::string& node : wanted.nodes) {
+    const auto given = wanted.uris.find(node);
+    mirroring.endpoints[node] =
+        given == wanted.uris.end() ? "pkcs11:token=x?module-path=/x" : given->second;
+    if (given == wanted.uris.end())
+      HSM_RETURN_IF_ERROR(
+          agent::CheckLocalTokenFolder(init.TokenFolder(node).string()).Within(node));
+  }
   HSM_RETURN_IF_ERROR(device.Validate());  // before any token is made
-  return device;
+  return wanted;
+}
+
+// Whether the same words have made this device.
+bool Made(const Wanted& wanted, const UnfinishedInit& init, const cluster::HSMDevice& device) {
+  if (!device.spec.mirroring) return false;
+  const cluster::MirroringSpec& is = *device.spec.mirroring;
+  const cluster::MirroringSpec& want = *wanted.device.spec.mirroring;
+  if (is.primary_node != want.primary_node || is.target_nodes != want.target_nodes ||
+      is.standby_nodes != want.standby_nodes || is.endpoints.size() != wanted.nodes.size())
+    return false;
+  return std::ranges::all_of(wanted.nodes, [&](const std::string& node) {
+    const auto endpoint = is.endpoints.find(node);
+    if (endpoint == is.endpoints.end()) return false;
+    if (wanted.uris.contains(node)) return endpoint->second == wanted.uris.at(node);
+    const auto uri = token::Uri::Parse(endpoint->second);
+    return uri.ok() && uri->softhsm_conf == (init.TokenFolder(node) / "softhsm2.conf").string();
+  });
 }
 
 // What this command has made, until all tokens are known to fit: an error before takes it back, so
@@ -138,41 +166,38 @@ void NoteFolder(const fs::path& folder, Leftovers& leftovers) {
   leftovers.WillMake(folder);
 }
 
+// The lock first: two of one folder at once are one after the other.
+Result<base::FileLock> LockNew(Context& context, const UnfinishedInit& init,
+                               const std::string& name, Leftovers& leftovers) {
+  const fs::path lock = DeviceLockPath(init.folder().string(), context.globals().ns, name);
+  for (int tries = 1;; ++tries) {
+    NoteFolder(lock.parent_path(), leftovers);
+    leftovers.WillMake(lock);
+    HSM_RETURN_IF_ERROR(base::MakeFolders(lock.parent_path().string(), 0750));
+    auto taken = context.LockDevice("init", context.globals().ns, name);
+    // Whoever had it before may have failed and taken all of the folder away.
+    if (!taken.Is(ErrorCode::kNotFound) || tries == kLockTries) return taken;
+  }
+}
+
 // In the order in which they are made: .cluster goes only after hsmdevices/ went.
 Result<void> MakeClusterFolder(Context& context, const fs::path& folder, Leftovers& leftovers) {
-  NoteFolder(folder, leftovers);
   for (const char* file : {".cluster", ".lock"}) leftovers.WillMake(folder / file);
   leftovers.WillMake(folder / "status");
   for (const cluster::Kind kind : cluster::kAllKinds) {
     leftovers.WillMake(folder / cluster::Plural(kind));
     leftovers.WillMake(folder / "status" / cluster::Plural(kind));
   }
-  HSM_RETURN_IF_ERROR(base::MakeFolders(folder.string(), 0750));
   return cluster::DirectoryResourceStore::Init(folder.string(), context.rng());
 }
 
-void NoteToken(const fs::path& folder, Leftovers& leftovers) {
-  std::error_code error;
-  if (fs::exists(folder / "softhsm2.conf", error)) return;  // somebody's, and will be refused
-  NoteFolder(folder.parent_path(), leftovers);
-  for (const char* file : {"softhsm2.conf", "pin", "so-pin"}) {
-    if (fs::exists(folder, error)) leftovers.WillMake(folder / file);
-  }
-  leftovers.WillFill(fs::exists(folder, error) ? folder / "tokens" : folder);
-}
-
-Result<void> MakeTokens(Context& context, const Asked& asked, cluster::HSMDevice& device,
-                        const fs::path& folder, Leftovers& leftovers) {
-  const std::string of_device = device.metadata.ns + "." + device.metadata.name;
-  for (const std::string& node : asked.nodes) {
-    const auto given = asked.uris.find(node);
-    if (given != asked.uris.end()) {
-      device.spec.mirroring->endpoints[node] = given->second;
-      continue;
-    }
-    const fs::path token = folder / "tokens" / of_device / node;
-    NoteToken(token, leftovers);
-    leftovers.WillFill(folder / ".members" / of_device / node);
+Result<void> MakeTokens(Context& context, const Wanted& wanted, const UnfinishedInit& init,
+                        cluster::HSMDevice& device, Leftovers& leftovers) {
+  for (const std::string& node : wanted.nodes) {
+    if (wanted.uris.contains(node)) continue;
+    const fs::path token = init.TokenFolder(node);
+    NoteFolder(token.parent_path(), leftovers);
+    leftovers.WillFill(token);
     HSM_TRY(device.spec.mirroring->endpoints[node],
             agent::MakeLocalToken(context.program(), token.string(), node.substr(0, 32),
                                   context.clock(), context.rng())
@@ -262,8 +287,8 @@ Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std:
     HSM_RETURN_IF_ERROR(pool.Applicant(node).Initialize(pool.term(), false).Within(node));
     HSM_RETURN_IF_ERROR(pool.Admit(node));
     HSM_TRY(const mirror::MemberStatus status, pool.At(node).Status(false).Within(node));
-    context.out() << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
-                                 status.profile);
+    Prose(context) << fmt::format("{}: token {} ({}) is a member\n", node, status.identity.serial,
+                                  status.profile);
   }
   return {};
 }
@@ -271,18 +296,20 @@ Result<void> Enrol(Context& context, manager::Pool& pool, const std::vector<std:
 // From the first token that is changed on, "failed, state unchanged" would not be true.
 Error Unfinished(const Error& error) {
   return {ErrorCode::kInDoubt,
-          fmt::format("the tokens may not all be members yet: {}; run kubectl hsm init again, "
-                      "without --nodes and --member",
+          fmt::format("the tokens may not all be members yet: {}; run the same kubectl hsm init "
+                      "again",
                       error.message())};
 }
 
-Result<void> MakeNew(Context& context, const InitWords& words, const std::string& name,
+Result<void> MakeNew(Context& context, const Wanted& wanted, const UnfinishedInit& init,
                      Begun& begun) {
-  HSM_TRY(const Asked asked, Understand(words));
-  HSM_TRY(cluster::HSMDevice fresh, MakeDevice(context, asked, words, name));
-  const fs::path folder = fs::absolute(context.globals().local).lexically_normal();
-  HSM_RETURN_IF_ERROR(MakeClusterFolder(context, folder, begun.leftovers));
-  HSM_RETURN_IF_ERROR(MakeTokens(context, asked, fresh, folder, begun.leftovers));
+  HSM_RETURN_IF_ERROR(MakeClusterFolder(context, init.folder(), begun.leftovers));
+  NoteFolder(init.StateFolder().parent_path(), begun.leftovers);
+  begun.leftovers.WillFill(init.StateFolder());
+  HSM_RETURN_IF_ERROR(base::MakeFolders(init.StateFolder().string(), 0750));
+  HSM_RETURN_IF_ERROR(init.Begin());
+  cluster::HSMDevice fresh = wanted.device;
+  HSM_RETURN_IF_ERROR(MakeTokens(context, wanted, init, fresh, begun.leftovers));
   HSM_TRY(const auto resources, context.OpenResources());
   const auto created = cluster::CreateNew(*resources, fresh);
   begun.device = created.ok() || created.Is(ErrorCode::kInDoubt);
@@ -296,9 +323,11 @@ struct Ready {
   std::vector<std::string> blank;
 };
 
-Result<Ready> Prepare(Context& context, const InitWords& words, const std::string& name,
-                      bool is_new, Begun& begun) {
-  if (is_new) HSM_RETURN_IF_ERROR(MakeNew(context, words, name, begun));
+// `to_make`: nullptr where the device is there.
+Result<Ready> Prepare(Context& context, const Result<Wanted>* to_make, const UnfinishedInit& init,
+                      const std::string& name, const base::FileLock& lock, Begun& begun) {
+  if (to_make != nullptr && !to_make->ok()) return to_make->error();
+  if (to_make != nullptr) HSM_RETURN_IF_ERROR(MakeNew(context, **to_make, init, begun));
   {
     HSM_TRY(const auto resources, context.OpenResources());
     HSM_TRY(const auto loaded,
@@ -309,7 +338,7 @@ Result<Ready> Prepare(Context& context, const InitWords& words, const std::strin
     begun.arbiter = created.ok();
   }
   Ready ready;
-  HSM_TRY(ready.cluster, context.OpenCluster("init", name));
+  HSM_TRY(ready.cluster, context.OpenCluster("init", name, {}, &lock));
   manager::Pool& pool = ready.cluster->pool();
   HSM_TRY(ready.blank, Blanks(pool));
   if (std::ranges::find(ready.blank, pool.holder()) != ready.blank.end())
@@ -317,21 +346,50 @@ Result<Ready> Prepare(Context& context, const InitWords& words, const std::strin
   return ready;
 }
 
-// Whether the device is to be made.
-Result<bool> IsNew(Context& context, const InitWords& words, const std::string& name) {
+// The device as it is now; nullopt: there is none.
+Result<std::optional<cluster::HSMDevice>> Existing(Context& context, const std::string& name) {
   auto existing = cluster::DirectoryResourceStore::Open(context.globals().local, context.clock(),
                                                         context.rng());
   auto device = existing.ok()
                     ? cluster::Load<cluster::HSMDevice>(**existing, context.globals().ns, name)
                     : Result<cluster::HSMDevice>(existing.error());
-  if (device.ok() && !(words.nodes.empty() && words.members.empty())) {
+  if (device.ok()) return std::optional(*std::move(device));
+  if (device.Is(ErrorCode::kNotFound)) return std::optional<cluster::HSMDevice>();
+  return device.error();
+}
+
+// Whether a device that is there may be gone on with.
+Result<void> MayFinish(const InitWords& words, const Result<Wanted>& wanted,
+                       const UnfinishedInit& init, const cluster::HSMDevice& device) {
+  if (words.nodes.empty() && words.members.empty()) return {};
+  const std::string& name = device.metadata.name;
+  if (!init.Begun())
     return Error(ErrorCode::kConflict,
                  fmt::format("device {} is there already; edit its YAML to change its nodes, then "
                              "run init without --nodes",
                              name));
-  }
-  if (!device.ok() && !device.Is(ErrorCode::kNotFound)) return device.error();
-  return !device.ok();
+  if (wanted.ok() && Made(*wanted, init, device)) return {};
+  return Error(ErrorCode::kConflict,
+               fmt::format("device {} is there already, with other nodes, and its init is not "
+                           "finished; run init without --nodes and --member to finish it",
+                           name));
+}
+
+Result<void> Finish(Context& context, const Ready& ready, const UnfinishedInit& init) {
+  manager::Pool& pool = ready.cluster->pool();
+  if (auto enrolled = Enrol(context, pool, ready.blank); !enrolled.ok())
+    return Unfinished(enrolled.error());
+  const auto report = manager::Sync(pool, {}, nullptr);
+  if (!report.ok()) return Unfinished(report.error());
+  init.End(pool.nodes());
+  Prose(context) << fmt::format(
+      "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
+      "password=FILE\n",
+      ready.blank.size(), report->primary, pool.arbiter().sync_set.size(), context.CommandPrefix());
+  // -o was found right before anything was begun.
+  const cluster::HSMDevice device = LookAt(context, pool, pool.Observe(false));
+  (void)Print(context, device.ToJson(), [](bool) {});
+  return {};
 }
 
 Result<void> Go(const InitWords& words, Context& context) {
@@ -341,28 +399,27 @@ Result<void> Go(const InitWords& words, Context& context) {
       context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
   HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.globals().ns).Within("--namespace"));
-  HSM_TRY(const bool is_new, IsNew(context, words, name));
+  const UnfinishedInit init(context.globals().local, context.globals().ns, name);
+  const auto wanted = Understand(context, words, init, name);
+  HSM_TRY(auto existing, Existing(context, name));
+  if (!existing && !wanted.ok()) return wanted.error();
   Begun begun;
-  const auto ready = Prepare(context, words, name, is_new, begun);
+  HSM_TRY(const base::FileLock lock, LockNew(context, init, name, begun.leftovers));
+  HSM_TRY(existing, Existing(context, name));
+  if (existing) {
+    begun = {};  // it was there, or who was faster has made it
+    HSM_RETURN_IF_ERROR(MayFinish(words, wanted, init, *existing));
+  }
+  const auto ready = Prepare(context, existing ? nullptr : &wanted, init, name, lock, begun);
   if (!ready.ok()) {
     TakeBack(context, name, begun);
     return ready.error();
   }
-  manager::Pool& pool = ready->cluster->pool();
-  if (is_new) {
-    context.out() << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
-                                 base::Printable(context.globals().local));
+  if (!existing) {
+    Prose(context) << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
+                                  base::Printable(context.globals().local));
   }
-  if (auto enrolled = Enrol(context, pool, ready->blank); !enrolled.ok())
-    return Unfinished(enrolled.error());
-  const auto report = manager::Sync(pool, {}, nullptr);
-  if (!report.ok()) return Unfinished(report.error());
-  context.out() << fmt::format(
-      "{} tokens enrolled; Primary {}, {} mirrors in sync\nnext: {} put app/db --from-file "
-      "password=FILE\n",
-      ready->blank.size(), report->primary, pool.arbiter().sync_set.size(),
-      context.CommandPrefix());
-  return {};
+  return Finish(context, *ready, init);
 }
 
 }  // namespace

@@ -24,8 +24,16 @@ struct OperationWords {
 };
 
 int List(Context& context, cluster::ResourceStore& resources) {
+  const std::string& device = context.globals().device;
+  if (!device.empty()) {
+    const auto there = cluster::Load<cluster::HSMDevice>(resources, context.globals().ns, device);
+    if (!there.ok()) return context.Fail(there.error());
+  }
   auto all = cluster::LoadAll<HSMOperation>(resources, context.globals().ns);
   if (!all.ok()) return context.Fail(all.error());
+  std::erase_if(all->items, [&](const HSMOperation& o) {
+    return !device.empty() && o.spec.device_ref.name != device;
+  });
   for (const Error& refused : all->refused) context.Warn(refused.message());
   std::stable_sort(all->items.begin(), all->items.end(),
                    [](const HSMOperation& a, const HSMOperation& b) {

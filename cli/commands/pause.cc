@@ -82,7 +82,8 @@ Verb PauseVerb() {
             auto options = std::make_shared<PauseWords>();
             words.Argument("DEVICE", "the device; by default the only one", options->device, false);
             words.Option("for", "DURATION", "how long; by default 1h", options->duration);
-            words.Option("reason", "TEXT", "why; every command shows it", options->reason);
+            words.Option("reason", "TEXT", "why (required); every command shows it",
+                         options->reason);
             return [options](Context& context) { return RunPause(*options, context); };
           }};
 }
@@ -110,28 +111,28 @@ Verb ResumeVerb() {
 }
 
 Verb AckVerb() {
-  return {"ack",
-          "Allow the next automatic failover although the last one was recent",
-          {},
-          {"kubectl hsm ack"},
-          true,
-          [](Words& words) -> Runner {
-            auto device = std::make_shared<std::string>();
-            words.Argument("DEVICE", "the device; by default the only one", *device, false);
-            return [device](Context& context) {
-              cluster::HSMOperationSpec spec;
-              spec.type = cluster::OperationType::kAck;
-              return ChangeStatus(
-                  context, "ack", *device, spec, [&](cluster::HSMDeviceStatus& status) {
-                    cluster::SetCondition(status.conditions,
-                                          {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,
-                                           "Acknowledged", "by " + UserName(), 0, std::nullopt},
-                                          context.clock().Wall());
-                    return std::string(
-                        "acknowledged: minInterval does not hold back the next automatic failover");
-                  });
-            };
-          }};
+  return {
+      "ack",
+      "Allow the next automatic failover although the last one was recent",
+      {},
+      {"kubectl hsm ack"},
+      true,
+      [](Words& words) -> Runner {
+        auto device = std::make_shared<std::string>();
+        words.Argument("DEVICE", "the device; by default the only one", *device, false);
+        return [device](Context& context) {
+          cluster::HSMOperationSpec spec;
+          spec.type = cluster::OperationType::kAck;
+          return ChangeStatus(context, "ack", *device, spec, [&](cluster::HSMDeviceStatus& status) {
+            cluster::SetCondition(status.conditions,
+                                  {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,
+                                   "Acknowledged", "by " + UserName(), 0, std::nullopt},
+                                  context.clock().Wall());
+            return std::string(
+                "acknowledged: minInterval does not hold back the next automatic failover");
+          });
+        };
+      }};
 }
 
 }  // namespace hsmops::cli

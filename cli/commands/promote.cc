@@ -50,6 +50,10 @@ int Foresee(Context& context, const manager::Pool& pool, cluster::HSMOperationSp
         fmt::format("{}: {}", candidate.node, candidate.eligible() ? "eligible" : reasons));
   }
   if (!report.lost.empty() && report.lost != "none") lines.push_back("would lose " + report.lost);
+  // Nobody was weighed against it.
+  if (report.to == report.from && report.candidates.empty())
+    return PrintDryRun(context, pool, std::move(spec), {},
+                       fmt::format("no change: {} is the Primary already", report.to), kDone);
   return PrintDryRun(context, pool, std::move(spec), lines,
                      fmt::format("would promote {} in place of {}; nothing was changed", report.to,
                                  report.from.empty() ? "nobody" : report.from),
@@ -147,9 +151,11 @@ Runner Declare(Words& words, failover::Purpose purpose) {
   if (planned) {
     words.Option("at", "RFC3339", "wait until then", options->at);
   } else {
-    words.Flag("accept-loss",
-               "give up acknowledged writes that cannot be shown to be on another member",
-               options->accept_loss);
+    words.Flag(
+        "accept-loss",
+        "give up acknowledged writes that cannot be shown to be on another member; goes ahead "
+        "with a healthy Primary, too",
+        options->accept_loss);
     words.Option("winner", "NODE", "the same as --to", options->winner);
   }
   return [options, purpose](Context& context) { return Run(*options, purpose, context); };

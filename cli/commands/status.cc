@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/device_look.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/manager/coverage.h"
-#include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
 namespace {
@@ -63,9 +63,7 @@ int Run(const StatusOptions& options, Context& context) {
     auto cluster = context.OpenCluster("status", options.device);
     if (!cluster.ok()) return context.Fail(cluster.error());
     manager::Pool& pool = (*cluster)->pool();
-    const auto state = pool.Observe(true);
-    cluster::HSMDevice device = pool.device();
-    device.status = manager::StatusOf(device, state, context.clock().Wall());
+    cluster::HSMDevice device = LookAt(context, pool, pool.Observe(true));
     device.status.secrets = manager::CountSecrets(manager::Cover(pool));
     // Saved for those who read the folder; this command's answer does not depend on it.
     (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) { status = device.status; });

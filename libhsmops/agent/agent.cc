@@ -96,10 +96,11 @@ void Agent::CountInto(mirror::MemberStatus& status) {
   if (!inventory.ok()) return;
   status.digest = inventory->digest.root;
   status.quarantined = inventory->quarantine.size();
-  // Names outside our grammar stay as they are: nothing of ours could be served in their place.
+  // What adopt cannot take stays as it is, and is promoted over: nothing ends that state but a
+  // person.
   status.legacy = static_cast<std::uint64_t>(
       std::count_if(inventory->legacy.begin(), inventory->legacy.end(),
-                    [](const auto& item) { return store::SecretName::Parse(item.name).ok(); }));
+                    [](const auto& item) { return item.reason.empty(); }));
   for (const store::InventoryItem& item : inventory->items) {
     if (item.state == store::InventoryItem::State::kPresent) ++status.secrets;
     if (item.state == store::InventoryItem::State::kDamaged) ++status.damaged;

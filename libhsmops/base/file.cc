@@ -21,6 +21,12 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Where something is to be made, "not there" is an obstacle and not an answer.
+Error NoFolder(std::string_view doing, const std::string& path, const std::string& folder) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("{} {}: the folder {} is not there", doing, path, folder)};
+}
+
 Result<void> WriteAll(int fd, ByteView content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t n = write(fd, content.data(), content.size());
@@ -44,6 +50,22 @@ Result<SecretBytes> ReadAll(const Fd& fd, const std::string& path, std::size_t l
       return Error(ErrorCode::kLimit, fmt::format("{} is longer than {} bytes", path, limit));
     }
   }
+}
+
+// Without O_CREAT first: in a sticky folder the kernel may refuse O_CREAT on a file that another
+// user made (fs.protected_regular).
+Result<Fd> OpenLock(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd && errno == ENOENT) fd = Fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!fd) return ErrnoError("opening lock", path, errno);
+  return fd;
+}
+
+bool IsStill(const std::string& path, const Fd& fd) {
+  struct stat named{};
+  struct stat held{};
+  return stat(path.c_str(), &named) == 0 && fstat(fd.get(), &held) == 0 &&
+         named.st_dev == held.st_dev && named.st_ino == held.st_ino;
 }
 
 }  // namespace
@@ -87,7 +109,8 @@ Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode) {
   const std::string temporary = fmt::format("{}.tmp.{}", path, getpid());
   (void)unlink(temporary.c_str());  // a leftover of a dead process that had this pid
   const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd) return ErrnoError("creating", temporary, errno);
+  if (!fd && errno == ENOENT) return NoFolder("creating", path, FolderOf(path));
+  if (!fd) return ErrnoError("creating", path, errno);
   auto written = WriteAll(fd.get(), content, temporary);
   if (written.ok() && fsync(fd.get()) != 0) written = ErrnoError("syncing", temporary, errno);
   if (written.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
@@ -109,10 +132,13 @@ Result<void> MakeFolders(const std::string& path, mode_t mode) {
   }
   if (errno != ENOENT) return ErrnoError("creating folder", path, errno);
   const std::string parent = FolderOf(path);
-  if (parent == path || parent == ".") return ErrnoError("creating folder", path, ENOENT);
+  if (parent == path || parent == ".") return NoFolder("creating folder", path, parent);
   HSM_RETURN_IF_ERROR(MakeFolders(parent, mode));
   if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-  return ErrnoError("creating folder", path, errno);
+  const Error error = ErrnoError("creating folder", path, errno);
+  // The parent is there: a file system that takes no folders, as /proc.
+  return Error(error.code() == ErrorCode::kNotFound ? ErrorCode::kUnavailable : error.code(),
+               error.message());
 }
 
 Result<void> SyncFolder(const std::string& path) {
@@ -123,12 +149,13 @@ Result<void> SyncFolder(const std::string& path) {
 
 Result<FileLock> FileLock::Take(const std::string& path, std::string_view self, Clock& clock,
                                 TimePoint deadline) {
-  // Opened without O_CREAT first: in a sticky folder the kernel may refuse O_CREAT on a file that
-  // another user made (fs.protected_regular).
-  Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd && errno == ENOENT) fd = Fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (!fd) return ErrnoError("opening lock", path, errno);
-  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  HSM_TRY(Fd fd, OpenLock(path));
+  for (;;) {
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (IsStill(path, fd)) break;
+      HSM_TRY(fd, OpenLock(path));  // whoever had it has removed it, so it locks nobody out
+      continue;
+    }
     if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoError("locking", path, errno);
     if (clock.Now() >= deadline) {
       char holder[160] = {};

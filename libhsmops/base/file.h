@@ -41,7 +41,7 @@ Result<SecretBytes> ReadFile(const std::string& path, std::size_t limit);
 Result<SecretBytes> ReadRegularFile(const std::string& path, std::size_t limit);
 
 // Replaces the file whole: a temporary beside it, fsync, rename, fsync of the folder. On an error
-// the old content stands.
+// the old content stands. kUnavailable, not kNotFound: its folder is not there.
 Result<void> WriteFile(const std::string& path, ByteView content, mode_t mode);
 
 // mkdir -p; new folders get `mode`.
@@ -53,7 +53,8 @@ Result<void> SyncFolder(const std::string& path);
 class FileLock {
  public:
   // Waits until `clock` passes `deadline`. kUnavailable: somebody else holds it; the message names
-  // the holder's pid and what it said of itself.
+  // the holder's pid and what it said of itself. kNotFound: its folder is not there, or not any
+  // more. The file may be removed by who holds it.
   static Result<FileLock> Take(const std::string& path, std::string_view self, Clock& clock,
                                TimePoint deadline);
 

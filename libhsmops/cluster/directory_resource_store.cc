@@ -117,7 +117,7 @@ Result<std::unique_ptr<DirectoryResourceStore>> DirectoryResourceStore::Open(con
   if (!there) {
     const std::string shown = base::Printable(dir);
     return Error(ErrorCode::kNotFound, fmt::format("{} is not a cluster folder (it has no {}/); "
-                                                   "make one with `kubectl hsm init`",
+                                                   "make one with kubectl hsm init --nodes A,B,C",
                                                    shown, Plural(Kind::kHsmDevice)));
   }
   HSM_TRY(std::string id, ReadClusterId(dir));

@@ -19,6 +19,16 @@ std::string MemberView::WhyUnhealthy() const {
   return why_closed;
 }
 
+std::string MemberView::WhyNotLeave() const {
+  if (std::string why = WhyUnhealthy(); !why.empty()) return why;
+  if (status->legacy == 0) return {};
+  return fmt::format(
+      "it holds {} secrets in the older operator's layout that no mirror has; run kubectl hsm "
+      "adopt "
+      "first",
+      status->legacy);
+}
+
 const MemberView* ClusterState::Find(std::string_view node) const {
   for (const MemberView& member : members) {
     if (member.node == node) return &member;

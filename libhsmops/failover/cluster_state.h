@@ -35,6 +35,8 @@ struct MemberView {
   bool Healthy() const { return WhyUnhealthy().empty(); }
   // The first thing that is wrong, as one sentence; empty: nothing.
   std::string WhyUnhealthy() const;
+  // Of the Primary: why a planned promotion may not leave it, as one sentence; empty: it may.
+  std::string WhyNotLeave() const;
 };
 
 struct ClusterState {

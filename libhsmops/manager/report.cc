@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
+#include "libhsmops/store/legacy_layout.h"
 
 namespace hsmops::manager {
 
@@ -14,6 +16,8 @@ using failover::ClusterState;
 using failover::MemberView;
 
 namespace {
+
+constexpr std::size_t kNamesShown = 5;  // of those that one finding is about
 
 bool EqualToPrimary(const ClusterState& state, const MemberView& member) {
   const MemberView* primary = state.Holder();
@@ -218,6 +222,43 @@ std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterS
   }
   cluster::SortFindings(findings);
   return findings;
+}
+
+std::string WayOutOf(const store::LegacyItem& item) {
+  if (store::SecretName::Parse(item.name).ok())
+    return fmt::format(
+        "kubectl hsm put {0} with the right keys, or kubectl hsm delete {0}, takes its place",
+        item.name);
+  return fmt::format(
+      "remove it with the tool that wrote it (data objects of application {}), or leave it: "
+      "nothing of kubectl hsm can stand in its place",
+      store::kLegacyApplication);
+}
+
+void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyItem>& items,
+                     cluster::HSMDeviceStatus& status) {
+  std::string names;
+  std::string way_out;
+  std::size_t count = 0;
+  for (const store::LegacyItem& item : items) {
+    if (item.reason.empty()) continue;
+    if (++count > kNamesShown) continue;
+    names +=
+        fmt::format("{}{}: {}", count == 1 ? "" : "; ", base::Printable(item.name), item.reason);
+    way_out +=
+        fmt::format("{}{}: {}", count == 1 ? "" : "; ", base::Printable(item.name), WayOutOf(item));
+  }
+  if (count == 0) return;
+  if (count > kNamesShown) names += "; …";
+  status.findings.push_back(
+      {Severity::kDegraded, node, "NotAdoptable",
+       fmt::format(
+           "{} names in the older operator's layout cannot be adopted, are not mirrored and "
+           "keep nobody from being promoted: {}",
+           count, names),
+       way_out});
+  cluster::SortFindings(status.findings);
+  if (status.phase == cluster::DevicePhase::kReady) status.phase = cluster::DevicePhase::kDegraded;
 }
 
 cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const ClusterState& state,

@@ -7,6 +7,7 @@
 #include "libhsmops/cluster/resources.h"
 #include "libhsmops/failover/cluster_state.h"
 #include "libhsmops/manager/pool.h"
+#include "libhsmops/store/inventory.h"
 
 namespace hsmops::manager {
 
@@ -20,6 +21,13 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device,
 // equal.
 std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
                                          const failover::ClusterState& state);
+
+// The Primary's names in the older layout that adopt cannot take, as one finding. They keep nobody
+// from being promoted.
+void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyItem>& items,
+                     cluster::HSMDeviceStatus& status);
+// For a name that adopt cannot take: what can be done, as a part of a sentence.
+std::string WayOutOf(const store::LegacyItem& item);
 
 // Mirrors with the Primary's digest; 0 while the Primary's is not known.
 int EqualMirrors(const failover::ClusterState& state);

@@ -40,6 +40,16 @@ std::vector<const HeadRef*> VersionsIn(const Index& index, const Id& id, Label::
   return heads;
 }
 
+// Whether the secret is as this write would leave it, or has just left it.
+bool Holds(const std::optional<Secret>& secret, const Write& write) {
+  if (!secret) return write.keys.empty();
+  if (!write.merge && secret->keys.size() != write.keys.size()) return false;
+  return std::ranges::all_of(write.keys, [&](const auto& wanted) {
+    const auto key = secret->keys.find(wanted.first);
+    return key != secret->keys.end() && key->second == wanted.second;
+  });
+}
+
 }  // namespace
 
 // W0 (sizes), W1 and W2 for one write. Sets `repeated` when its opId is there already.
@@ -50,7 +60,12 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
   if (!write.remove && write.keys.empty())
     return Error(ErrorCode::kInvalid, "a secret needs at least one key");
   for (const auto& [key, value] : write.keys) HSM_RETURN_IF_ERROR(CheckKeyName(key));
-  HSM_TRY(std::optional<Secret> current, Read(write.name));
+  auto read = Read(write.name);
+  // What the older layout has there and adopt cannot take is replaced or removed whole.
+  const bool unreadable = read.Is(ErrorCode::kInvalid) && !write.merge && !write.expect;
+  if (!read.ok() && !unreadable) return read.error();
+  std::optional<Secret> current;
+  if (read.ok()) current = *std::move(read);
   pending.id = IdOf(pool_, write.name);
   const Entry* entry = index_.Find(pending.id);
   const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
@@ -60,6 +75,13 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
       return Error(ErrorCode::kConflict,
                    fmt::format("this operation id was given to a {} of {} already",
                                newest->tombstone ? "deletion" : "write", write.name.text()));
+    }
+    // What came after it may have changed what it wrote, so then nothing can be said.
+    if (newest->op_ids.front() == write.op_id && !Holds(current, write)) {
+      return Error(ErrorCode::kConflict,
+                   fmt::format("this operation id was given to a write of {} with other content "
+                               "already; nothing is written now",
+                               write.name.text()));
     }
     HSM_TRY(Record record, ReadRecordOf(*newest));
     repeated = Staged{pending.id, newest->version, newest->digest, std::move(record), true};
@@ -78,7 +100,7 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
                  fmt::format("expected version {}, found {}", write.expect->ToString(),
                              current ? current->version.ToString() : "absent"));
   }
-  if (write.remove && !current)
+  if (write.remove && !current && !unreadable)
     return Error(ErrorCode::kNotFound, fmt::format("secret {} not found", write.name.text()));
   if (write.merge && current) {
     for (auto& [key, value] : current->keys) write.keys.try_emplace(key, std::move(value));

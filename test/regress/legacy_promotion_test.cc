@@ -9,21 +9,69 @@
 namespace hsmops::test {
 namespace {
 
-// As the older operator wrote it: one object for name/k.
-void WriteLegacy(RegressScene& scene, const std::string& node, const std::string& name,
-                 const std::string& value) {
+// One object as the older operator wrote it.
+void WriteLegacyObject(RegressScene& scene, const std::string& node, const std::string& label,
+                       const std::string& value) {
   const SoftHsmToken& token = scene.token(node);
   const std::string file = token.folder() + "/legacy-value";
   WriteText(file, value);
   const Ended ended =
       Run({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", token.label(), "--login",
            "--pin", "env:LEGACY_PIN", "--write-object", file, "--type", "data", "--private",
-           "--application-label", "hsm-secrets-operator", "--label", name + "/k"},
+           "--application-label", "hsm-secrets-operator", "--label", label},
           {.env = {{"SOFTHSM2_CONF", token.conf()}, {"LEGACY_PIN", ReadText(token.pin_path())}}});
   HSM_REQUIRE_EXIT(ended, 0);
 }
 
+void WriteLegacy(RegressScene& scene, const std::string& node, const std::string& name,
+                 const std::string& value) {
+  WriteLegacyObject(scene, node, name + "/k", value);
+}
+
 }  // namespace
+
+TEST_CASE("names that adopt cannot take keep nobody from being promoted, and all say so alike") {
+  RegressScene scene({"a", "b"});
+  scene.Put("x", "kept");
+  WriteLegacy(scene, "a", "good", "on a");
+  WriteLegacyObject(scene, "a", "nokey", "no slash");
+  WriteLegacy(scene, "a", "Bad Name", "outside the grammar");
+  WriteLegacyObject(scene, "b", "nokey", "no slash");
+  HSM_CHECK_EXIT(scene.Hsm({"promote", "--to", "b"}), 5);
+  const Ended check = scene.Hsm({"check", "--for", "promote"});
+  HSM_CHECK_EXIT(check, 3);
+  CHECK_MESSAGE(Says(check.out, "1 secrets in the older operator's layout"), check.out);
+
+  const Ended adopt = scene.Hsm({"adopt"});
+  HSM_CHECK_EXIT(adopt, 7);
+  CHECK_MESSAGE(Says(adopt.err, "hsm --local"), adopt.err);
+  for (const char* verb : {"health", "status"}) {
+    const Ended told = scene.Hsm({verb, "-o", "jsonpath={.status.findings[*].reason}"});
+    CHECK_MESSAGE(told.out == "NotAdoptable", verb, told.out, told.err);
+  }
+  const Ended health = scene.Hsm({"health"});
+  HSM_CHECK_EXIT(health, 0);
+  CHECK_MESSAGE(Says(health.out, "2 names"), health.out);
+  HSM_CHECK_EXIT(scene.Hsm({"check", "--for", "promote"}), 0);
+  HSM_CHECK_EXIT(scene.Hsm({"promote", "--to", "b"}), 0);
+  CHECK(scene.Value("x") == "kept");
+  CHECK(scene.Value("good") == "on a");
+}
+
+TEST_CASE("the way out for a name that adopt cannot take is put or delete") {
+  for (const bool put : {true, false}) {
+    RegressScene scene({"a", "b"});
+    WriteLegacyObject(scene, "a", "nokey", "no slash");
+    HSM_CHECK_EXIT(scene.Hsm({"health", "--fail-on", "degraded"}), 3);
+    if (put) {
+      scene.Put("nokey", "chosen");
+    } else {
+      scene.Must({"delete", "nokey", "--yes"});
+    }
+    HSM_CHECK_EXIT(scene.Hsm({"health", "--fail-on", "degraded"}), 0);
+    CHECK(scene.Value("nokey") == (put ? "chosen" : "exit 4"));
+  }
+}
 
 TEST_CASE("a promotion is refused while the Primary holds secrets that are not adopted") {
   RegressScene scene({"a", "b", "c"});
