@@ -18,19 +18,9 @@ namespace {
 
 // kubectl's own flags that only mean something to an API server. Taken, so that the message can say
 // so.
-constexpr const char* kKubectlFlags[] = {"kubeconfig",
-                                         "context",
-                                         "cluster",
-                                         "user",
-                                         "server",
-                                         "token",
-                                         "as",
-                                         "as-uid",
-                                         "certificate-authority",
-                                         "client-certificate",
-                                         "client-key",
-                                         "tls-server-name",
-                                         "request-timeout"};
+constexpr const char* kKubectlFlags[] = {"kubeconfig",      "context",        "cluster", "user",
+                                         "server",          "token",          "as",      "as-uid",
+                                         "tls-server-name", "request-timeout"};
 constexpr std::size_t kMaxWords = 4096;
 
 // Empty is what an unset shell variable gives, and never what was meant.
@@ -127,6 +117,15 @@ struct Parser {
     app.add_option("--timeout", globals.timeout,
                    "how long to wait; 10s for verbs that read, 60s for those that act")
         ->option_text("DURATION")
+        ->group(group);
+    app.add_option("--certificate-authority", globals.wire.ca, "whom to believe among agents")
+        ->option_text("FILE")
+        ->group(group);
+    app.add_option("--client-certificate", globals.wire.cert, "what to prove oneself to them with")
+        ->option_text("FILE")
+        ->group(group);
+    app.add_option("--client-key", globals.wire.key, "the key of it")
+        ->option_text("FILE")
         ->group(group);
     app.add_option("--color", globals.color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))

@@ -142,8 +142,7 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
     config.state_folder = fmt::format("{}/{}.{}/{}", states, ns, name, node);
     config.lock_wait = timeout;
     config.call_limit = std::clamp(timeout * 3 / 4, kShortestCall, kLongestCall);
-    return std::make_unique<agent::Client>(agent::MakeChildChannel(
-        program_, std::move(config), std::max(timeout, kAnswerLimit), clock_));
+    return Reach(node, endpoint, config);
   };
   cluster->world_ = std::make_unique<manager::World>(
       manager::World{*cluster->resources_, clock_, rng_, executor_, make_member});
@@ -155,6 +154,24 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
                      base::Printable(status.paused->reason)));
   }
   return cluster;
+}
+
+Result<Wire*> Context::OpenWire() {
+  if (!wire_) {
+    HSM_TRY(wire_, Wire::Open(FilesFor(globals_.wire, globals_.local), clock_));
+  }
+  return wire_.get();
+}
+
+std::unique_ptr<mirror::Member> Context::Reach(const std::string& node, const std::string& endpoint,
+                                               const agent::ChildConfig& config) {
+  if (endpoint.starts_with("https:")) {
+    const auto wire = OpenWire();
+    return wire.ok() ? (*wire)->Reach(node, endpoint) : Unreachable(wire.error());
+  }
+  const auto limit = Timeout();
+  return std::make_unique<agent::Client>(agent::MakeChildChannel(
+      program_, config, std::max(limit.ok() ? *limit : kActTimeout, kAnswerLimit), clock_));
 }
 
 int Context::Fail(const Error& error) {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "cli/wire.h"
+#include "libhsmops/agent/child.h"
 #include "libhsmops/base/clock.h"
 #include "libhsmops/base/executor.h"
 #include "libhsmops/base/file.h"
@@ -34,6 +36,7 @@ struct Globals {
   std::string verbosity = "0";
   std::string color = "auto";
   std::string timeout;
+  WireFiles wire;
 };
 
 // The file of a device's lock in a cluster folder.
@@ -100,6 +103,12 @@ class Context {
   bool MayHaveActed() const { return acts_ && !dry_run_; }
   void NoteDryRun() { dry_run_ = true; }
 
+  // The way to agents over HTTPS, opened once. Its errors say what to do.
+  base::Result<Wire*> OpenWire();
+  // A member behind any endpoint of a device.
+  std::unique_ptr<mirror::Member> Reach(const std::string& node, const std::string& endpoint,
+                                        const agent::ChildConfig& config);
+
   // Prints "error: …" and gives the exit code of its kind.
   int Fail(const base::Error& error);
   void Warn(const std::string& message);
@@ -115,6 +124,7 @@ class Context {
   base::SystemClock clock_;
   base::SystemRng rng_;
   base::ThreadExecutor executor_;
+  std::unique_ptr<Wire> wire_;
 };
 
 }  // namespace hsmops::cli

@@ -6,10 +6,10 @@
 # shellcheck source=test/counting.sh
 . "$HSMOPS_ROOT/test/counting.sh"
 
-readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim)
+readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim net)
 # All there is, once: unit, crash and regress are in asan, which sees more of them. Compiling and
 # running them twice would be a third of the time.
-readonly whole_order=(lint token kill cli install fuzz asan tsan sim)
+readonly whole_order=(lint token kill cli install fuzz asan tsan sim net)
 
 # A tier is there when it has something to run.
 has_tier() {
@@ -60,6 +60,7 @@ tier_crash() { doctest_tier dev crash_tests; }
 tier_kill() { doctest_tier dev kill_tests; }
 tier_cli() { doctest_tier dev cli_tests; }
 tier_regress() { doctest_tier dev regress_tests; }
+tier_net() { doctest_tier dev net_tests; }
 tier_fuzz() { fuzz "${HSMOPS_FUZZ_SECONDS:-10}"; }
 
 # The doctest binaries of those tiers that are there.

@@ -19,6 +19,7 @@
 #include "libhsmops/agent/local_token.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/directory_resource_store.h"
+#include "libhsmops/cluster/endpoint.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/sync.h"
@@ -65,17 +66,36 @@ Error OneForTwo(const std::string& first, const std::string& second, ErrorCode c
                             first, second, how)};
 }
 
+// A token's URI, or where its agent is.
+Result<std::string> EndpointOf(const std::string& text) {
+  if (text.starts_with("https:")) {
+    HSM_RETURN_IF_ERROR(cluster::CheckEndpoint(text));
+    return text;
+  }
+  HSM_TRY(const token::Uri uri, token::Uri::Parse(text));
+  return uri.ToString();
+}
+
+// Agents know their pool by its certificates.
+Result<std::optional<store::Uid>> KnownPool(Context& context, const cluster::HSMDevice& device) {
+  const auto& endpoints = device.spec.mirroring->endpoints;
+  const bool agents = std::ranges::any_of(
+      endpoints, [](const auto& entry) { return entry.second.starts_with("https:"); });
+  if (!agents) return std::optional<store::Uid>();
+  HSM_TRY(const Wire* wire, context.OpenWire());
+  return std::optional(wire->pool());
+}
+
 Result<Wanted> ReadNodes(const InitWords& words) {
   Wanted asked;
   if (!words.nodes.empty()) asked.nodes = Split(words.nodes);
   for (const std::string& member : words.members) {
     const std::size_t equals = member.find('=');
     if (equals == std::string::npos)
-      return Error(ErrorCode::kInvalid, "--member wants NODE=pkcs11:…");
+      return Error(ErrorCode::kInvalid, "--member wants NODE=pkcs11:… or NODE=https://…");
     const std::string node = member.substr(0, equals);
-    HSM_TRY(const token::Uri uri, token::Uri::Parse(std::string_view(member).substr(equals + 1))
-                                      .Within("--member " + base::Printable(node)));
-    asked.uris[node] = uri.ToString();
+    HSM_TRY(asked.uris[node],
+            EndpointOf(member.substr(equals + 1)).Within("--member " + base::Printable(node)));
     if (std::find(asked.nodes.begin(), asked.nodes.end(), node) == asked.nodes.end())
       asked.nodes.push_back(node);
   }
@@ -333,7 +353,8 @@ Result<Ready> Prepare(Context& context, const Result<Wanted>* to_make, const Unf
     HSM_TRY(const auto loaded,
             cluster::Load<cluster::HSMDevice>(*resources, context.globals().ns, name));
     manager::World world{*resources, context.clock(), context.rng(), context.executor(), nullptr};
-    const auto created = manager::CreateArbiterFor(world, loaded);
+    HSM_TRY(const std::optional<store::Uid> known, KnownPool(context, loaded));
+    const auto created = manager::CreateArbiterFor(world, loaded, known);
     if (!created.ok() && !created.Is(ErrorCode::kConflict)) return created.error();
     begun.arbiter = created.ok();
   }
@@ -425,26 +446,27 @@ Result<void> Go(const InitWords& words, Context& context) {
 }  // namespace
 
 Verb InitVerb() {
-  return {"init",
-          "Make a cluster folder with SoftHSM tokens, or of tokens that exist",
-          {},
-          {"kubectl hsm init --local DIR --nodes worker-1,worker-2,worker-3 --standby worker-3",
-           "kubectl hsm init --local DIR --member "
-           "'worker-1=pkcs11:serial=…?module-path=…&pin-source=file:…'"},
-          true,
-          [](Words& words) -> Runner {
-            auto options = std::make_shared<InitWords>();
-            words.Option("nodes", "A,B,C", "node names, the preferred Primary first",
-                         options->nodes);
-            words.List("standby", "NODE", "members that serve no reads and are first in line",
-                       options->standby);
-            words.List("member", "NODE=URI", "a token that exists, by its pkcs11: URI (RFC 7512)",
-                       options->members);
-            return [options](Context& context) {
-              const auto done = Go(*options, context);
-              return done.ok() ? kDone : context.Fail(done.error());
-            };
-          }};
+  return {
+      "init",
+      "Make a cluster folder with SoftHSM tokens, or of tokens that exist",
+      {},
+      {"kubectl hsm init --local DIR --nodes worker-1,worker-2,worker-3 --standby worker-3",
+       "kubectl hsm init --local DIR --member "
+       "'worker-1=pkcs11:serial=…?module-path=…&pin-source=file:…'"},
+      true,
+      [](Words& words) -> Runner {
+        auto options = std::make_shared<InitWords>();
+        words.Option("nodes", "A,B,C", "node names, the preferred Primary first", options->nodes);
+        words.List("standby", "NODE", "members that serve no reads and are first in line",
+                   options->standby);
+        words.List("member", "NODE=URI",
+                   "a token that exists, by its pkcs11: URI (RFC 7512), or its agent's https: URL",
+                   options->members);
+        return [options](Context& context) {
+          const auto done = Go(*options, context);
+          return done.ok() ? kDone : context.Fail(done.error());
+        };
+      }};
 }
 
 }  // namespace hsmops::cli

@@ -6,6 +6,7 @@
 #include <memory>
 #include <ostream>
 
+#include "cli/commands/handover.h"
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -31,6 +32,7 @@ using Change = std::function<std::string(cluster::HSMDeviceStatus&)>;  // what i
 
 int ChangeStatus(Context& context, const std::string& verb, const std::string& device,
                  cluster::HSMOperationSpec spec, const Change& change) {
+  if (const auto code = HandOver(context, device, spec)) return *code;
   auto cluster = context.OpenCluster(verb, device);
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();

@@ -3,6 +3,7 @@
 #include <memory>
 #include <ostream>
 
+#include "cli/commands/handover.h"
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
 #include "cli/commands/writing.h"
@@ -76,6 +77,20 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   if (const auto resources = context.OpenResources(); !resources.ok())
     return context.Fail(resources.error());
   if (auto waited = WaitUntil(context, words.at); !waited.ok()) return context.Fail(waited.error());
+  cluster::HSMOperationSpec spec;
+  spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
+  spec.target_node = target;
+  spec.expected_primary = words.expected_primary;
+  spec.accept_loss = words.accept_loss;
+  spec.reason = words.reason;
+  spec.dry_run = words.dry_run;
+  if (words.accept_loss && !words.dry_run) {
+    if (auto sure = context.Confirm(
+            "Acknowledged writes that no reachable member holds will be given up.", words.yes);
+        !sure.ok())
+      return context.Fail(sure.error());
+  }
+  if (const auto code = HandOver(context, words.device, spec)) return *code;
   auto cluster = context.OpenCluster(planned ? "promote" : "failover", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
@@ -86,23 +101,11 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   options.accept_loss = words.accept_loss;
   options.dry_run = words.dry_run;
   options.reason = words.reason;
-  cluster::HSMOperationSpec spec;
-  spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
-  spec.target_node = target;
-  spec.expected_primary = words.expected_primary;
-  spec.accept_loss = words.accept_loss;
-  spec.reason = words.reason;
   if (words.dry_run) {
     const auto report =
         manager::Promote(pool, options, [](const std::string&, const std::string&) {});
     if (!report.ok()) return context.Fail(report.error());
     return Foresee(context, pool, std::move(spec), *report);
-  }
-  if (words.accept_loss) {
-    if (auto sure = context.Confirm(
-            "Acknowledged writes that no reachable member holds will be given up.", words.yes);
-        !sure.ok())
-      return context.Fail(sure.error());
   }
   auto log = manager::OperationLog::Begin(pool, spec);
   if (!log.ok()) return context.Fail(log.error());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/handover.h"
 #include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
@@ -71,6 +72,12 @@ int Run(const SyncWords& words, Context& context) {
     if (auto name = store::SecretName::Parse(words.secret); !name.ok())
       return context.Fail(name.error());
   }
+  cluster::HSMOperationSpec spec;
+  spec.type = words.full ? cluster::OperationType::kVerify : cluster::OperationType::kSync;
+  spec.secret = words.secret;
+  spec.full = words.full;
+  spec.dry_run = words.dry_run;
+  if (const auto code = HandOver(context, words.device, spec)) return *code;
   auto cluster = context.OpenCluster("sync", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
@@ -83,11 +90,6 @@ int Run(const SyncWords& words, Context& context) {
           {base::ErrorCode::kNotFound, fmt::format("no member has a secret {}", words.secret)});
     }
   }
-  cluster::HSMOperationSpec spec;
-  spec.type = words.full ? cluster::OperationType::kVerify : cluster::OperationType::kSync;
-  spec.secret = words.secret;
-  spec.full = words.full;
-  spec.dry_run = words.dry_run;
   manager::SyncOptions options{words.secret, words.full, words.dry_run, {}};
   if (words.dry_run) {
     auto report = manager::Sync(pool, options, nullptr);

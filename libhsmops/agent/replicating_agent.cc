@@ -63,9 +63,9 @@ ReplicatingAgent::ReplicatingAgent(const store::Uid& pool, const store::Uid& mem
 
 Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(const mirror::Stamp& stamp,
                                                                 std::vector<store::Write> writes) {
-  if (writes.size() > kMaxBatchWrites) {
+  if (writes.size() > mirror::kMaxPut) {
     return Error(ErrorCode::kLimit, fmt::format("{} writes at once, at most {} are taken",
-                                                writes.size(), kMaxBatchWrites));
+                                                writes.size(), mirror::kMaxPut));
   }
   HSM_RETURN_IF_ERROR(Gate());
   Ticket ticket{stamp, std::move(writes), {}, false};
@@ -97,7 +97,7 @@ std::vector<ReplicatingAgent::Ticket*> ReplicatingAgent::TakeBatch() {
   std::set<std::string> names;
   std::size_t size = 0;
   for (Ticket* ticket : queue_) {
-    if (size + ticket->writes.size() > kMaxBatchWrites || SharesName(names, ticket->writes)) {
+    if (size + ticket->writes.size() > mirror::kMaxPut || SharesName(names, ticket->writes)) {
       later.push_back(ticket);
       // A later write of a name never overtakes an earlier one.
       for (const store::Write& write : ticket->writes) names.insert(write.name.text());

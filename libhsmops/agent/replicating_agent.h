@@ -17,7 +17,6 @@
 
 namespace hsmops::agent {
 
-inline constexpr std::size_t kMaxBatchWrites = 256;
 inline constexpr std::size_t kMaxQueuedPuts = 1024;
 
 class ReplicatingAgent : public Agent {

@@ -36,13 +36,6 @@ class Refusal : public agent::Channel {
 
 }  // namespace
 
-store::Uid MemberUid(const store::Uid& pool, std::string_view node) {
-  const base::Digest digest = base::Sha256({pool, base::AsBytes("member"), base::AsBytes(node)});
-  store::Uid uid{};
-  std::copy_n(digest.begin(), uid.size(), uid.begin());
-  return uid;
-}
-
 // A member without a certificate is named by its uid (RFC 4122's URN).
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node) {
   const std::string uid = store::UidText(MemberUid(pool, node));
@@ -52,11 +45,12 @@ cluster::Holder HolderOf(const store::Uid& pool, const std::string& node) {
 store::Epoch FromArbiter(const cluster::Epoch& epoch) { return {epoch.counter, epoch.nonce}; }
 cluster::Epoch ToArbiter(const store::Epoch& epoch) { return {epoch.counter, epoch.nonce}; }
 
-Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device) {
+Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device,
+                              std::optional<store::Uid> known) {
   const std::vector<std::string> nodes = device.MemberNodes();
   if (nodes.empty())
     return Error(ErrorCode::kInvalid, "the device names no nodes: set spec.mirroring.endpoints");
-  const store::Uid pool = world.rng.Array<16>();
+  const store::Uid pool = known ? *known : world.rng.Array<16>();
   cluster::Arbiter r;
   r.pool_uid = store::UidText(pool);
   for (const std::string& node : nodes) r.members.insert(store::UidText(MemberUid(pool, node)));

@@ -34,8 +34,7 @@ struct World {
   MemberFactory make_member;
 };
 
-// A member's uid follows from the pool and its node: nothing to remember, nothing to mix up.
-store::Uid MemberUid(const store::Uid& pool, std::string_view node);
+using store::MemberUid;
 
 class Pool {
  public:
@@ -91,8 +90,8 @@ class Pool {
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
   cluster::PreviousTerm LastTerm() const;
-  // What the Primary is to acknowledge by under this R, and where it finds who must confirm; who has
-  // no https endpoint is reached by us alone.
+  // What the Primary is to acknowledge by under this R, and where it finds who must confirm; who
+  // has no https endpoint is reached by us alone.
   mirror::SyncRule RuleOf(const cluster::Arbiter& r) const;
   mirror::PeerAddresses PeersOf(const mirror::SyncRule& rule) const;
   // It sends its mirrors what it writes, and proves by itself what a change of S needs.
@@ -138,6 +137,8 @@ cluster::Epoch ToArbiter(const store::Epoch& epoch);
 
 // Makes the first arbiter of a device: a new pool, epoch 1, the preferred Primary as holder, an
 // empty sync set. kConflict: there is one.
-base::Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device);
+// `pool`: its uid, where agents know it already; else a new one.
+base::Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device,
+                                    std::optional<store::Uid> pool = {});
 
 }  // namespace hsmops::manager

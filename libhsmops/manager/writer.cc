@@ -24,6 +24,12 @@ Result<Writer> Writer::Open(Pool& pool) {
                  "no Primary: a promotion is unfinished; run kubectl hsm promote or failover again "
                  "to finish it");
   }
+  if (pool.ReachesMirrors(writer.primary_)) {
+    const auto pulse = pool.At(writer.primary_).TakePulse();
+    writer.granted_ = pulse.ok() && pulse->gate_open;
+    writer.renew_at_ = pool.world().clock.Now();
+    if (writer.granted_) return writer;
+  }
   const failover::ClusterState state = pool.Observe(false);
   HSM_RETURN_IF_ERROR(CheckEpoch(pool, state));
   HSM_RETURN_IF_ERROR(FollowSpec(pool));
@@ -73,6 +79,12 @@ Result<Writer> Writer::Open(Pool& pool) {
 Result<void> Writer::Refresh() {
   if (pool_->world().clock.Now() < renew_at_) return {};
   const base::TimePoint now = pool_->world().clock.Now();
+  if (granted_) {
+    HSM_TRY(const mirror::Pulse pulse, pool_->At(primary_).TakePulse());
+    stamp_ = pulse.stamp;
+    renew_at_ = now + mirror::kFreshStamp / 2;
+    return {};
+  }
   HSM_RETURN_IF_ERROR(GrantTo(*pool_, primary_));
   renew_at_ = now + std::chrono::duration_cast<base::Duration>(pool_->arbiter().grant_duration) / 3;
   return {};
@@ -83,6 +95,20 @@ mirror::SyncSet Writer::SyncSetNow() {
   for (const std::string& node : pool_->SyncSetNodes())
     sync_set.mirrors[node] = {MemberUid(pool_->uid(), node), &pool_->At(node)};
   return sync_set;
+}
+
+std::vector<Result<mirror::Acknowledged>> Writer::WriteBatch(std::vector<store::Write> batch) {
+  if (!granted_) {
+    return mirror::ReplicatedWrite(primary_, pool_->At(primary_), SyncSetNow(), pool_->term(),
+                                   pool_->max_object_bytes(), std::move(batch),
+                                   pool_->world().executor);
+  }
+  const std::size_t count = batch.size();
+  auto results = pool_->At(primary_).Put(stamp_, std::move(batch));
+  if (results.ok() && results->size() == count) return *std::move(results);
+  const Error error =
+      results.ok() ? Error(ErrorCode::kInDoubt, "fewer answers than writes") : results.error();
+  return std::vector<Result<mirror::Acknowledged>>(count, error);
 }
 
 // A batch must end well within the grant, or its acknowledgements would all come too late; so its
@@ -103,15 +129,13 @@ std::vector<Result<mirror::Acknowledged>> Writer::Write(std::vector<store::Write
         std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(at)),
         std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(end)));
     const base::TimePoint begin = clock.Now();
-    auto answers =
-        mirror::ReplicatedWrite(primary_, pool_->At(primary_), SyncSetNow(), pool_->term(),
-                                pool_->max_object_bytes(), std::move(batch), pool_->world().executor);
+    auto answers = WriteBatch(std::move(batch));
     const base::Duration took = std::max(clock.Now() - begin, base::Duration(1));
     for (auto& answer : answers) results.push_back(std::move(answer));
     if (progress) progress(results.size(), total);
     const base::Duration room = pool_->arbiter().grant_duration / 4;
     const auto fits = static_cast<std::size_t>(room / took) * (end - at);
-    size = std::clamp<std::size_t>(fits, 1, kWriteBatch);
+    size = std::clamp<std::size_t>(fits, 1, granted_ ? mirror::kMaxPut : kWriteBatch);
     at = end;
   }
   return results;

@@ -16,7 +16,8 @@ inline constexpr std::size_t kFirstBatch = 32;  // until it is known how fast th
 
 class Writer {
  public:
-  // Finds the Primary, brings members of S that lag up to date or takes them out of S, takes in
+  // Where a manager keeps the Primary granted, only that is looked at. Otherwise finds the Primary,
+  // brings members of S that lag up to date or takes them out of S, takes in
   // those that are equal, and opens the Primary's gate. kUnavailable: the Primary cannot be
   // reached, and the message says what to do; kReadOnly: durability Strict and nobody can confirm.
   static base::Result<Writer> Open(Pool& pool);
@@ -34,11 +35,15 @@ class Writer {
   explicit Writer(Pool& pool) : pool_(&pool) {}
   base::Result<void> Refresh();
   mirror::SyncSet SyncSetNow();
+  std::vector<base::Result<mirror::Acknowledged>> WriteBatch(std::vector<store::Write> batch);
 
   Pool* pool_;
   std::string primary_;
   std::vector<std::string> warnings_;
   base::TimePoint renew_at_{};
+  // The Primary is an agent that a manager keeps granted: it takes writes from W0 to W8 by itself.
+  bool granted_ = false;
+  mirror::Stamp stamp_;
 };
 
 }  // namespace hsmops::manager

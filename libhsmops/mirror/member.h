@@ -87,6 +87,7 @@ struct Grant {
 
 // How long a stamp is good for. Every opId that was done in this time is remembered.
 inline constexpr std::chrono::seconds kFreshStamp{10};
+inline constexpr std::size_t kMaxPut = 256;  // writes in one
 
 struct FenceAnswer {
   store::Epoch before;   // the highest epoch it had seen

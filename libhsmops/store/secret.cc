@@ -141,6 +141,13 @@ std::string Expectation::ToString() const {
 
 std::string OpIdText(const OpId& id) { return UuidForm(id); }
 Result<OpId> ParseOpId(std::string_view text) { return ParseUuid(text, "operation id"); }
+Uid MemberUid(const Uid& pool, std::string_view node) {
+  const base::Digest digest = base::Sha256({pool, base::AsBytes("member"), base::AsBytes(node)});
+  Uid uid{};
+  std::copy_n(digest.begin(), uid.size(), uid.begin());
+  return uid;
+}
+
 std::string UidText(const Uid& uid) { return UuidForm(uid); }
 Result<Uid> ParseUid(std::string_view text) { return ParseUuid(text, "uid"); }
 

@@ -100,6 +100,9 @@ using Uid = std::array<std::uint8_t, 16>;  // of a pool or a member
 std::string UidText(const Uid& uid);       // UUID form
 base::Result<Uid> ParseUid(std::string_view text);
 
+// A member's uid follows from the pool and its node: nothing to remember, nothing to mix up.
+Uid MemberUid(const Uid& pool, std::string_view node);
+
 using Keys = std::map<std::string, base::SecretBytes>;
 Keys Clone(const Keys& keys);
 

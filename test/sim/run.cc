@@ -14,8 +14,9 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr seconds kSafety{90};
-constexpr seconds kLiveness{150};
+constexpr seconds kSafety{80};
+constexpr seconds kSettle{40};  // after everything healed, with writes,
+constexpr seconds kQuiet{30};   // and without
 constexpr int kClients = 3;
 constexpr int kNames = 4;
 constexpr Link kUsual{false, 0, 0, std::chrono::microseconds(200), milliseconds(3)};
@@ -42,9 +43,9 @@ class Story {
     bool whole = scheduler_.RunUntil(kSafety, step);
     if (whole) {
       Heal();
-      whole = scheduler_.RunUntil(kSafety + kLiveness / 2, step);
+      whole = scheduler_.RunUntil(kSafety + kSettle, step);
       quiet_ = true;  // no more writes, so that the copies can become equal
-      whole = whole && scheduler_.RunUntil(kSafety + kLiveness, step);
+      whole = whole && scheduler_.RunUntil(kSafety + kSettle + kQuiet, step);
       if (whole) history_.LookAtTheEnd();
       if (acknowledged_since_heal_ == 0 && !history_.violation()) stuck_ = true;
     }
@@ -71,6 +72,7 @@ class Story {
     options.nodes = kind == 0 ? 2 : 3;
     options.grant = seconds(2 + scheduler_.Below(5));
     options.slow_calls = scheduler_.Chance(0.5) ? 3 : 30;
+    theme_ = static_cast<int>(scheduler_.Below(5));
     return options;
   }
 
@@ -160,7 +162,7 @@ class Story {
 
   void Nemesis() {
     while (!healed_ && !scheduler_.dead()) {
-      SleepFor(Between(milliseconds(200), seconds(6)));
+      SleepFor(Between(milliseconds(200), seconds(5)));
       if (healed_ || scheduler_.dead()) return;
       OneFault();
     }
@@ -186,11 +188,107 @@ class Story {
     scheduler_.At(scheduler_.now() + after, std::move(task));
   }
 
+  // A run has a theme more often than not: what breaks rare guards comes seldom by itself.
   void OneFault() {
+    switch (theme_) {
+      case 1:
+        return scheduler_.Chance(0.7) ? SplitPrimary() : AnyFault();
+      case 2:
+        return scheduler_.Chance(0.5) ? KillPrimaryAndLeader() : AnyFault();
+      case 3:
+        return scheduler_.Chance(0.7) ? FlapMirror() : AnyFault();
+      default:
+        return AnyFault();
+    }
+  }
+
+  AgentHost* Primary() {
+    const auto r = cluster_.Arbiter();
+    for (const auto& host : cluster_.agents()) {
+      if (r && r->holder && host->node() == r->holder->node_name) return host.get();
+    }
+    return nullptr;
+  }
+
+  // The leader cannot reach the Primary, others can, and what they read of R is old.
+  void SplitPrimary() {
+    AgentHost* primary = Primary();
+    if (primary == nullptr) return AnyFault();
+    const Duration lasting = Between(seconds(2), seconds(30));
+    const bool mirrors_too = scheduler_.Chance(0.5);
+    Trace("split {} from its leader{} for {}", primary->node(), mirrors_too ? " and mirrors" : "",
+          base::FormatDuration(lasting));
+    for (const auto& host : cluster_.managers()) {
+      if (host->leads()) {
+        CutBoth(primary->node(), host->name(), lasting);
+      } else if (scheduler_.Chance(0.7)) {
+        host->resources().faults = {false, 0, 0, 0, {}, milliseconds(100), 0.9};
+        Later(lasting, [&host = *host] { host.resources().faults = {}; });
+      }
+    }
+    if (!mirrors_too) return;
+    for (const auto& host : cluster_.agents()) {
+      if (host.get() != primary) CutBoth(primary->node(), host->node(), lasting);
+    }
+  }
+
+  void CutBoth(const std::string& a, const std::string& b, Duration lasting) {
+    Link link = kUsual;
+    link.cut = true;
+    for (const auto& [from, to] : {std::pair(a, b), std::pair(b, a)}) {
+      cluster_.network().Between(from, to) = link;
+      Later(lasting, [this, from, to] { cluster_.network().Between(from, to) = kUsual; });
+    }
+  }
+
+  // The Primary goes, or cannot be reached; and whoever promotes another goes in the midst of it.
+  void KillPrimaryAndLeader() {
+    AgentHost* primary = Primary();
+    if (primary == nullptr) return KillManager();
+    const Duration lasting = Between(seconds(5), seconds(30));
+    if (scheduler_.Chance(0.5)) {
+      Trace("pause {} for {}", primary->node(), base::FormatDuration(lasting));
+      scheduler_.Pause(primary->process(), scheduler_.now() + lasting);
+    } else {
+      for (const auto& host : cluster_.managers()) {
+        if (scheduler_.Chance(0.8)) CutBoth(primary->node(), host->name(), lasting);
+      }
+      Trace("cut {} from managers for {}", primary->node(), base::FormatDuration(lasting));
+    }
+    Later(Between(seconds(1), seconds(15)), [this] { KillManager(); });
+  }
+
+  // A mirror comes and goes, and the Primary with it: S changes all the time.
+  void FlapMirror() {
+    AgentHost& mirror = AnyAgent();
+    if (!mirror.process().running) return;
+    const Duration away = Between(seconds(1), seconds(8));
+    Trace("flap {} for {}", mirror.node(), base::FormatDuration(away));
+    mirror.Kill(false);
+    Later(away, [this, &mirror] {
+      if (!mirror.process().running) mirror.Start();
+      Later(Between(milliseconds(100), seconds(5)), [this] {
+        if (AgentHost* primary = Primary(); primary != nullptr && !healed_) Bounce(*primary);
+      });
+    });
+  }
+
+  void Bounce(AgentHost& host) {
+    if (!host.process().running) return;
+    const Duration away = scheduler_.Chance(0.5) ? Between(milliseconds(20), seconds(1))
+                                                 : Between(seconds(5), seconds(20));
+    Trace("kill {} for {}", host.node(), base::FormatDuration(away));
+    host.Kill(scheduler_.Chance(0.5));
+    Later(away, [&host] {
+      if (!host.process().running) host.Start();
+    });
+  }
+
+  void AnyFault() {
     switch (scheduler_.Below(11)) {
       case 0:
       case 1:
-        return KillAgent();
+        return Bounce(SomeAgent());
       case 2:
         return KillManager();
       case 3:
@@ -209,17 +307,6 @@ class Story {
       default:
         return Unplug();
     }
-  }
-
-  void KillAgent() {
-    AgentHost& host = SomeAgent();
-    if (!host.process().running) return;
-    const Duration away = Between(milliseconds(100), seconds(25));
-    Trace("kill {} for {}", host.node(), base::FormatDuration(away));
-    host.Kill(scheduler_.Chance(0.5));
-    Later(away, [&host] {
-      if (!host.process().running) host.Start();
-    });
   }
 
   void KillManager() {
@@ -344,6 +431,7 @@ class Story {
   }
 
   const RunOptions options_;
+  int theme_ = 0;
   Process tester_{"tester", 1, true, {}};  // clients and what goes wrong
   Scheduler scheduler_;
   Cluster cluster_;

@@ -1,0 +1,149 @@
+#include "libhsmops/agent/server.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "libhsmops/agent/replicating_agent.h"
+#include "libhsmops/agent/routes.h"
+#include "libhsmops/base/file.h"
+#include "libhsmops/net/curl_transport.h"
+#include "libhsmops/net/http_server.h"
+#include "libhsmops/store/ledger.h"
+#include "libhsmops/token/pkcs11_token.h"
+
+namespace hsmops::agent {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr int kHungServerExit = 75;  // EX_TEMPFAIL of sysexits.h
+constexpr std::chrono::milliseconds kStopLook{100};
+constexpr std::chrono::milliseconds kWatchPeriod{1000};
+constexpr std::chrono::milliseconds kCollectBudget{20};
+constexpr std::chrono::seconds kCollectPause{1};
+constexpr std::chrono::seconds kStopPatience{10};
+
+// In the order of RouteLane.
+std::vector<net::LaneLimits> Lanes() {
+  return {{"at-once", 2, 64}, {"waiting", 32, 64}, {"token", 1, 64}};
+}
+
+class Running {
+ public:
+  Result<void> Open(const ServerConfig& config,
+                    const std::function<void(const std::string&)>& log) {
+    HSM_TRY(credentials_, net::CredentialSource::Open(config.credentials, clock_));
+    const net::Identity self = credentials_->Current()->identity();
+    if (self.role != net::Role::kMember) {
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("the certificate {} is that of {}, not of a member: issue one with "
+                               "kubectl hsm certs issue --member NODE",
+                               config.credentials.cert, self.text()));
+    }
+    HSM_TRY(token::Uri uri, token::Uri::Parse(config.token));
+    HSM_RETURN_IF_ERROR(base::MakeFolders(config.state_folder, 0700));
+    HSM_TRY(lock_, base::FileLock::Take(config.state_folder + "/lock", "the agent", clock_,
+                                        clock_.Now() + config.lock_wait));
+    HSM_TRY(ledger_, store::Ledger::Open(config.state_folder + "/ledger"));
+    token::Pkcs11Options options;
+    options.state_folder = config.state_folder;
+    options.lock_wait = config.lock_wait;
+    options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
+    options.on_hung = [log](const std::string& function) {
+      log(fmt::format("Hung: {} did not return; this process ends", function));
+      _exit(kHungServerExit);
+    };
+    HSM_TRY(token_, token::Pkcs11Token::Open(std::move(uri), std::move(options), clock_, rng_));
+    const store::Uid pool = PoolUidOf(self.pool);
+    transport_.emplace(*credentials_, clock_);
+    agent_.emplace(pool, store::MemberUid(pool, self.name), self.name, *token_, *ledger_, clock_,
+                   rng_, executor_,
+                   [this, self](const store::Uid&, const mirror::PeerAddress& address) {
+                     return Reach(self.pool, address);
+                   });
+    routes_.emplace(*agent_);
+    return {};
+  }
+
+  Result<std::string> Listen(const std::string& address,
+                             const std::function<void(const std::string&)>& log) {
+    net::ServerConfig config;
+    config.listen = address;
+    config.lanes = Lanes();
+    // Members and managers ask as fast as they work; what one of them may have at once is limited
+    // by lanes and connections.
+    config.limits.admission.requests_per_identity = {20'000, 20'000};
+    HSM_TRY(server_, net::HttpServer::Start(
+                         std::move(config), *credentials_, clock_,
+                         [this](const net::Received& head) { return routes_->Find(head); }, log));
+    return server_->address();
+  }
+
+  void RunUntil(const std::atomic<bool>& stop) {
+    base::TimePoint watch = clock_.Now();
+    base::TimePoint collect = watch;
+    while (!stop) {
+      clock_.SleepFor(kStopLook);
+      const base::TimePoint now = clock_.Now();
+      if (now >= watch) {
+        watch = now + kWatchPeriod;
+        agent_->Watch();
+      }
+      if (now >= collect) {
+        const auto report = agent_->Collect(kCollectBudget);
+        collect = now + (report.ok() && report->more ? base::Duration(0) : kCollectPause);
+      }
+    }
+    (void)agent_->Quiesce(kStopPatience);  // the write in flight is through when this returns
+    server_->Stop(clock_.Now() + kStopPatience);
+  }
+
+ private:
+  std::unique_ptr<mirror::Member> Reach(const std::string& pool,
+                                        const mirror::PeerAddress& address) {
+    net::Peer peer;
+    peer.url = address.url;
+    if (const auto id = net::Identity{pool, net::Role::kMember, address.node}.Id(); id.ok())
+      peer.identity = *id;
+    return std::make_unique<Client>(MakeHttpChannel(*transport_, std::move(peer), clock_));
+  }
+
+  base::SystemClock clock_;
+  base::SystemRng rng_;
+  base::ThreadExecutor executor_;
+  std::unique_ptr<net::CredentialSource> credentials_;
+  std::optional<base::FileLock> lock_;
+  std::optional<store::Ledger> ledger_;
+  std::unique_ptr<token::Pkcs11Token> token_;
+  std::optional<net::CurlTransport> transport_;
+  std::optional<ReplicatingAgent> agent_;
+  std::optional<Routes> routes_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace
+
+store::Uid PoolUidOf(const std::string& trust_domain) {
+  const base::Digest digest = base::Sha256({base::AsBytes("pool"), base::AsBytes(trust_domain)});
+  store::Uid uid{};
+  std::copy_n(digest.begin(), uid.size(), uid.begin());
+  return uid;
+}
+
+Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
+                      const std::function<void(const std::string& address)>& ready,
+                      const std::function<void(const std::string& line)>& log) {
+  Running running;
+  HSM_RETURN_IF_ERROR(running.Open(config, log));
+  HSM_TRY(const std::string address, running.Listen(config.listen, log));
+  ready(address);
+  running.RunUntil(stop);
+  return {};
+}
+
+}  // namespace hsmops::agent

@@ -1,0 +1,229 @@
+#include "libhsmops/manager/server.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "libhsmops/agent/client.h"
+#include "libhsmops/agent/http_channel.h"
+#include "libhsmops/base/encoding.h"
+#include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/controller.h"
+#include "libhsmops/manager/election.h"
+#include "libhsmops/manager/grant_relay.h"
+#include "libhsmops/manager/live_api.h"
+#include "libhsmops/net/curl_transport.h"
+#include "libhsmops/net/http_server.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr std::chrono::milliseconds kStopLook{50};
+constexpr std::chrono::milliseconds kElectPeriod{1000};
+constexpr std::chrono::milliseconds kRelayPeriod{200};
+constexpr std::chrono::milliseconds kIdlePeriod{500};
+constexpr std::chrono::seconds kStopPatience{10};
+
+class Running {
+ public:
+  Running(cluster::ResourceStore& resources, const ServerConfig& config,
+          const std::atomic<bool>& stop, const ServerLog& log)
+      : resources_(resources), config_(config), stop_(stop), log_(log) {}
+
+  Result<void> Open() {
+    HSM_TRY(credentials_, net::CredentialSource::Open(config_.credentials, clock_));
+    self_ = credentials_->Current()->identity();
+    if (self_.role != net::Role::kManager) {
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("the certificate {} is that of {}, not of a manager: issue one with "
+                               "kubectl hsm certs issue --manager NAME",
+                               config_.credentials.cert, self_.text()));
+    }
+    transport_.emplace(*credentials_, clock_);
+    world_.emplace(
+        World{resources_, clock_, rng_, executor_,
+              [this](const std::string& node, const std::string& endpoint, const store::Uid&,
+                     const store::Uid&) { return Reach(node, endpoint); }});
+    live_.emplace(*world_);
+    return {};
+  }
+
+  Result<std::string> Listen() {
+    net::ServerConfig server;
+    server.listen = config_.listen;
+    server.lanes = {{"live", 16, 64}};
+    server.limits.admission.requests_per_identity = {20'000, 20'000};
+    HSM_TRY(server_, net::HttpServer::Start(
+                         std::move(server), *credentials_, clock_,
+                         [this](const net::Received& head) { return live_->Find(head); },
+                         [this](const std::string& line) { log_("warning", line); }));
+    const std::string url = config_.url.empty() ? "https://" + server_->address() : config_.url;
+    election_.emplace(
+        resources_, clock_,
+        ElectionOptions{config_.ns, "hsm-manager",
+                        fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())), url});
+    return server_->address();
+  }
+
+  void Run() {
+    {
+      const std::jthread elects([this] { Elect(); });
+      const std::jthread relays([this] { Relay(); });
+      Control();
+    }
+    election_->Resign();
+    server_->Stop(clock_.Now() + kStopPatience);
+  }
+
+ private:
+  std::unique_ptr<mirror::Member> Reach(const std::string& node, const std::string& endpoint) {
+    net::Peer peer;
+    peer.url = endpoint;
+    if (const auto id = net::Identity{self_.pool, net::Role::kMember, node}.Id(); id.ok())
+      peer.identity = *id;
+    return std::make_unique<agent::Client>(
+        agent::MakeHttpChannel(*transport_, std::move(peer), clock_));
+  }
+
+  // False: it is time to stop.
+  bool Sleep(base::Duration duration) {
+    const base::TimePoint until = clock_.Now() + duration;
+    while (!stop_ && clock_.Now() < until)
+      clock_.SleepFor(std::min<base::Duration>(kStopLook, until - clock_.Now()));
+    return !stop_;
+  }
+
+  void Elect() {
+    std::string leader;
+    do {
+      const std::lock_guard lock(election_mutex_);
+      if (auto stepped = election_->Step(); !stepped.ok())
+        Tell("", "the election cannot be looked at: " + stepped.error().message());
+      if (election_->leader() != leader) {
+        leader = election_->leader();
+        log_("info", leader.empty() ? "nobody leads" : leader + " leads");
+      }
+    } while (Sleep(kElectPeriod));
+  }
+
+  bool Leads() {
+    const std::lock_guard lock(election_mutex_);
+    return election_->Leads();
+  }
+
+  std::set<std::string> Devices() {
+    std::set<std::string> names;
+    const auto devices = resources_.List(cluster::Kind::kHsmDevice, config_.ns);
+    if (!devices.ok()) {
+      Tell("", "the devices cannot be listed: " + devices.error().message());
+      return names;
+    }
+    for (const cluster::Object& device : devices->items) names.insert(device.key().name);
+    return names;
+  }
+
+  void Relay() {
+    struct One {
+      GrantRelay relay;
+      std::unique_ptr<Pool> pool;
+    };
+    std::map<std::string, One> devices;
+    while (Sleep(kRelayPeriod)) {
+      const std::set<std::string> names = Devices();
+      std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
+      for (const std::string& name : names) {
+        One& one = devices[name];
+        if (one.pool) {
+          if (const auto changed = one.pool->ReloadDevice(); changed.ok() && *changed)
+            one.pool.reset();
+        }
+        if (!one.pool) {
+          auto opened = Pool::Open(*world_, config_.ns, name);
+          if (!opened.ok()) continue;  // the controller's turn says why
+          one.pool = *std::move(opened);
+        }
+        if (auto relayed = one.relay.Relay(*one.pool, Leads()); !relayed.ok())
+          Tell(name + "/grant", fmt::format("{}: no grant: {}", name, relayed.error().message()));
+        else if (*relayed)
+          Forget(name + "/grant");
+      }
+    }
+  }
+
+  void Control() {
+    std::map<std::string, std::unique_ptr<Controller>> controllers;
+    base::Duration period = kIdlePeriod;
+    while (Sleep(period)) {
+      period = kIdlePeriod;
+      if (!Leads()) {
+        controllers.clear();
+        continue;
+      }
+      const std::set<std::string> names = Devices();
+      std::erase_if(controllers, [&](const auto& entry) { return !names.contains(entry.first); });
+      for (const std::string& name : names) {
+        auto& controller = controllers[name];
+        if (!controller) controller = std::make_unique<Controller>(*world_, config_.ns, name);
+        const Turned turned = controller->Turn();
+        Tell(name, name + ": " + turned.reason);
+        if (turned.acted) period = base::Duration(0);
+      }
+    }
+  }
+
+  // What was said last of the same is not said again.
+  void Tell(const std::string& subject, const std::string& sentence) {
+    {
+      const std::lock_guard lock(said_mutex_);
+      if (said_[subject] == sentence) return;
+      said_[subject] = sentence;
+    }
+    log_("info", sentence);
+  }
+  void Forget(const std::string& subject) {
+    const std::lock_guard lock(said_mutex_);
+    said_.erase(subject);
+  }
+
+  cluster::ResourceStore& resources_;
+  const ServerConfig& config_;
+  const std::atomic<bool>& stop_;
+  const ServerLog& log_;
+  base::SystemClock clock_;
+  base::SystemRng rng_;
+  base::ThreadExecutor executor_;
+  std::unique_ptr<net::CredentialSource> credentials_;
+  net::Identity self_;
+  std::optional<net::CurlTransport> transport_;
+  std::optional<World> world_;
+  std::optional<LiveApi> live_;
+  std::unique_ptr<net::HttpServer> server_;
+  std::mutex election_mutex_;
+  std::optional<Election> election_;
+  std::mutex said_mutex_;
+  std::map<std::string, std::string> said_;
+};
+
+}  // namespace
+
+Result<void> RunManager(cluster::ResourceStore& resources, const ServerConfig& config,
+                        const std::atomic<bool>& stop,
+                        const std::function<void(const std::string& address)>& ready,
+                        const ServerLog& log) {
+  Running running(resources, config, stop, log);
+  HSM_RETURN_IF_ERROR(running.Open());
+  HSM_TRY(const std::string address, running.Listen());
+  ready(address);
+  running.Run();
+  return {};
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,32 @@
+// Server: a manager as a process: its part in the election, the relay of grants, the controller's
+// turns while it leads, and the live API, for every device of a namespace.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "libhsmops/cluster/resource_store.h"
+#include "libhsmops/net/credentials.h"
+
+namespace hsmops::manager {
+
+struct ServerConfig {
+  std::string ns;
+  std::string listen;  // "127.0.0.1:0" takes a free port
+  std::string url;     // where clients reach it; empty: https:// and what it listens on
+  net::CredentialFiles credentials;
+};
+
+using ServerLog = std::function<void(const std::string& level, const std::string& sentence)>;
+
+// Serves until `stop` says so, asked several times a second; then gives up the lease and returns.
+// `ready` is told the address once it listens. `log` gets one sentence for each turn that is not
+// like the one before, and is called by several threads. Errors: kInvalid, the certificate is no
+// manager's; and those of what it opens.
+base::Result<void> RunManager(cluster::ResourceStore& resources, const ServerConfig& config,
+                              const std::atomic<bool>& stop,
+                              const std::function<void(const std::string& address)>& ready,
+                              const ServerLog& log);
+
+}  // namespace hsmops::manager
