@@ -1,7 +1,6 @@
 // Whose token it is, the ledger beside it, and the layout of the older operator.
-#include "libhsmops/store/ledger.h"
-
 #include "libhsmops/base/wire.h"
+#include "libhsmops/store/ledger.h"
 #include "test/support/temp_folder.h"
 #include "test/unit/store/device.h"
 
