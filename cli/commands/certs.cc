@@ -69,7 +69,7 @@ int Print(Context& context, const std::string& identity, const std::string& fold
   const nlohmann::json document{
       {"kind", "Certificate"}, {"identity", identity}, {"folder", folder}};
   return hsmops::cli::Print(context, document, [&](bool) {
-    context.out() << base::Printable(fmt::format("{} in {}\n", identity, folder));
+    context.out() << base::Printable(fmt::format("{} in {}", identity, folder)) << "\n";
   });
 }
 

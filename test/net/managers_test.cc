@@ -1,0 +1,43 @@
+// Agents and managers as processes: who is killed, and what goes on.
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+#include "test/net/net_cluster.h"
+
+namespace hsmops::test {
+
+TEST_CASE("the Primary's agent is killed: a mirror takes over by itself, and nothing is lost") {
+  NetCluster cluster({"a", "b", "c"}, 3);
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 2 more"));
+  cluster.Must({"put", "app/db", "--from-literal", "k=one"});
+  cluster.Agent("a").Signal(SIGKILL);
+  REQUIRE(cluster.Becomes({"history"}, "Succeeded"));
+  CHECK(cluster.Value("app/db") == "one");
+  cluster.Must({"put", "app/db", "--from-literal", "k=two"});
+  cluster.StartAgent("a");
+  CHECK(cluster.Becomes({"diff", "a", "b"}, "equal"));
+  CHECK(cluster.Becomes({"diff", "a", "c"}, "equal"));
+  CHECK(cluster.Value("app/db") == "two");
+}
+
+TEST_CASE("what acts is handed to the manager that leads, and outlives the one that led before") {
+  NetCluster cluster({"a", "b"}, 2);
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 1 more"));
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  CHECK(cluster.Must({"promote", "--to", "b"}).find("b is the Primary") != std::string::npos);
+  CHECK(cluster.Value("app") == "1");
+  cluster.Must({"sync"});
+  CHECK(cluster.Must({"pause", "--for", "1h", "--reason", "test"}).find("paused") !=
+        std::string::npos);
+  cluster.Must({"resume"});
+  const Ended refused = cluster.Hsm({"failover", "--to", "a"});
+  CHECK(refused.code == 5);
+  cluster.Manager(1).Signal(SIGKILL);
+  CHECK(cluster.Manager(1).Wait().signal == SIGKILL);
+  cluster.Must({"put", "app", "--from-literal", "k=2"});
+  CHECK(cluster.Must({"promote", "--to", "a"}).find("a is the Primary") != std::string::npos);
+  CHECK(cluster.Value("app") == "2");
+}
+
+}  // namespace hsmops::test
