@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/complete.h"
 #include "cli/exit_code.h"
 #include "libhsmops/agent/child.h"
 #include "libhsmops/agent/local_token.h"
@@ -73,10 +74,11 @@ int main(int argc, char** argv) {
   const std::string name = argc > 0 ? argv[0] : "";
   if (name.ends_with("kubectl_complete-hsm") || (!words.empty() && words[0] == "__complete")) {
     const std::size_t skip = name.ends_with("kubectl_complete-hsm") ? 0 : 1;
-    for (const std::string& word :
-         hsmops::cli::Complete({words.begin() + static_cast<std::ptrdiff_t>(skip), words.end()}))
-      std::cout << word << "\n";
-    std::cout << ":4\n";  // cobra's directive: no file names
+    const hsmops::cli::Completion found =
+        hsmops::cli::Complete({words.begin() + static_cast<std::ptrdiff_t>(skip), words.end()});
+    for (const std::string& word : found.words) std::cout << word << "\n";
+    // cobra's directives: the shell's file names, or none of them.
+    std::cout << (found.files ? ":0\n" : ":4\n");
     return 0;
   }
   return hsmops::cli::RunApp(words, streams, "/proc/self/exe");

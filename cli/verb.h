@@ -22,6 +22,9 @@ class Words {
   // May stand several times.
   virtual void List(const std::string& name, const std::string& value, const std::string& help,
                     std::vector<std::string>& target) = 0;
+  // Of a word declared before: what it takes, where that can be listed, for completion. Where it
+  // cannot, the word `value` tells: FILE, PATH, FOLDER, DIR, NODE, DEVICE, ID, or NAME of a secret.
+  virtual void Takes(const std::string& name, std::vector<std::string> values) = 0;
   virtual void Argument(const std::string& name, const std::string& help, std::string& target,
                         bool required) = 0;
   virtual void Arguments(const std::string& name, const std::string& help,

@@ -64,6 +64,7 @@ Verb AgentVerb() {
         words.Option("cert", "FILE", "its certificate, spiffe://POOL/member/NODE", options->cert);
         words.Option("key", "FILE", "the key of it, readable by its owner only", options->key);
         words.Option("log-format", "FORMAT", "text or json", options->log_format);
+        words.Takes("log-format", {"text", "json"});
         return [options](Context& context) -> int {
           for (const auto& [word, value] :
                {std::pair("--token", &options->token), std::pair("--state", &options->state),

@@ -155,6 +155,7 @@ Verb CertsVerb() {
           [](Words& words) -> Runner {
             auto options = std::make_shared<CertsWords>();
             words.Argument("ACTION", "init or issue", options->action, true);
+            words.Takes("ACTION", {"init", "issue"});
             words.Option("pool", "NAME", "init: the pool's name, a SPIFFE trust domain used once",
                          options->pool);
             words.Option("member", "NODE", "issue: for the agent of this node", options->member);

@@ -132,6 +132,7 @@ Verb CheckVerb() {
           [](Words& words) -> Runner {
             auto options = std::make_shared<CheckOptions>();
             words.Option("for", "WHAT", "promote, failover or write", options->purpose);
+            words.Takes("for", {"promote", "failover", "write"});
             return [options](Context& context) { return Run(*options, context); };
           }};
 }

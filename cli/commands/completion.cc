@@ -15,21 +15,36 @@ namespace {
 // Each asks the binary itself (`__complete`), so no list of verbs or flags stands here.
 constexpr const char* kBash = R"SH(# bash completion for kubectl-hsm
 _kubectl_hsm() {
-  local IFS=$'\n'
-  COMPREPLY=($(kubectl-hsm __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | grep -v '^:'))
+  local IFS=$'\n' answer
+  answer=$(kubectl-hsm __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  COMPREPLY=($(printf '%s\n' "$answer" | grep -v '^:'))
+  [[ ${answer##*$'\n'} != :0 ]] || compopt -o default 2>/dev/null
 }
 complete -F _kubectl_hsm kubectl-hsm
 )SH";
 constexpr const char* kZsh = R"SH(#compdef kubectl-hsm
 _kubectl_hsm() {
   local -a found
-  found=("${(@f)$(kubectl-hsm __complete "${words[@]:1:$CURRENT}" 2>/dev/null | grep -v '^:')}")
-  compadd -a found
+  found=("${(@f)$(kubectl-hsm __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ $found[-1] == :0 ]]; then
+    _files
+  else
+    found=(${found:#:*})
+    compadd -a found
+  fi
 }
 compdef _kubectl_hsm kubectl-hsm
 )SH";
 constexpr const char* kFish = R"SH(# fish completion for kubectl-hsm
-complete -c kubectl-hsm -f -a "(kubectl-hsm __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null | string match -v ':*')"
+function __kubectl_hsm_complete
+  set -l answer (kubectl-hsm __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)
+  if test "$answer[-1]" = :0
+    __fish_complete_path (commandline -ct)
+  else
+    string match -v ':*' -- $answer
+  end
+end
+complete -c kubectl-hsm -f -a "(__kubectl_hsm_complete)"
 )SH";
 // kubectl asks an executable of this name for what completes `kubectl hsm`.
 constexpr const char* kPlugin = R"SH(#!/bin/sh
@@ -59,6 +74,7 @@ Verb CompletionVerb() {
             auto shell = std::make_shared<std::string>();
             auto folder = std::make_shared<std::string>();
             words.Argument("SHELL", "bash, zsh, fish or install", *shell, true);
+            words.Takes("SHELL", {"bash", "zsh", "fish", "install"});
             words.Option("to", "FOLDER", "where install puts kubectl_complete-hsm", *folder);
             return [shell, folder](Context& context) {
               if (*shell == "install") return Install(context, *folder);

@@ -309,6 +309,7 @@ Verb DemoVerb() {
             auto action = std::make_shared<std::string>("run");
             auto yes = std::make_shared<bool>(false);
             words.Argument("ACTION", "run, up or down", *action, false);
+            words.Takes("ACTION", {"run", "up", "down"});
             words.Flag("yes", "do not ask", *yes);
             return [action, yes](Context& context) {
               if (*action == "run") return RunStory(context);

@@ -213,6 +213,7 @@ Verb DivergenceVerb() {
           [](Words& words) -> Runner {
             auto options = std::make_shared<DivergenceWords>();
             words.Argument("ACTION", "list, show, export or discard", options->action, true);
+            words.Takes("ACTION", {"list", "show", "export", "discard"});
             words.Argument("NAME", "the secret", options->name, false);
             words.Option("node", "NODE", "only on this member", options->node);
             words.Option("version", "VERSION", "only this version", options->version);

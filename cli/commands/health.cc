@@ -95,6 +95,7 @@ Verb HealthVerb() {
             options->devices.Declare(words);
             words.Option("fail-on", "SEVERITY",
                          "exit 3 from this severity on: degraded or critical", options->fail_on);
+            words.Takes("fail-on", {"degraded", "critical"});
             words.Flag("live", "probe the devices now (without managers it always does)",
                        options->live);
             return [options](Context& context) { return Run(*options, context); };

@@ -210,6 +210,7 @@ Verb ListVerb() {
             options->devices.Declare(words);
             words.Flag("wide", "a column for each member", options->wide);
             words.Option("sort-by", "FIELD", "name, version, coverage or age", options->sort_by);
+            words.Takes("sort-by", {"name", "version", "coverage", "age"});
             return [options](Context& context) { return Run(*options, context); };
           }};
 }

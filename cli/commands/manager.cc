@@ -59,6 +59,7 @@ Verb ManagerVerb() {
         words.Option("cert", "FILE", "its certificate, spiffe://POOL/manager/NAME", options->cert);
         words.Option("key", "FILE", "the key of it, readable by its owner only", options->key);
         words.Option("log-format", "FORMAT", "text or json", options->log_format);
+        words.Takes("log-format", {"text", "json"});
         return [options](Context& context) -> int {
           for (const auto& [word, value] :
                {std::pair("--ca", &options->ca), std::pair("--cert", &options->cert),

@@ -132,6 +132,7 @@ Verb OperationVerb() {
           [](Words& words) -> Runner {
             auto options = std::make_shared<OperationWords>();
             words.Argument("ACTION", "list, wait or cancel", options->action, true);
+            words.Takes("ACTION", {"list", "wait", "cancel"});
             words.Argument("ID", "the operation", options->id, false);
             return [options](Context& context) { return Run(*options, context); };
           }};

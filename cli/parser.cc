@@ -1,0 +1,134 @@
+#include "cli/parser.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "cli/commands/verbs.h"
+
+namespace hsmops::cli {
+namespace {
+
+// kubectl's own flags that only mean something to an API server. Taken, so that the message can say
+// so.
+constexpr const char* kKubectlFlags[] = {"kubeconfig",      "context",        "cluster", "user",
+                                         "server",          "token",          "as",      "as-uid",
+                                         "tls-server-name", "request-timeout"};
+
+// Empty is what an unset shell variable gives, and never what was meant.
+std::string NotEmpty(const std::string& text) {
+  return text.empty() ? std::string("the value is empty") : std::string();
+}
+
+class CliWords : public Words {
+ public:
+  CliWords(CLI::App& app, Choices& choices) : app_(app), choices_(choices) {}
+  void Flag(const std::string& name, const std::string& help, bool& target) override {
+    app_.add_flag(Dashes(name), target, help);
+  }
+  void Option(const std::string& name, const std::string& value, const std::string& help,
+              std::string& target) override {
+    app_.add_option(Dashes(name), target, help)->option_text(value)->type_size(1)->check(NotEmpty);
+  }
+  void List(const std::string& name, const std::string& value, const std::string& help,
+            std::vector<std::string>& target) override {
+    app_.add_option(Dashes(name), target, help)
+        ->option_text(value)
+        ->type_size(1)
+        ->allow_extra_args(false)
+        ->check(NotEmpty);
+  }
+  void Argument(const std::string& name, const std::string& help, std::string& target,
+                bool required) override {
+    app_.add_option(name, target, help)
+        ->required(required)
+        ->option_text(required ? "" : "[optional]")
+        ->check(NotEmpty);
+  }
+  void Arguments(const std::string& name, const std::string& help,
+                 std::vector<std::string>& target) override {
+    app_.add_option(name, target, help)->check(NotEmpty);
+  }
+  void Takes(const std::string& name, std::vector<std::string> values) override {
+    choices_[app_.get_option(app_.get_option_no_throw(name) != nullptr ? name : Dashes(name))] =
+        std::move(values);
+  }
+
+ private:
+  // "w,watch" is "-w,--watch".
+  static std::string Dashes(const std::string& name) {
+    std::string out;
+    std::istringstream parts(name);
+    for (std::string part; std::getline(parts, part, ',');)
+      out += (out.empty() ? "" : ",") + std::string(part.size() == 1 ? "-" : "--") + part;
+    return out;
+  }
+  CLI::App& app_;
+  Choices& choices_;
+};
+
+}  // namespace
+
+Parser::Parser() : verbs(AllVerbs()) {
+  app.name("kubectl hsm");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_help_flag("-h,--help", "this text");
+  AddGlobals();
+  for (const Verb& verb : verbs) {
+    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    for (const std::string& alias : verb.aliases) sub->alias(alias);
+    std::string examples;
+    for (const std::string& example : verb.examples)
+      examples += (examples.empty() ? "Examples:\n  " : "\n  ") + example;
+    sub->footer(examples);
+    CliWords words(*sub, choices);
+    runners[sub] = verb.declare(words);
+    by_app[sub] = &verb;
+  }
+}
+
+void Parser::AddGlobals() {
+  const char* group = "Every verb";
+  app.add_option("--local", globals.local, "the cluster folder")->option_text("DIR")->group(group);
+  app.add_option("-n,--namespace", globals.ns, "the device's namespace")
+      ->option_text("NAMESPACE")
+      ->group(group);
+  app.add_option("--device", globals.device, "the device, where there are several")
+      ->option_text("DEVICE")
+      ->group(group);
+  choices[app.add_option("-o,--output", globals.output,
+                         "table, wide, json, yaml, name or jsonpath=EXPRESSION")
+              ->option_text("FORMAT")
+              ->group(group)] = {"table", "wide", "json", "yaml", "name", "jsonpath="};
+  app.add_flag("--no-headers", globals.no_headers, "tables without their first line")->group(group);
+  app.add_option("--timeout", globals.timeout,
+                 "how long to wait; 10s for verbs that read, 60s for those that act")
+      ->option_text("DURATION")
+      ->group(group);
+  app.add_option("--certificate-authority", globals.wire.ca, "whom to believe among agents")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--client-certificate", globals.wire.cert, "what to prove oneself to them with")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--client-key", globals.wire.key, "the key of it")
+      ->option_text("FILE")
+      ->group(group);
+  const std::vector<std::string> colors{"auto", "always", "never"};
+  choices[app.add_option("--color", globals.color, "auto, always or never")
+              ->check(CLI::IsMember(colors))
+              ->option_text("WHEN")
+              ->group(group)] = colors;
+  app.add_option("-v", globals.verbosity, "how much to say, 0 to 9")
+      ->check(CLI::Range(0, 9))
+      ->option_text("LEVEL")
+      ->group(group);
+  for (CLI::Option* option :
+       app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; }))
+    option->check(NotEmpty);
+  for (const char* flag : kKubectlFlags)
+    app.add_option(fmt::format("--{}", flag), kubectl[flag], "")->group("");
+}
+
+}  // namespace hsmops::cli
