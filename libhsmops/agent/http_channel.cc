@@ -73,9 +73,9 @@ class HttpChannel : public Channel {
  private:
   static Error Refused(const net::Answer& answer) {
     const base::ByteView body = answer.body.view();
-    const std::string why = base::Printable(
-        std::string(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(
-                                                     std::min(body.size(), kShownOfRefusal))));
+    const std::string why = base::Printable(std::string(
+        body.begin(),
+        body.begin() + static_cast<std::ptrdiff_t>(std::min(body.size(), kShownOfRefusal))));
     const std::string text = fmt::format("the agent answered {}: {}", answer.status, why);
     switch (answer.status) {
       case 403:

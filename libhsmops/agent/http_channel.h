@@ -15,7 +15,7 @@ inline constexpr const char* kMemberContentType = "application/vnd.khsm.member";
 
 // What one request needs of the agent.
 struct RequestKind {
-  std::string_view name;  // "status", in its path
+  std::string_view name;   // "status", in its path
   bool by_member = false;  // another member may ask it, as a Primary asks its mirrors
   bool by_reader = false;
   // It is answered whatever the token is busy with.

@@ -40,8 +40,8 @@ std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
     return reply;
   }
   if (!MayAsk(*kind, head.identity.role)) {
-    return PlainReply(403, fmt::format("the role {} may not ask {}", net::Name(head.identity.role),
-                                       kind->name));
+    return PlainReply(
+        403, fmt::format("the role {} may not ask {}", net::Name(head.identity.role), kind->name));
   }
   const auto type = head.headers.find("content-type");
   if (type == head.headers.end() || type->second != kMemberContentType)

@@ -132,8 +132,8 @@ Result<Turned> Controller::GoOn() {
                                              PrimaryUnhealthy(state), world_.clock.Wall());
   if (decision.action == Decision::Action::kFailOver) return FailOver(decision);
   if (decision.action == Decision::Action::kWouldFailOver)
-    TellOnce("WouldFailOver", fmt::format("{} would be promoted: {}", decision.target,
-                                          decision.reason));
+    TellOnce("WouldFailOver",
+             fmt::format("{} would be promoted: {}", decision.target, decision.reason));
   HSM_TRY(auto kept, KeepSyncSet(state));
   if (!kept) {
     HSM_TRY(kept, KeepCopies());
@@ -177,15 +177,14 @@ void Controller::TellOnce(const std::string& reason, const std::string& note) {
 Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state) {
   HSM_RETURN_IF_ERROR(FollowSpec(*pool_));
   const bool strict = pool_->device().durability() == cluster::Durability::kStrict;
-  const failover::SyncSetChange change =
-      failover::DecideSyncSet(state, Unhealthy(), strict);
+  const failover::SyncSetChange change = failover::DecideSyncSet(state, Unhealthy(), strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   if (!change.drop.empty()) {
     std::vector<std::string> nodes = pool_->SyncSetNodes();
     std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
     HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
-    return std::optional(Turned{
-        fmt::format("{} left the sync set: unhealthy", fmt::join(change.drop, ", ")), true});
+    return std::optional(
+        Turned{fmt::format("{} left the sync set: unhealthy", fmt::join(change.drop, ", ")), true});
   }
   if (!change.lagging.empty()) {
     SyncOptions options;
@@ -199,10 +198,9 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   if (change.add.empty() && k == pool_->arbiter().k) return std::optional<Turned>();
   const std::set<std::string> before = pool_->arbiter().sync_set;
   if (auto joined = ChangeSyncSet(*pool_, nodes, k); !joined.ok()) {
-    return std::optional(Turned{
-        fmt::format("{} did not come into the sync set: {}", fmt::join(change.add, ", "),
-                    joined.error().message()),
-        false});
+    return std::optional(Turned{fmt::format("{} did not come into the sync set: {}",
+                                            fmt::join(change.add, ", "), joined.error().message()),
+                                false});
   }
   if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
   return std::optional(
@@ -223,10 +221,10 @@ Result<std::optional<Turned>> Controller::KeepCopies() {
   HSM_TRY(const SyncReport report, Sync(*pool_, options, nullptr));
   RecordSync(*pool_, report);
   if (!report.Notable()) return std::optional<Turned>();
-  return std::optional(Turned{fmt::format("synced: copied {}, restored {}, quarantined {}",
-                                          report.applied.copied, report.applied.restored,
-                                          report.applied.quarantined),
-                              false});
+  return std::optional(
+      Turned{fmt::format("synced: copied {}, restored {}, quarantined {}", report.applied.copied,
+                         report.applied.restored, report.applied.quarantined),
+             false});
 }
 
 void Controller::WriteStatus(const ClusterState& state) {

@@ -42,8 +42,7 @@ Result<void> Election::Claim(Lease lease, bool create) {
       std::chrono::duration_cast<std::chrono::seconds>(options_.lease_duration).count());
   lease.spec.renew_time = wall;
   lease.metadata.annotations[kLeaderUrlAnnotation] = options_.url;
-  auto claimed =
-      create ? cluster::CreateNew(resources_, lease) : cluster::Save(resources_, lease);
+  auto claimed = create ? cluster::CreateNew(resources_, lease) : cluster::Save(resources_, lease);
   if (claimed.Is(ErrorCode::kConflict)) {
     renewed_.reset();  // somebody was faster; the next step says who
     return {};

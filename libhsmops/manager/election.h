@@ -17,8 +17,8 @@ namespace hsmops::manager {
 struct ElectionOptions {
   std::string ns;
   std::string lease = "hsm-manager";
-  std::string identity;                                    // of this process, and of no other run
-  std::string url;                                         // where its live API is; may be empty
+  std::string identity;                                     // of this process, and of no other run
+  std::string url;                                          // where its live API is; may be empty
   base::Duration lease_duration = std::chrono::seconds(8);  // whole seconds
 };
 

@@ -24,9 +24,8 @@ Result<bool> GrantRelay::Relay(Pool& pool, bool leader) {
   const std::string primary = pool.holder();
   if (primary.empty() || !pool.Has(primary)) return false;
   const base::Duration grant_duration = pool.arbiter().grant_duration;
-  const bool due =
-      now - changed_ >= grant_duration / (leader ? kLeaderShare : kReplicaShare) ||
-      (leader && (first || !pool.arbiter().target_digest.empty()));
+  const bool due = now - changed_ >= grant_duration / (leader ? kLeaderShare : kReplicaShare) ||
+                   (leader && (first || !pool.arbiter().target_digest.empty()));
   if (!due) return false;
   HSM_RETURN_IF_ERROR(GrantTo(pool, primary));
   version_ = pool.arbiter_version();

@@ -19,7 +19,7 @@ class GrantRelay {
   base::Result<bool> Relay(Pool& pool, bool leader);
 
  private:
-  std::string version_;       // of R when it was seen to change,
+  std::string version_;        // of R when it was seen to change,
   base::TimePoint changed_{};  // which was then
 };
 

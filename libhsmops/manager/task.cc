@@ -20,8 +20,7 @@ using cluster::OperationType;
 namespace {
 
 std::string Fail(OperationLog& log, const Error& error) {
-  return log
-      .Finish(OperationPhase::kFailed, std::string(base::Name(error.code())), error.message())
+  return log.Finish(OperationPhase::kFailed, std::string(base::Name(error.code())), error.message())
       .status.message;
 }
 
@@ -53,10 +52,9 @@ std::string SentenceOf(const PromotionReport& report, bool dry_run) {
 
 // kInDoubt: it is begun and only goes forward, which the next turn does.
 std::string CarryPromotion(Pool& pool, OperationLog& log, const PromotionOptions& options) {
-  const auto report =
-      Promote(pool, options, [&](const std::string& name, const std::string& message) {
-        log.Step(name, message);
-      });
+  const auto report = Promote(
+      pool, options,
+      [&](const std::string& name, const std::string& message) { log.Step(name, message); });
   if (report.Is(ErrorCode::kInDoubt)) return report.error().message();
   if (!report.ok()) return Fail(log, report.error());
   return Succeed(log, SentenceOf(*report, options.dry_run));
@@ -68,9 +66,8 @@ std::string CarrySync(Pool& pool, OperationLog& log) {
   options.secret = operation.spec.secret;
   options.full = operation.spec.full || operation.spec.type == OperationType::kVerify;
   options.dry_run = operation.spec.dry_run;
-  const auto report = Sync(pool, options, [&](std::uint64_t done, std::uint64_t total) {
-    log.Progress(done, total);
-  });
+  const auto report = Sync(
+      pool, options, [&](std::uint64_t done, std::uint64_t total) { log.Progress(done, total); });
   if (!report.ok()) return Fail(log, report.error());
   if (options.dry_run)
     return Succeed(log, fmt::format("would do {} steps", report->plan.steps.size()));
@@ -95,12 +92,11 @@ std::string CarryPause(Pool& pool, OperationLog& log) {
   const base::WallTime now = pool.world().clock.Wall();
   if (!spec.until || *spec.until <= now)
     return Fail(log, Error(ErrorCode::kInvalid, "spec.until must be in the future"));
-  return ChangeStatus(
-      pool, log, "paused until " + base::FormatTime(*spec.until),
-      [&](cluster::HSMDeviceStatus& status) {
-        status.paused = cluster::PausedStatus{"operation " + log.name(), spec.reason, now,
-                                              spec.until};
-      });
+  return ChangeStatus(pool, log, "paused until " + base::FormatTime(*spec.until),
+                      [&](cluster::HSMDeviceStatus& status) {
+                        status.paused = cluster::PausedStatus{"operation " + log.name(),
+                                                              spec.reason, now, spec.until};
+                      });
 }
 
 }  // namespace
@@ -188,10 +184,9 @@ Result<void> TakeOver(Pool& pool) {
     if (operation.status.phase != OperationPhase::kRunning) continue;
     if (pool.arbiter().operation_id == operation.metadata.name) continue;
     const auto& history = pool.device().status.history;
-    const auto entry =
-        std::find_if(history.rbegin(), history.rend(), [&](const cluster::HistoryEntry& one) {
-          return one.operation == operation.metadata.name;
-        });
+    const auto entry = std::find_if(
+        history.rbegin(), history.rend(),
+        [&](const cluster::HistoryEntry& one) { return one.operation == operation.metadata.name; });
     if (entry == history.rend()) {
       operation.status = {};
     } else {
@@ -199,9 +194,10 @@ Result<void> TakeOver(Pool& pool) {
       operation.status.phase = done ? OperationPhase::kSucceeded : OperationPhase::kFailed;
       operation.status.completed_at = pool.world().clock.Wall();
       operation.status.result = done ? "Done" : entry->outcome;
-      operation.status.message = fmt::format("its manager ended before it could say so; the history "
-                                             "says {}",
-                                             entry->outcome);
+      operation.status.message = fmt::format(
+          "its manager ended before it could say so; the history "
+          "says {}",
+          entry->outcome);
     }
     HSM_TRY(const HSMOperation saved, cluster::SaveStatus(pool.world().resources, operation));
     (void)saved;  // read again by who goes on

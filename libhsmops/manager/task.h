@@ -7,9 +7,9 @@
 
 namespace hsmops::manager {
 
-// Carries it out to its end, which is in the operation's status then: Succeeded, Failed (nothing was
-// changed) or Partial (see its message). What was begun and is not finished stays Running for the
-// next turn. The sentence of what came of it.
+// Carries it out to its end, which is in the operation's status then: Succeeded, Failed (nothing
+// was changed) or Partial (see its message). What was begun and is not finished stays Running for
+// the next turn. The sentence of what came of it.
 std::string Carry(Pool& pool, OperationLog& log);
 
 // The promotion that is on record as running, to its end: by this operation if it is the one that

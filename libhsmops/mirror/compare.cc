@@ -74,7 +74,8 @@ Result<Comparison> CopyMissing(const std::string& source_node, Member& source,
     return step.kind == Step::Kind::kCopy;
   });
   if (plan.steps.empty() || plan.steps.size() > kCatchUpSteps || !only_copies) return comparison;
-  (void)Apply(plan, source, mirrors, term, executor, nullptr);  // the comparison tells how far it got
+  (void)Apply(plan, source, mirrors, term, executor,
+              nullptr);  // the comparison tells how far it got
   return Compare(source_node, source, mirrors, executor);
 }
 

@@ -76,8 +76,8 @@ class Session {
     const std::string folder = folder_.path();
     std::string command =
         ReplaceAll(ReplaceAll(line, "kubectl hsm", binary_), "DIR", folder + "/c");
-    command = ReplaceAll(ReplaceAll(command, "TMP", folder), "@FAULT@",
-                         ProgramPath("libkhsm_fault.so"));
+    command =
+        ReplaceAll(ReplaceAll(command, "TMP", folder), "@FAULT@", ProgramPath("libkhsm_fault.so"));
     if (tty_) {
       // script(1) gives the command a terminal.
       command = fmt::format("script -qec '{}' /dev/null < /dev/null | tr -d '\\r'",

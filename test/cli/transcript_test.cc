@@ -1,7 +1,6 @@
 // The golden transcripts of test/cli/transcripts, each run against the real binary and real tokens.
 // HSMOPS_REWRITE=1 writes them anew; read the diff.
 #include "test/cli/transcript.h"
-#include "test/support/paths.h"
 
 #include <doctest/doctest.h>
 
@@ -12,6 +11,8 @@
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include "test/support/paths.h"
 
 namespace {
 

@@ -20,8 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   agent::Agent agent({1}, {2}, memory, ledger, clock, rng);
   if (!agent.Initialize({kEpoch, 1}, false).ok()) std::abort();
   const auto pulse = agent.TakePulse();
-  if (!pulse.ok() ||
-      !agent.OpenGate({pulse->nonce, kEpoch, 1, std::chrono::seconds(60), {}}).ok())
+  if (!pulse.ok() || !agent.OpenGate({pulse->nonce, kEpoch, 1, std::chrono::seconds(60), {}}).ok())
     std::abort();
   // Several requests in one input, each after a byte that says how long it is.
   base::ByteView left(data, size);

@@ -179,7 +179,8 @@ TEST_CASE(
   CHECK(one.node.Grant({5, 50}, 9).Is(ErrorCode::kStaleEpoch));
 }
 
-TEST_CASE("quiesce closes the gate and takes no grant of the epoch, for its time or until recalled") {
+TEST_CASE(
+    "quiesce closes the gate and takes no grant of the epoch, for its time or until recalled") {
   for (const bool recalled : {false, true}) {
     One one;
     REQUIRE(one.node.Grant(kEpoch, 1).ok());

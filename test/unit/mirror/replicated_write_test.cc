@@ -31,9 +31,9 @@ struct Writing : ThreeNodes {
     if (a.rule.k == needed && !a.rule.members.empty()) return;
     a.rule = {{MemberUid(2), MemberUid(3)}, needed};
     const auto pulse = a.agent->TakePulse();
-    REQUIRE(a.agent
-                ->OpenGate({pulse->nonce, kEpoch, pulse->term.generation, seconds(300), {}, a.rule})
-                .ok());
+    REQUIRE(
+        a.agent->OpenGate({pulse->nonce, kEpoch, pulse->term.generation, seconds(300), {}, a.rule})
+            .ok());
   }
   mirror::SyncPlan PlanNow(store::Epoch epoch = kEpoch) {
     std::bitset<store::kBuckets> all;
