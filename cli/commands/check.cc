@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -23,12 +24,6 @@ struct CheckOptions {
   std::string purpose = "failover";
 };
 
-std::string Join(const std::vector<std::string>& reasons) {
-  std::string text;
-  for (const std::string& reason : reasons) text += (text.empty() ? "" : "; ") + reason;
-  return text;
-}
-
 // What is checked, and whether it could be done now.
 struct Answer {
   bool possible = false;
@@ -51,10 +46,11 @@ Answer CheckWrite(const manager::Pool& pool, const failover::ClusterState& state
       !why.empty())
     answer.candidates[0].reasons.push_back(std::move(why));
   answer.possible = answer.candidates[0].eligible();
-  answer.sentence = answer.possible
-                        ? fmt::format("yes: {} takes writes and {} mirrors would confirm them",
-                                      primary->node, equal)
-                        : fmt::format("no: {}", Join(answer.candidates[0].reasons));
+  answer.sentence =
+      answer.possible
+          ? fmt::format("yes: {} takes writes and {} mirrors would confirm them", primary->node,
+                        equal)
+          : fmt::format("no: {}", fmt::format("{}", fmt::join(answer.candidates[0].reasons, "; ")));
   return answer;
 }
 
@@ -115,7 +111,8 @@ int Run(const CheckOptions& options, Context& context) {
                                  context.WithCluster(base::Printable(answer.sentence)));
     Table table({"NODE", "ELIGIBLE", "REASONS"});
     for (const Candidate& candidate : answer.candidates)
-      table.Row({candidate.node, candidate.eligible() ? "yes" : "no", Join(candidate.reasons)});
+      table.Row({candidate.node, candidate.eligible() ? "yes" : "no",
+                 fmt::format("{}", fmt::join(candidate.reasons, "; "))});
     table.Print(context.out(), false, !context.globals().no_headers);
   });
   return printed != kDone ? printed : answer.possible ? kDone : kConditionNotMet;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -61,17 +62,11 @@ bool Sort(std::vector<manager::SecretCoverage>& secrets, const std::string& by) 
   return false;
 }
 
-std::string Join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
-  return text;
-}
-
 std::vector<std::string> Cells(const Listed& listed, const manager::SecretCoverage& secret,
                                base::WallTime now) {
   const auto delivered = listed.deliveries.find(secret.name);
   return {secret.name.empty() ? "(unreadable)" : secret.name,
-          Join(secret.keys),
+          fmt::format("{}", fmt::join(secret.keys, ",")),
           secret.legacy ? "" : secret.version.ToString(),
           secret.Summary(),
           secret.written_at ? Age(secret.written_at, now) : "unknown",
@@ -111,7 +106,7 @@ Table TableOf(const std::vector<Listed>& all, base::WallTime now) {
       std::vector<std::string> members;
       for (const auto& held : secret.devices)
         members.push_back(fmt::format("{}={}", held.node, manager::Name(held.holding)));
-      row.push_back(Join(members));
+      row.push_back(fmt::format("{}", fmt::join(members, ",")));
       table.Row(std::move(row));
     }
   }

@@ -1,6 +1,7 @@
 #include "cli/commands/writing.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -29,12 +30,6 @@ struct Written {
   std::vector<std::string> keys;
   bool removed = false;
 };
-
-std::string Join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 json DocumentOf(const manager::Pool& pool, const Written& written,
                 const Result<mirror::Acknowledged>& result) {
@@ -161,7 +156,7 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
           asked[i].removed ? "deleted,"
           : verb == "put"  ? "written,"
                            : verb + ",",
-          results[i]->version.ToString(), Join(results[i]->nodes),
+          results[i]->version.ToString(), fmt::format("{}", fmt::join(results[i]->nodes, ", ")),
           results[i]->repeated ? " (already done: same operation id)" : "");
     }
   });

@@ -101,12 +101,8 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
                                device_name, node));
     }
     auto member = world.make_member(node, endpoint->second, uid, MemberUid(uid, node));
-    if (pool->OnRecord(node)) {
-      pool->members_[node] = std::move(member);
-    } else {
-      pool->members_[node] = std::make_unique<agent::Client>(std::make_unique<Refusal>(node));
-      pool->applicants_[node] = std::move(member);
-    }
+    pool->members_[node] = std::move(member);
+    pool->refusals_[node] = std::make_unique<agent::Client>(std::make_unique<Refusal>(node));
   }
   return pool;
 }
@@ -116,11 +112,6 @@ std::string Pool::NodeOf(const std::string& member_uid) const {
     if (UidTextOf(node) == member_uid) return node;
   }
   return {};
-}
-
-mirror::Member& Pool::Applicant(const std::string& node) {
-  const auto applicant = applicants_.find(node);
-  return applicant == applicants_.end() ? At(node) : *applicant->second;
 }
 
 Result<void> Pool::Admit(const std::string& node) {
@@ -148,10 +139,6 @@ Result<void> Pool::ReloadArbiter() {
 Result<void> Pool::Swap(cluster::Arbiter next) {
   next.renew_time = world_.clock.Wall();
   HSM_TRY(arbiter_, cluster::CompareAndSwap(world_.resources, arbiter_, next));
-  for (const std::string& node : nodes_) {
-    if (OnRecord(node) && applicants_.contains(node))
-      members_[node] = std::move(applicants_.extract(node).mapped());
-  }
   return {};
 }
 

@@ -52,7 +52,9 @@ class Pool {
   const std::vector<std::string>& nodes() const { return nodes_; }
   // The member on this node. One that is not OnRecord answers nothing: every request of it is
   // kUnavailable, with the way in.
-  mirror::Member& At(const std::string& node) { return *members_.at(node); }
+  mirror::Member& At(const std::string& node) {
+    return OnRecord(node) ? *members_.at(node) : *refusals_.at(node);
+  }
   // On record as a member, so that what it holds counts. A node that is not came into the YAML
   // later, or came back after deletions were collected without it: what it holds may have been
   // deleted since.
@@ -60,7 +62,7 @@ class Pool {
     return arbiter_.value.members.contains(UidTextOf(node));
   }
   // The same member, on record or not: for those who make it one.
-  mirror::Member& Applicant(const std::string& node);
+  mirror::Member& Applicant(const std::string& node) { return *members_.at(node); }
   // Puts an initialised node on record.
   base::Result<void> Admit(const std::string& node);
   // Takes those off the record that are no nodes of the device any more: before anything is
@@ -127,8 +129,8 @@ class Pool {
   store::Uid uid_;
   std::vector<std::string> nodes_;
   std::map<std::string, std::unique_ptr<mirror::Member>> members_;
-  std::map<std::string, std::unique_ptr<mirror::Member>> applicants_;  // behind a refusal
-  std::map<std::string, std::uint64_t> object_bytes_;                  // by node, as last seen
+  std::map<std::string, std::unique_ptr<mirror::Member>> refusals_;  // of who is not on record
+  std::map<std::string, std::uint64_t> object_bytes_;                // by node, as last seen
 };
 
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);

@@ -167,11 +167,28 @@ Result<std::vector<HSMOperation>> OperationsOf(Pool& pool) {
 
 }  // namespace
 
+namespace {
+
+Result<void> Cancel(Pool& pool, HSMOperation& operation) {
+  operation.status.phase = OperationPhase::kCancelled;
+  operation.status.completed_at = pool.world().clock.Wall();
+  operation.status.result = "Cancelled";
+  operation.status.message = "cancelled before it began; nothing was changed";
+  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
+  return {};
+}
+
+}  // namespace
+
 Result<std::optional<HSMOperation>> NextOperation(Pool& pool) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
   const base::WallTime now = pool.world().clock.Wall();
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
+    if (operation.spec.cancel) {
+      HSM_RETURN_IF_ERROR(Cancel(pool, operation));
+      continue;
+    }
     if (operation.spec.not_before && *operation.spec.not_before > now) continue;
     return std::optional(std::move(operation));
   }

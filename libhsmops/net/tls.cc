@@ -88,12 +88,12 @@ void NoteAlert(const SSL* connection, int where, int alert) {
   if (check != nullptr) check->verdict->refused_us = SSL_alert_desc_string_long(alert);
 }
 
-Result<void> Failed(const char* doing) {
+Result<void> TlsFailed(const char* doing) {
   return Error(ErrorCode::kInternal, fmt::format("TLS: {}: {}", doing, TakeOpenSslError()));
 }
 
 Result<void> ConfigureBoth(SSL_CTX* context, const Credentials& credentials) {
-  if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) return Failed("TLS 1.3");
+  if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) return TlsFailed("TLS 1.3");
   // Data that was read is wiped from the library's buffer; a record buffer is held while it is
   // used.
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT |
@@ -103,12 +103,13 @@ Result<void> ConfigureBoth(SSL_CTX* context, const Credentials& credentials) {
   SSL_CTX_set_verify_depth(context, kMaxDepth);
   SSL_CTX_set1_cert_store(context, &credentials.trust());
   const auto& chain = credentials.chain();
-  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) return Failed("our certificate");
+  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1)
+    return TlsFailed("our certificate");
   SSL_CTX_clear_chain_certs(context);
   for (std::size_t i = 1; i < chain.size(); ++i) {
-    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) return Failed("our chain");
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) return TlsFailed("our chain");
   }
-  if (SSL_CTX_use_PrivateKey(context, &credentials.key()) != 1) return Failed("our key");
+  if (SSL_CTX_use_PrivateKey(context, &credentials.key()) != 1) return TlsFailed("our key");
   return {};
 }
 
@@ -118,7 +119,8 @@ Result<void> ConfigureClient(ssl_ctx_st& context, const Credentials& credentials
                              const SpiffeId& peer, Verdict& verdict) {
   HSM_RETURN_IF_ERROR(ConfigureBoth(&context, credentials));
   auto check = std::make_unique<ClientCheck>(ClientCheck{peer, &verdict});
-  if (SSL_CTX_set_ex_data(&context, ClientCheckIndex(), check.get()) != 1) return Failed("memory");
+  if (SSL_CTX_set_ex_data(&context, ClientCheckIndex(), check.get()) != 1)
+    return TlsFailed("memory");
   SSL_CTX_set_verify(&context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(&context, VerifyServer, check.release());
   SSL_CTX_set_info_callback(&context, NoteAlert);

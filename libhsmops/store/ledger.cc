@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "libhsmops/base/wire.h"
+#include "libhsmops/store/version_bytes.h"
 
 namespace hsmops::store {
 namespace {
@@ -34,30 +35,6 @@ void AddEntry(Writer& out, Kind kind, base::ByteView body) {
   const base::Digest sum = base::Sha256(entry.view());
   out.Raw(entry.view());
   out.Raw(base::ByteView(sum).first(kSumBytes));
-}
-
-void WriteEpoch(Writer& out, const Epoch& epoch) {
-  out.U64(epoch.counter);
-  out.U64(epoch.nonce);
-}
-
-Epoch ReadEpoch(Reader& in) {
-  Epoch epoch;
-  epoch.counter = in.U64();
-  epoch.nonce = in.U64();
-  return epoch;
-}
-
-void WriteVersion(Writer& out, const Version& version) {
-  WriteEpoch(out, version.epoch);
-  out.U64(version.lsn);
-}
-
-Version ReadVersion(Reader& in) {
-  Version version;
-  version.epoch = ReadEpoch(in);
-  version.lsn = in.U64();
-  return version;
 }
 
 void AddFormat(Writer& out) {

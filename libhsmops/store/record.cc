@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "libhsmops/base/wire.h"
+#include "libhsmops/store/version_bytes.h"
 
 namespace hsmops::store {
 namespace {
@@ -50,20 +51,6 @@ SecretBytes EncodePayload(const Keys& keys) {
     out.String(value.view());
   }
   return std::move(out).Take();
-}
-
-void WriteVersion(Writer& out, const Version& version) {
-  out.U64(version.epoch.counter);
-  out.U64(version.epoch.nonce);
-  out.U64(version.lsn);
-}
-
-Version ReadVersion(Reader& in) {
-  Version version;
-  version.epoch.counter = in.U64();
-  version.epoch.nonce = in.U64();
-  version.lsn = in.U64();
-  return version;
 }
 
 std::string ReadShortText(Reader& in) {
