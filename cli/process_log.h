@@ -20,7 +20,7 @@ class ProcessLog {
   void Say(const std::string& level, const std::string& sentence);
 
  private:
-  ProcessLog(Context& context, bool json) : context_(context), json_(json) {}
+  ProcessLog(Context& context, bool as_json) : context_(context), json_(as_json) {}
   Context& context_;
   const bool json_;
   std::mutex mutex_;
