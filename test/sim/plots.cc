@@ -97,6 +97,7 @@ void Nemesis::Plot() {
 // --- what plots are made of ----------------------------------------------------------------------
 
 void Nemesis::CutBoth(const std::string& a, const std::string& b, Duration lasting, bool refuses) {
+  if (healed_) return;
   Link link = kUsualLink;
   link.cut = true;
   link.refuses = refuses;
@@ -117,7 +118,7 @@ void Nemesis::CutFromManagers(const AgentHost& host, Duration lasting) {
 }
 
 void Nemesis::KillFor(AgentHost& host, Duration away) {
-  if (!host.process().running) return;
+  if (healed_ || !host.process().running) return;
   Trace("kill {} for {}", host.node(), base::FormatDuration(away));
   host.Kill(scheduler_.Chance(0.5));
   Later(away, [&host] {
@@ -126,7 +127,7 @@ void Nemesis::KillFor(AgentHost& host, Duration away) {
 }
 
 void Nemesis::KillFor(ManagerHost& host, Duration away) {
-  if (!host.process().running) return;
+  if (healed_ || !host.process().running) return;
   Trace("kill {} for {}", host.name(), base::FormatDuration(away));
   host.Kill();
   Later(away, [&host] {
@@ -135,6 +136,7 @@ void Nemesis::KillFor(ManagerHost& host, Duration away) {
 }
 
 void Nemesis::UnplugFor(AgentHost& host, Duration lasting) {
+  if (healed_) return;
   Trace("unplug the token of {} for {}", host.node(), base::FormatDuration(lasting));
   host.memory().Unplug();
   Later(lasting, [&host] { host.memory().Replug(); });
@@ -194,10 +196,12 @@ void Nemesis::OldGrantLate() {
   const std::size_t first = scheduler_.Below(2);
   AgentHost* leaves = mirrors[first];
   AgentHost* stays = mirrors[1 - first];
+  auto under_way = std::make_shared<bool>(false);
   auto changed = std::make_shared<bool>(false);
   cluster_.network().SetPost([=, this](const SimNetwork::Letter& letter) {
     if (letter.verb != "open-gate" || letter.to != primary->node() || *changed) return Duration(0);
-    const Duration late = Between(seconds(2), seconds(8));
+    const Duration late = Between(seconds(4), seconds(9));
+    *under_way = true;
     Later(late + Between(milliseconds(200), milliseconds(1500)), [=, this] {
       if (*changed && Primary() == primary) KillFor(*primary, seconds(40));
     });
@@ -210,6 +214,7 @@ void Nemesis::OldGrantLate() {
          *changed = true;
          CutBoth(primary->node(), stays->node(), seconds(15), true);
        });
+  (void)Await([=] { return *under_way; }, seconds(10));
   CutFromManagers(*leaves, seconds(25));
   SleepFor(seconds(30));
   cluster_.network().SetPost(nullptr);
@@ -267,6 +272,7 @@ void Nemesis::GrowAndKill() {
   Trace("kill all mirrors");
   (void)Await([this] { return SyncSet().empty(); }, seconds(20));
   SleepFor(Between(milliseconds(500), seconds(3)));
+  if (healed_) return;
   When([](const Record& before,
           const Record& now) { return now.sync_set.size() > before.sync_set.size(); },
        seconds(25),
@@ -377,6 +383,7 @@ void Nemesis::SlowChangeOfSet() {
   });
   CutFromManagers(*second, seconds(60));
   const bool begun = Await([=] { return *paused; }, seconds(15));
+  if (healed_) return;
   for (const auto& manager : cluster_.managers()) Uncut(second->node(), manager->name());
   cluster_.network().SetWitness(nullptr);
   if (!begun) return;
@@ -384,7 +391,6 @@ void Nemesis::SlowChangeOfSet() {
   CutBoth(primary->node(), first->node(), seconds(45), true);
   if (!Await([=, this] { return SyncSet() == std::set{second->node()}; }, seconds(30))) return;
   SleepFor(Between(milliseconds(300), milliseconds(1500)));
-  const auto r = cluster_.Arbiter();
   scheduler_.Unpause(slow->process());
   SleepFor(Between(milliseconds(50), milliseconds(500)));
   KillFor(*primary, seconds(35));
