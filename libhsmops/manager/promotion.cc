@@ -304,8 +304,10 @@ class Run {
     longest =
         std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
     const auto wait =
-        std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
-        kWaitMargin;
+        base::On(Mutant::kNoDrift)
+            ? longest
+            : std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
+                  kWaitMargin;
     note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out",
                               old, why_not, base::FormatDuration(wait)));
     pool_.world().clock.SleepFor(fence_answered_ + wait - pool_.world().clock.Now());

@@ -24,7 +24,25 @@ void Nemesis::Begin() {
   });
 }
 
+// Changes of R, as it is now.
+void Nemesis::TraceRecord() {
+  if (!options_.trace || traced_writes_ == cluster_.store_writes()) return;
+  traced_writes_ = cluster_.store_writes();
+  const auto r = cluster_.Arbiter();
+  if (!r || r->generation == traced_generation_) return;
+  traced_generation_ = r->generation;
+  std::string set;
+  for (const std::string& node : SyncSet()) set += " " + node;
+  const bool promoting = r->phase == cluster::ArbiterPhase::kPromoting;
+  Trace("R: epoch {} generation {}, {}, S{}", r->epoch.counter, r->generation,
+        promoting   ? "promoting"
+        : r->holder ? r->holder->node_name
+                    : "nobody",
+        set);
+}
+
 void Nemesis::Look() {
+  TraceRecord();
   if (waits_.empty() || seen_writes_ == cluster_.store_writes()) return;
   seen_writes_ = cluster_.store_writes();
   std::optional<Record> now = cluster_.Arbiter();
@@ -48,6 +66,7 @@ void Nemesis::Heal() {
   Trace("everything heals");
   healed_ = true;
   waits_.clear();
+  avoided_ = nullptr;
   on_answer_ = nullptr;
   cluster_.network().SetPost(nullptr);
   cluster_.network().SetWitness(nullptr);

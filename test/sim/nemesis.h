@@ -58,6 +58,8 @@ class Nemesis {
   // Nothing goes wrong from now on.
   void Heal();
   bool healed() const { return healed_; }
+  // Clients that wait for this one would write nothing meanwhile.
+  const ManagerHost* avoided() const { return avoided_; }
 
  private:
   using Record = cluster::Arbiter;
@@ -75,6 +77,7 @@ class Nemesis {
     Print(fmt::format(format, std::forward<Args>(args)...));
   }
   void Print(const std::string& line) const;
+  void TraceRecord();
   Duration Between(Duration least, Duration most);
   void SleepFor(Duration duration) { scheduler_.SleepUntil(scheduler_.now() + duration); }
   void Later(Duration after, Task task);
@@ -135,9 +138,12 @@ class Nemesis {
   const Options options_;
   const Theme theme_;
   bool healed_ = false;
+  const ManagerHost* avoided_ = nullptr;
   std::vector<Wait> waits_;
   std::optional<Record> seen_;
   std::uint64_t seen_writes_ = 0;
+  std::uint64_t traced_writes_ = 0;
+  std::uint64_t traced_generation_ = 0;
   std::function<void(bool repeated)> on_answer_;
 };
 

@@ -61,6 +61,7 @@ void Nemesis::OneFault() {
 }
 
 void Nemesis::Plot() {
+  avoided_ = nullptr;
   if (!Await([this] { return Primary() != nullptr && Leader() != nullptr; }, seconds(5))) return;
   switch (theme_) {
     case Theme::kStaleReplicas:
@@ -220,13 +221,13 @@ void Nemesis::OldGrantLate() {
   cluster_.network().SetPost(nullptr);
 }
 
-// Clocks at both extremes, and a renewal as late as can be: that is what the drift term of W is.
+// Clocks at both extremes, and other managers that renew until P2: what the drift term of W is for.
 void Nemesis::FarRates() {
   AgentHost* primary = Primary();
-  for (AgentHost* mirror : Mirrors()) CutBoth(primary->node(), mirror->node(), seconds(50), true);
-  CutBoth(primary->node(), Leader()->name(), seconds(50), true);
-  // Of the other managers each renews just before the promotion begins.
-  SleepFor(seconds(50));
+  const Duration lasting = Between(seconds(45), seconds(60));
+  for (AgentHost* mirror : Mirrors()) CutBoth(primary->node(), mirror->node(), lasting, true);
+  CutBoth(primary->node(), Leader()->name(), lasting, true);
+  SleepFor(lasting);
 }
 
 // Whoever goes on with a promotion waits as long as who began it.
@@ -331,6 +332,7 @@ void Nemesis::KillOnAnswer() {
 void Nemesis::SlowPromotion() {
   AgentHost* primary = Primary();
   ManagerHost* slow = Leader();
+  avoided_ = slow;
   const std::vector<AgentHost*> mirrors = Mirrors();
   if (mirrors.size() != 2) return AnyFault();
   AgentHost* stays = mirrors[0];
@@ -358,8 +360,9 @@ void Nemesis::SlowPromotion() {
   const bool begun = Await([=] { return *paused; }, seconds(25));
   restart();
   if (!begun || !Await([this] { return SyncSet().size() == 2; }, seconds(25))) return;
+  // The other leader brings up to date who lags, so this takes luck.
   CutBoth(primary->node(), stays->node(), seconds(10), true);
-  SleepFor(Between(milliseconds(300), milliseconds(1500)));
+  SleepFor(Between(milliseconds(300), seconds(3)));
   KillFor(*primary, seconds(30));
   scheduler_.Unpause(slow->process());
   SleepFor(seconds(25));
@@ -370,6 +373,7 @@ void Nemesis::SlowPromotion() {
 void Nemesis::SlowChangeOfSet() {
   AgentHost* primary = Primary();
   ManagerHost* slow = Leader();
+  avoided_ = slow;
   if (!Await([this] { return SyncSet().size() == 2; }, seconds(15))) return;
   const std::vector<AgentHost*> mirrors = Mirrors();
   AgentHost* first = mirrors[0];

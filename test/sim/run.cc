@@ -106,7 +106,9 @@ class Story {
   }
 
   manager::LiveClient& Any(Client& client) {
-    return *client.managers[scheduler_.Below(client.managers.size())];
+    std::size_t at = scheduler_.Below(client.managers.size());
+    if (cluster_.managers()[at].get() == nemesis_.avoided()) at = (at + 1) % client.managers.size();
+    return *client.managers[at];
   }
 
   // The same opId again while the outcome is in doubt, as a client that wants to know does.
