@@ -36,8 +36,9 @@ enum class Theme : std::uint8_t {
   kLeaderDiesAtFencePoint,
   kKillOnAnswer,
   kFarRates,
+  kForced,
 };
-inline constexpr std::uint64_t kThemes = 18;
+inline constexpr std::uint64_t kThemes = 19;
 
 class Nemesis {
  public:
@@ -55,6 +56,8 @@ class Nemesis {
   // After each turn of a fibre: whether something that was waited for has come.
   void Look();
   void ClientWasTold(bool repeated);
+  // `then` is called when a forced failover has given up what was acknowledged before.
+  void OnAcceptedLoss(Task then) { on_accepted_loss_ = std::move(then); }
   // Nothing goes wrong from now on.
   void Heal();
   bool healed() const { return healed_; }
@@ -131,6 +134,8 @@ class Nemesis {
   void LeaderDiesAtFencePoint();
   void KillOnAnswer();
   void FarRates();
+  void Forced();
+  void AskForFailover(const AgentHost& target);
 
   Scheduler& scheduler_;
   Cluster& cluster_;
@@ -145,6 +150,8 @@ class Nemesis {
   std::uint64_t traced_writes_ = 0;
   std::uint64_t traced_generation_ = 0;
   std::function<void(bool repeated)> on_answer_;
+  Task on_accepted_loss_;
+  int operations_ = 0;
 };
 
 }  // namespace hsmops::sim

@@ -35,6 +35,9 @@ ClusterOptions Nemesis::Choose(Scheduler& scheduler, std::uint64_t seed) {
     case Theme::kLeaderDiesAtFencePoint:
       options.grant = seconds(20 + scheduler.Below(10));
       break;
+    case Theme::kForced:
+      options.grant = seconds(2 + scheduler.Below(3));
+      break;
     case Theme::kFreshReplicas:
       options.grant = seconds(4 + scheduler.Below(8));
       break;
@@ -55,6 +58,8 @@ void Nemesis::OneFault() {
       return scheduler_.Chance(0.5) ? KillPrimaryAndLeader() : AnyFault();
     case Theme::kFlapMirror:
       return scheduler_.Chance(0.7) ? FlapMirror() : AnyFault();
+    case Theme::kForced:  // an answer that is late on its way would be taken for one given late
+      return Plot();
     default:
       return scheduler_.Chance(0.9) ? Plot() : AnyFault();
   }
@@ -90,6 +95,8 @@ void Nemesis::Plot() {
       return KillOnAnswer();
     case Theme::kFarRates:
       return FarRates();
+    case Theme::kForced:
+      return Forced();
     default:
       return AnyFault();
   }
@@ -241,6 +248,53 @@ void Nemesis::LeaderDiesAtFencePoint() {
     for (AgentHost* mirror : Mirrors()) CutBoth(primary->node(), mirror->node(), seconds(40), true);
   });
   SleepFor(seconds(60));
+}
+
+// A forced failover asks nobody who confirms. So a write that is under way when the grant runs out
+// must not be acknowledged, though its mirror confirms it; what was acknowledged before is given
+// up.
+void Nemesis::Forced() {
+  AgentHost* primary = Primary();
+  ManagerHost* leader = Leader();
+  if (!Await([this] { return SyncSet().size() == 2; }, seconds(15))) return;
+  const std::vector<AgentHost*> mirrors = Mirrors();
+  const std::size_t first = scheduler_.Below(2);
+  AgentHost* target = mirrors[first];
+  AgentHost* confirms = mirrors[1 - first];
+  avoided_ = leader;
+  cluster_.network().SetPost([=, this](const SimNetwork::Letter& letter) {
+    const bool slow = letter.verb == "apply" && letter.from == primary->node();
+    return slow ? Between(seconds(2), seconds(6)) : Duration(0);
+  });
+  const Duration lasting = seconds(25);
+  CutBoth(primary->node(), leader->name(), lasting, true);
+  CutBoth(confirms->node(), leader->name(), lasting, true);
+  CutBoth(primary->node(), target->node(), lasting, true);
+  When(
+      [](const Record& before, const Record& now) {
+        return before.phase == ArbiterPhase::kPromoting && now.phase == ArbiterPhase::kNormal;
+      },
+      lasting,
+      [this] {
+        if (on_accepted_loss_) on_accepted_loss_();
+      });
+  AskForFailover(*target);
+  SleepFor(lasting);
+  cluster_.network().SetPost(nullptr);
+  SleepFor(seconds(10));
+}
+
+void Nemesis::AskForFailover(const AgentHost& target) {
+  cluster::HSMOperation operation;
+  operation.metadata.ns = kNamespace;
+  operation.metadata.name = fmt::format("forced-{}", ++operations_);
+  operation.spec.device_ref.name = kDevice;
+  operation.spec.type = cluster::OperationType::kFailover;
+  operation.spec.target_node = target.node();
+  operation.spec.accept_loss = true;
+  operation.spec.reason = "the simulator";
+  const auto made = cluster::CreateNew(cluster_.shared(), operation);
+  Trace("force a failover to {}: {}", target.node(), made.ok() ? "asked" : made.error().message());
 }
 
 // --- members that lack what was acknowledged -----------------------------------------------------

@@ -35,6 +35,7 @@ class Story {
     cluster_.network().Heal(kUsualLink);
     cluster_.Begin();
     for (int i = 0; i < kClients; ++i) StartClient(i);
+    nemesis_.OnAcceptedLoss([this] { history_.Forgive(); });
     nemesis_.Begin();
     const auto step = [this] {
       history_.Look();
