@@ -256,7 +256,8 @@ void Nemesis::LeaderDiesAtFencePoint() {
 void Nemesis::Forced() {
   AgentHost* primary = Primary();
   ManagerHost* leader = Leader();
-  if (!Await([this] { return SyncSet().size() == 2; }, seconds(15))) return;
+  if (scheduler_.now() > seconds(50)) return SleepFor(seconds(5));  // it has to end in time
+  if (!Await([this] { return SyncSet().size() == 2; }, seconds(5))) return;
   const std::vector<AgentHost*> mirrors = Mirrors();
   const std::size_t first = scheduler_.Below(2);
   AgentHost* target = mirrors[first];
