@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace hsmops::sim {
 
 void History::Fail(std::string what) {
   if (!violation_) violation_ = Violation{std::move(what)};
 }
 
-std::size_t History::BeginWrite(const std::string& name, const std::string& value) {
-  writes_.push_back({name, value, cluster_.scheduler().now(), {}, {}});
+std::size_t History::BeginWrite(const std::string& name, const std::string& value, bool remove) {
+  writes_.push_back({name, value, remove, cluster_.scheduler().now(), {}, {}});
   return writes_.size() - 1;
 }
 
@@ -50,18 +52,18 @@ void History::Read(const std::string& name, Time asked, const std::optional<std:
                    const store::Version& version) {
   const Time now = cluster_.scheduler().now();
   reads_.push_back(name);
+  if (!value) return ReadNothing(name, asked);
   for (const auto& [other, answer] : acked_[name]) {
     if (answer.told < asked && other > version) {
       Fail(fmt::format("a read of {} was answered with {} after {} was acknowledged", name,
-                       value ? version.Full() : "nothing", other.Full()));
+                       version.Full(), other.Full()));
     }
   }
   for (const Answer& answer : answers_[name]) {
     if (answer.told < asked && answer.version > version)
       Fail(fmt::format("a read of {} was answered with {} after another with {}", name,
-                       value ? version.Full() : "nothing", answer.version.Full()));
+                       version.Full(), answer.version.Full()));
   }
-  if (!value) return;
   bool asked_for = false;
   for (const Write& write : writes_) {
     if (write.name != name || write.value != *value) continue;
@@ -72,6 +74,38 @@ void History::Read(const std::string& name, Time asked, const std::optional<std:
   }
   if (!asked_for) Fail(fmt::format("a read of {} was answered with what nobody wrote", name));
   answers_[name].push_back({asked, now, version, true});
+}
+
+// An answer that there is nothing has no version: it may follow any deletion that is not known to
+// come before what was told.
+void History::ReadNothing(const std::string& name, Time asked) {
+  store::Version least;
+  for (const auto& [version, answer] : acked_[name]) {
+    if (answer.told < asked) least = std::max(least, version);
+  }
+  for (const Answer& answer : answers_[name]) {
+    if (answer.told < asked) least = std::max(least, answer.version);
+  }
+  if (least == store::Version{} || MayBeGone(name, least)) return;
+  Fail(fmt::format("a read of {} was answered with nothing after {}", name, least.Full()));
+}
+
+// A deletion that was never answered, or by another's version, may have any.
+bool History::MayBeGone(const std::string& name, const store::Version& version) const {
+  return std::any_of(writes_.begin(), writes_.end(), [&](const Write& write) {
+    return write.remove && write.name == name && (!write.version || *write.version >= version);
+  });
+}
+
+std::map<store::Id, store::Version> History::HeldForGood(const AgentHost& host) const {
+  std::map<store::Id, store::Version> held = host.Held();
+  for (const Write& write : writes_) {
+    const auto floor = floor_.find(write.name);
+    const store::Version least = floor == floor_.end() ? store::Version{} : floor->second;
+    if (write.remove && MayBeGone(write.name, least))
+      held.erase(store::IdOf(cluster_.pool(), *store::SecretName::Parse(write.name)));
+  }
+  return held;
 }
 
 void History::Look() {
@@ -129,7 +163,7 @@ void History::CheckHolds(const AgentHost& host, const std::string& when) {
   for (const auto& [name, version] : floor_) {
     const store::Id id = store::IdOf(cluster_.pool(), *store::SecretName::Parse(name));
     const auto at = held.find(id);
-    if (at != held.end() && at->second >= version) continue;
+    if (at != held.end() ? at->second >= version : MayBeGone(name, version)) continue;
     Fail(fmt::format("{}: {} lacks {} {}, which was acknowledged; it has {}", when, host.node(),
                      name, version.Full(), at == held.end() ? "nothing" : at->second.Full()));
   }
@@ -142,10 +176,10 @@ void History::LookAtTheEnd() {
   std::optional<std::map<store::Id, store::Version>> first;
   for (const auto& host : cluster_.agents()) {
     if (host->node() == r->holder->node_name) CheckHolds(*host, "in the end");
-    if (first && *first != host->Held())
+    if (first && *first != HeldForGood(*host))
       Fail(fmt::format("in the end {} and {} hold different things",
                        cluster_.agents().front()->node(), host->node()));
-    if (!first) first = host->Held();
+    if (!first) first = HeldForGood(*host);
   }
   if (r->sync_set.size() + 1 != cluster_.agents().size())
     Fail(fmt::format("in the end {} of {} mirrors are in the sync set", r->sync_set.size(),

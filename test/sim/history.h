@@ -22,12 +22,13 @@ class History {
   struct Write {
     std::string name;
     std::string value;
+    bool remove = false;  // of a tombstone
     Time asked{0};
     std::optional<Time> told;               // when it was acknowledged
     std::optional<store::Version> version;  // if it was; unset where that was another's already
   };
   // A write is one thing however often it is sent: the same opId.
-  std::size_t BeginWrite(const std::string& name, const std::string& value);
+  std::size_t BeginWrite(const std::string& name, const std::string& value, bool remove);
   // `repeated`: `version` is what the name has now, and this write is under it or the same.
   void Acknowledged(std::size_t write, const store::Version& version, bool repeated);
 
@@ -60,6 +61,11 @@ class History {
   void LookAtGates();
   void LookAtArbiter();
   void LookAtEpochs();
+  // Whether a name that had at least `version` may be gone by now, and its tombstone collected.
+  bool MayBeGone(const std::string& name, const store::Version& version) const;
+  void ReadNothing(const std::string& name, Time asked);
+  // Without what may be gone.
+  std::map<store::Id, store::Version> HeldForGood(const AgentHost& host) const;
   // Every acknowledged version is on this host's token, or something later is.
   void CheckHolds(const AgentHost& host, const std::string& when);
 

@@ -116,16 +116,19 @@ class Story {
   void WriteOne(Client& client, const std::string& name, const std::string& value) {
     SimRng rng(scheduler_);
     const store::OpId op = rng.Array<16>();
-    const std::size_t write = history_.BeginWrite(name, value);
+    const bool remove = scheduler_.Chance(0.08);
+    const std::size_t write = history_.BeginWrite(name, value, remove);
     const auto stamp = Any(client).TakeStamp();
     if (!stamp.ok()) return;
     const int tries = static_cast<int>(1 + scheduler_.Below(5));
     for (int i = 0; i < tries && !scheduler_.dead(); ++i) {
       std::vector<store::Write> writes;
       store::Keys keys;
-      keys.emplace("v", base::SecretBytes::FromText(value));
-      writes.push_back(
-          {.name = *store::SecretName::Parse(name), .keys = std::move(keys), .op_id = op});
+      if (!remove) keys.emplace("v", base::SecretBytes::FromText(value));
+      writes.push_back({.name = *store::SecretName::Parse(name),
+                        .keys = std::move(keys),
+                        .remove = remove,
+                        .op_id = op});
       const auto results = Any(client).Put(*stamp, writes);
       if (results.ok() && results->size() == 1 && results->front().ok()) {
         history_.Acknowledged(write, results->front()->version, results->front()->repeated);
