@@ -18,6 +18,7 @@ using store::Epoch;
 namespace {
 
 constexpr int kGuardDivisor = 10;  // guard = D / 10
+bool HasGuard() { return !base::On(Mutant::kNoDrift) && !base::On(Mutant::kNoGuard); }
 constexpr base::Duration kLongestGrant = std::chrono::seconds(300);
 
 }  // namespace
@@ -85,7 +86,8 @@ bool Gatekeeper::Accept(const mirror::Grant& grant, base::TimePoint now) {
   // D counts from the nonce: how long the grant was under way says nothing of how long it holds.
   const base::TimePoint issued = base::On(Mutant::kDeadlineFromReceipt) ? now : nonce->second;
   const std::uint64_t known = granted_ ? granted_->grant.max_object_bytes : 0;
-  granted_ = Granted{grant, issued + grant.duration - grant.duration / kGuardDivisor};
+  const base::Duration guard = HasGuard() ? grant.duration / kGuardDivisor : base::Duration(0);
+  granted_ = Granted{grant, issued + grant.duration - guard};
   if (grant.max_object_bytes == 0) granted_->grant.max_object_bytes = known;
   nonces_.erase(nonce);
   return true;

@@ -36,6 +36,8 @@ enum class Mutant : std::uint8_t {
   kNotFrozen,              // the target goes on taking records
   kResumeWithoutWait,      // who resumes a promotion takes the wait for done
   kRepeatedUnconfirmed,    // a re-sent opId is acknowledged without W7
+  kNoDrift,                // W is D, with neither rho nor a margin; and no guard
+  kNoGuard,                // no guard alone: harmless, and no test may find it
 };
 
 #ifdef HSMOPS_MUTANTS

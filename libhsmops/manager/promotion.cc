@@ -304,8 +304,10 @@ class Run {
     longest =
         std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
     const auto wait =
-        std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
-        kWaitMargin;
+        base::On(Mutant::kNoDrift)
+            ? longest
+            : std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
+                  kWaitMargin;
     note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out",
                               old, why_not, base::FormatDuration(wait)));
     pool_.world().clock.SleepFor(fence_answered_ + wait - pool_.world().clock.Now());
@@ -388,12 +390,19 @@ class Run {
     return {};
   }
 
+  // An answer that is counted without an inventory is taken for one of a member that has nothing.
+  bool SaysNothing(const std::string& node) const {
+    const auto fenced = fences_.find(node);
+    return base::On(Mutant::kAnswerCountsForItself) && fenced != fences_.end() &&
+           fenced->second.answer && !fenced->second.answer->digest;
+  }
+
   // Whom the target pulls from: the old Primary and S, and everybody when what only others hold
   // would be given up otherwise.
   std::map<std::string, Trust> Sources(const Answers& has_inventory) const {
     std::map<std::string, Trust> sources;
     for (const failover::MemberView& member : pool_.Recorded().members) {
-      if (member.node == report_.to || !has_inventory(member)) continue;
+      if (member.node == report_.to || !has_inventory(member) || SaysNothing(member.node)) continue;
       const bool of_the_term = member.node == report_.from || member.in_sync_set;
       if (older_record_) {
         sources[member.node] = Trust::kKnownNames;

@@ -516,7 +516,9 @@ Result<void> SecretStore::Promise(const std::vector<IdVersion>& versions) {
 Result<void> SecretStore::SetState(LedgerState state) {
   HSM_RETURN_IF_ERROR(RequireMember());
   const LedgerState& now = ledger_.state();
-  if (state.epoch < now.epoch || (state.epoch == now.epoch && state.generation < now.generation)) {
+  const bool older_generation = state.epoch == now.epoch && state.generation < now.generation &&
+                                !base::On(base::Mutant::kGenerationIgnored);
+  if (state.epoch < now.epoch || older_generation) {
     return Error(
         ErrorCode::kStaleEpoch,
         fmt::format("epoch {} generation {} is older than {} generation {}", state.epoch.ToString(),

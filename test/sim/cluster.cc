@@ -53,7 +53,8 @@ AgentHost::AgentHost(Cluster& cluster, int number)
     : cluster_(cluster),
       node_(fmt::format("node-{}", number)),
       process_{node_},
-      clock_(cluster.scheduler(), cluster.Rate(), seconds(1000 + cluster.scheduler().Below(1000))),
+      clock_(cluster.scheduler(), cluster.AgentRate(),
+             seconds(1000 + cluster.scheduler().Below(1000))),
       rng_(cluster.scheduler()),
       memory_({"khsm", "nobody", "memory", fmt::format("serial-{}", number)}, kFiles, rng_) {}
 
@@ -125,7 +126,8 @@ ManagerHost::ManagerHost(Cluster& cluster, int number)
     : cluster_(cluster),
       name_(fmt::format("manager-{}", number)),
       process_{name_},
-      clock_(cluster.scheduler(), cluster.Rate(), seconds(1000 + cluster.scheduler().Below(1000))),
+      clock_(cluster.scheduler(), cluster.ManagerRate(),
+             seconds(1000 + cluster.scheduler().Below(1000))),
       rng_(cluster.scheduler()),
       resources_(cluster.scheduler(), cluster.shared(), cluster.store_writes()) {}
 
@@ -224,6 +226,12 @@ std::optional<cluster::Arbiter> Cluster::Arbiter() {
   auto r = cluster::ReadArbiter(*shared_, kNamespace, kDevice);
   if (!r.ok()) return std::nullopt;
   return r->value;
+}
+
+std::optional<cluster::HSMDevice> Cluster::Device() {
+  auto device = cluster::Load<cluster::HSMDevice>(*shared_, kNamespace, kDevice);
+  if (!device.ok()) return std::nullopt;
+  return *std::move(device);
 }
 
 void Cluster::Begin() {

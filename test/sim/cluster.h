@@ -27,7 +27,8 @@ inline constexpr const char* kTrustDomain = "local.pool";
 struct ClusterOptions {
   int nodes = 3;
   int managers = 3;
-  double rho = 0.05;              // clock rates lie within 1 ± rho
+  double rho = 0.05;              // clock rates lie within 1 ± rho;
+  bool far_rates = false;         // agents' are the lowest, managers' the highest
   std::chrono::seconds grant{4};  // D
   int slow_calls = 5;             // of a hundred calls to a token
   std::string spec;               // more of spec.mirroring, as YAML lines
@@ -133,12 +134,15 @@ class Cluster {
   std::vector<std::unique_ptr<AgentHost>>& agents() { return agents_; }
   std::vector<std::unique_ptr<ManagerHost>>& managers() { return managers_; }
   const store::Uid& pool() const { return pool_; }
+  std::optional<cluster::HSMDevice> Device();
   // R as it is, whoever may see it.
   std::optional<cluster::Arbiter> Arbiter();
   // A client of manager `number`.
   std::unique_ptr<manager::LiveClient> Client(net::Transport& transport, base::Clock& clock,
                                               int manager);
-  double Rate();
+  double Rate();  // of a clock that nobody chose
+  double AgentRate() { return options_.far_rates ? 1 - options_.rho : Rate(); }
+  double ManagerRate() { return options_.far_rates ? 1 + options_.rho : Rate(); }
 
  private:
   void MakeDevice();

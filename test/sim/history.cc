@@ -21,7 +21,7 @@ void History::Acknowledged(std::size_t write, const store::Version& version, boo
   ++acknowledged_;
   // What was told before this was asked comes before it.
   for (const auto& [other, answer] : acked_[one.name]) {
-    if (other == version && !repeated)
+    if (other == version && answer.own && !repeated)
       Fail(fmt::format("two writes of {} have version {}", one.name, version.Full()));
     if (answer.told < one.asked && other > version) {
       Fail(fmt::format("{} {} was acknowledged after {} and is below it", one.name, version.Full(),
@@ -32,9 +32,11 @@ void History::Acknowledged(std::size_t write, const store::Version& version, boo
     if (answer.told < one.asked && answer.version > version)
       Fail(fmt::format("{} {} is below what was read before", one.name, version.Full()));
   }
-  if (auto [at, first] = acked_[one.name].try_emplace(version, Answer{one.asked, now, version});
-      !first)
-    at->second.told = std::min(at->second.told, now);
+  // Another's write may have been told first that this version is there.
+  auto [at, first] =
+      acked_[one.name].try_emplace(version, Answer{one.asked, now, version, !repeated});
+  at->second.told = std::min(at->second.told, now);
+  at->second.own = at->second.own || !repeated;
   store::Version& floor = floor_[one.name];
   floor = std::max(floor, version);
   // I4: whoever is the Primary of a later epoch has it.
@@ -69,7 +71,7 @@ void History::Read(const std::string& name, Time asked, const std::optional<std:
                        version.Full()));
   }
   if (!asked_for) Fail(fmt::format("a read of {} was answered with what nobody wrote", name));
-  answers_[name].push_back({asked, now, version});
+  answers_[name].push_back({asked, now, version, true});
 }
 
 void History::Look() {

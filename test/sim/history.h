@@ -54,6 +54,7 @@ class History {
     Time asked{0};
     Time told{0};
     store::Version version;
+    bool own = true;  // some write was told that this is its version
   };
   void Fail(std::string what);
   void LookAtGates();

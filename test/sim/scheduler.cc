@@ -63,6 +63,7 @@ void Scheduler::Finish() {
   for (int rounds = 0; !busy_.empty(); ++rounds) {
     if (rounds > 100'000) std::abort();  // a fibre that does not notice that it is dead
     ready_.clear();
+    parked_.clear();
     for (Fibre* fibre : busy_) {
       if (fibre->process_ != nullptr) fibre->life_ = 0;
       fibre->ready_ = false;
@@ -145,10 +146,7 @@ bool Scheduler::RunOneReady() {
     ready_.pop_back();
     Process* process = fibre->process_;
     if (process != nullptr && !fibre->dead() && process->paused_until > now_) {
-      At(process->paused_until, [this, fibre] {
-        fibre->ready_ = false;
-        Ready(fibre);
-      });
+      parked_.push_back(fibre);
       continue;
     }
     Resume(fibre);
@@ -161,12 +159,35 @@ void Scheduler::Kill(Process& process) {
   ++process.life;
   process.running = false;
   process.paused_until = {};
+  Unpark();
   for (Fibre* fibre : busy_) {
     if (fibre->process_ == &process) Ready(fibre);
   }
 }
 
-void Scheduler::Pause(Process& process, Time until) { process.paused_until = until; }
+void Scheduler::Pause(Process& process, Time until) {
+  process.paused_until = until;
+  At(until, [this] { Unpark(); });
+}
+
+void Scheduler::Unpause(Process& process) {
+  process.paused_until = {};
+  Unpark();
+}
+
+// Those whose process goes on, or was killed meanwhile.
+void Scheduler::Unpark() {
+  std::vector<Fibre*> still;
+  for (Fibre* fibre : std::exchange(parked_, {})) {
+    const Process* process = fibre->process_;
+    if (process != nullptr && !fibre->dead() && process->paused_until > now_) {
+      still.push_back(fibre);
+    } else {
+      ready_.push_back(fibre);
+    }
+  }
+  parked_.insert(parked_.end(), still.begin(), still.end());
+}
 
 bool Scheduler::RunUntil(Time when, const std::function<bool()>& step) {
   for (;;) {

@@ -69,6 +69,7 @@ class Scheduler {
 
   void Kill(Process& process);
   void Pause(Process& process, Time until);
+  void Unpause(Process& process);
   // Runs until then; false: `stop` said so first. `step` is called after each fibre's turn.
   bool RunUntil(Time when, const std::function<bool()>& step);
 
@@ -83,6 +84,7 @@ class Scheduler {
   };
   void Resume(Fibre* fibre);
   void Ready(Fibre* fibre);
+  void Unpark();
   bool RunOneReady();
 
   std::mt19937_64 rng_;
@@ -92,7 +94,8 @@ class Scheduler {
   std::vector<std::unique_ptr<Fibre>> fibres_;
   std::vector<Fibre*> idle_;
   std::vector<Fibre*> ready_;
-  std::set<Fibre*> busy_;  // with a task that has not ended
+  std::set<Fibre*> busy_;       // with a task that has not ended
+  std::vector<Fibre*> parked_;  // had their turn while their process was paused
   Fibre* current_ = nullptr;
 };
 

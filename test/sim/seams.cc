@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t kBeginOfRun = 1'800'000'000;  // seconds of wall time
 constexpr std::chrono::milliseconds kRefusalTime{1};
+constexpr std::chrono::milliseconds kNoConnectionTime{1000};
 
 Error Dead() { return {ErrorCode::kUnavailable, "this process was killed"}; }
 
@@ -133,6 +134,8 @@ Duration SimNetwork::DelayOf(const Link& link) {
 
 namespace {
 
+std::string_view VerbOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 // One call, shared by who waits for it and by what is on its way.
 struct InFlight {
   Fibre* caller = nullptr;
@@ -156,6 +159,7 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
     call->answer = std::move(answer);
     scheduler_.Wake(call->caller);
   };
+  const Duration longer = post_ ? post_({from, to, VerbOf(request.path)}) : Duration(0);
   const auto deliver = [this, call, finish, from, to, identity,
                         request = std::make_shared<net::Request>(std::move(request))] {
     const auto server = servers_.find(to);
@@ -178,6 +182,7 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
       received.body = request->body.Clone();
       net::Reply reply = (*handler)(std::move(received));
       if (scheduler_.dead()) return;  // its answer died with it
+      if (witness_) witness_({from, to, VerbOf(request->path)});
       const Link back = LinkBetween(to, from);
       if (back.cut || scheduler_.Chance(back.loss)) return;
       auto answer = std::make_shared<net::Answer>();
@@ -191,12 +196,12 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
   };
   const Link there = LinkBetween(from, to);
   if (!there.cut && !scheduler_.Chance(there.loss)) {
-    scheduler_.At(scheduler_.now() + DelayOf(there), deliver);
+    scheduler_.At(scheduler_.now() + longer + DelayOf(there), deliver);
     if (scheduler_.Chance(there.twice))
       scheduler_.At(scheduler_.now() + DelayOf(there) + DelayOf(there), deliver);
-  } else if (scheduler_.Chance(0.5)) {
+  } else if (there.refuses || scheduler_.Chance(0.5)) {
     // No connection was made, and the caller learns so.
-    scheduler_.At(scheduler_.now() + std::chrono::seconds(1),
+    scheduler_.At(scheduler_.now() + (there.refuses ? kRefusalTime : kNoConnectionTime),
                   [finish] { finish(Error(ErrorCode::kUnavailable, "no connection")); });
   }
   scheduler_.At(clock.When(request.deadline),

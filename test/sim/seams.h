@@ -86,10 +86,11 @@ class SimRng : public base::Rng {
 // What the network does between two processes, one way.
 struct Link {
   bool cut = false;
-  double loss = 0;     // of a request or an answer
-  double twice = 0;    // a request is delivered again, later
-  Duration delay{0};   // at least,
-  Duration jitter{0};  // and up to so much more
+  bool refuses = false;  // who calls over a cut link learns at once that there is no connection
+  double loss = 0;       // of a request or an answer
+  double twice = 0;      // a request is delivered again, later
+  Duration delay{0};     // at least,
+  Duration jitter{0};    // and up to so much more
 };
 
 // Requests and answers between processes, by name; what is at the other end is the production
@@ -102,6 +103,18 @@ class SimNetwork {
   // "https://NAME" is this process from now on.
   void Serve(const std::string& name, Process& process, Handler handler);
   Link& Between(const std::string& from, const std::string& to) { return links_[{from, to}]; }
+  // One request, by the last word of its path.
+  struct Letter {
+    const std::string& from;
+    const std::string& to;
+    std::string_view verb;
+  };
+  // How much longer this one is under way; asked when it is sent.
+  using Post = std::function<Duration(const Letter& letter)>;
+  // Called when its handler has ended and the answer is about to leave; must not block.
+  using Witness = std::function<void(const Letter& letter)>;
+  void SetPost(Post post) { post_ = std::move(post); }
+  void SetWitness(Witness witness) { witness_ = std::move(witness); }
   void Heal(const Link& link);  // every link is like this
 
   base::Result<net::Answer> Call(const std::string& from, const net::Identity& identity,
@@ -121,6 +134,8 @@ class SimNetwork {
   std::map<std::string, Server> servers_;
   std::map<std::pair<std::string, std::string>, Link> links_;
   Link usual_;
+  Post post_;
+  Witness witness_;
 };
 
 // One process's way to the network.

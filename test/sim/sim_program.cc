@@ -1,6 +1,7 @@
 // sim: runs seeds; a failing one prints how to run it again.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string>
@@ -12,8 +13,9 @@ namespace {
 using namespace hsmops;
 
 [[noreturn]] void Usage() {
-  fmt::print(stderr,
-             "usage: sim [--seeds N] [--from S] [--mutant NUMBER] [--trace] [--keep-going]\n");
+  fmt::print(
+      stderr,
+      "usage: sim [--seeds N] [--from S] [--step N] [--mutant NUMBER] [--trace] [--keep-going]\n");
   std::exit(2);
 }
 
@@ -22,6 +24,7 @@ using namespace hsmops;
 int main(int argc, char** argv) {
   std::uint64_t seeds = 100;
   std::uint64_t from = 1;
+  std::uint64_t step = 1;
   bool keep_going = false;
   sim::RunOptions options;
   for (int i = 1; i < argc; ++i) {
@@ -34,6 +37,8 @@ int main(int argc, char** argv) {
       seeds = number();
     } else if (word == "--from") {
       from = number();
+    } else if (word == "--step") {
+      step = std::max<std::uint64_t>(number(), 1);
     } else if (word == "--mutant") {
       options.mutant = static_cast<base::Mutant>(number());
     } else if (word == "--trace") {
@@ -50,7 +55,7 @@ int main(int argc, char** argv) {
   std::uint64_t reads = 0;
   std::uint64_t epochs = 0;
   std::uint64_t ran = 0;
-  for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
+  for (std::uint64_t seed = from; seed < from + seeds * step; seed += step) {
     options.seed = seed;
     const sim::Outcome outcome = sim::Run(options);
     ++ran;
