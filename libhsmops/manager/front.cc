@@ -64,18 +64,4 @@ Result<Served> Front::Get(const store::SecretName& name) {
   return Read(*pool, name);
 }
 
-Result<Served> Front::GetSpread(const store::SecretName& name) {
-  HSM_TRY(Pool * pool, this->pool());
-  std::vector<std::string> nodes = pool->SyncSetNodes();
-  if (const std::string primary = pool->holder(); !primary.empty()) nodes.push_back(primary);
-  for (std::size_t tries = 0; tries < nodes.size(); ++tries) {
-    const std::string& node = nodes[turn_++ % nodes.size()];
-    auto read = pool->At(node).Read(name, false);
-    if (!read.ok()) continue;
-    Served served{std::move(read->secret), node, false, true, "policy Active spreads reads", false};
-    return served;
-  }
-  return Get(name);
-}
-
 }  // namespace hsmops::manager

@@ -29,9 +29,6 @@ class Front {
   base::Result<mirror::Stamp> TakeStamp();
   // As manager::Read; from the Primary when its gate is open, which no grant of ours is needed for.
   base::Result<Served> Get(const store::SecretName& name);
-  // The next mirror of S in turn, marked; with policy Active the Primary is one of them.
-  base::Result<Served> GetSpread(const store::SecretName& name);
-
   base::Result<Pool*> pool();
 
  private:
@@ -40,7 +37,6 @@ class Front {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   base::TimePoint looked_{};
-  std::size_t turn_ = 0;
 };
 
 }  // namespace hsmops::manager
