@@ -10,13 +10,16 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/complete.h"
 #include "cli/exit_code.h"
 
 namespace {
 
-// Those that would leave this process: a cluster folder, new tokens, files written by themselves.
+// Those that would leave this process: a cluster folder, new tokens, files written by themselves;
+// and those that are meant to stay.
 bool StaysHere(const std::vector<std::string>& words) {
-  static const std::set<std::string> kLeave{"init", "demo", "completion", "export"};
+  static const std::set<std::string> kLeave{"init",   "demo",  "completion",
+                                            "export", "agent", "manager"};
   for (const std::string& word : words) {
     if (word.starts_with("--local") || word.starts_with("/dev") || word.starts_with("/proc") ||
         kLeave.count(word) != 0)
