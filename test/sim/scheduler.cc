@@ -12,8 +12,9 @@ namespace ctx = boost::context;
 // A stack that runs one task after another.
 class Fibre {
  public:
-  Fibre()
-      : inside_(std::allocator_arg, ctx::fixedsize_stack(kStackBytes),
+  explicit Fibre(std::size_t number)
+      : number_(number),
+        inside_(std::allocator_arg, ctx::fixedsize_stack(kStackBytes),
                 [this](ctx::fiber&& outside) {
                   outside_ = std::move(outside);
                   for (;;) {
@@ -44,6 +45,7 @@ class Fibre {
 
   bool dead() const { return process_ != nullptr && process_->life != life_; }
 
+  const std::size_t number_;
   Process* process_ = nullptr;
   std::uint64_t life_ = 0;
   bool ended_ = true;
@@ -55,6 +57,10 @@ class Fibre {
   ctx::fiber inside_;
   ctx::fiber outside_;
 };
+
+bool Scheduler::Older::operator()(const Fibre* left, const Fibre* right) const {
+  return left->number_ < right->number_;
+}
 
 Scheduler::Scheduler(std::uint64_t seed) : rng_(seed) {}
 Scheduler::~Scheduler() { Finish(); }
@@ -79,7 +85,7 @@ void Scheduler::Finish() {
 
 void Scheduler::Spawn(Process* process, Task task) {
   if (idle_.empty()) {
-    fibres_.push_back(std::make_unique<Fibre>());
+    fibres_.push_back(std::make_unique<Fibre>(fibres_.size()));
     idle_.push_back(fibres_.back().get());
   }
   Fibre* fibre = idle_.back();

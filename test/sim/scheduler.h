@@ -94,8 +94,12 @@ class Scheduler {
   std::vector<std::unique_ptr<Fibre>> fibres_;
   std::vector<Fibre*> idle_;
   std::vector<Fibre*> ready_;
-  std::set<Fibre*> busy_;       // with a task that has not ended
-  std::vector<Fibre*> parked_;  // had their turn while their process was paused
+  // By age: an order of addresses would make another run of a seed in another process.
+  struct Older {
+    bool operator()(const Fibre* left, const Fibre* right) const;
+  };
+  std::set<Fibre*, Older> busy_;  // with a task that has not ended
+  std::vector<Fibre*> parked_;    // had their turn while their process was paused
   Fibre* current_ = nullptr;
 };
 
