@@ -2,9 +2,10 @@
 //
 // Used by one thread at a time (PKCS#11 v2.40, 5.4: an application that sees to that itself passes
 // no locking functions); in a token's child process that is always the same one, in an agent the
-// store's lock sees to it. A watchdog thread watches the calls. Takes the host lock of the token at the first Refresh and keeps it. The
-// serial that the first view found is the token's name from then on: another token in its place is
-// refused. The PIN is read from its file at every login and wiped after.
+// store's lock sees to it. A watchdog thread watches the calls. Takes the host lock of the token at
+// the first Refresh and keeps it. The serial that the first view found is the token's name from
+// then on: another token in its place is refused. The PIN is read from its file at every login and
+// wiped after.
 #pragma once
 
 #include <memory>
