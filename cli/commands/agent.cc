@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -21,13 +23,23 @@ struct AgentWords {
   std::string log_format;
 };
 
+// The PIN and values are in this process's memory, and are to stay there. Only what is touched is
+// locked: of a thread's stack that is little. With a limit an allocation would fail some day for
+// it, so then nothing is.
+bool LockMemory() {
+  rlimit limit{};
+  const bool limited = getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+  if (limited && geteuid() != 0) return false;
+  return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+}
+
 int Run(const AgentWords& words, Context& context) {
   auto log = ProcessLog::Open(context, words.log_format);
   if (!log.ok()) return context.Fail(log.error());
-  // The PIN and values are in this process's memory; where the system allows it they stay there.
-  if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+  if (!LockMemory())
     (*log)->Say("warning",
-                "memory cannot be locked (RLIMIT_MEMLOCK): swap must be off or encrypted");
+                "memory is not locked (RLIMIT_MEMLOCK is not unlimited): swap must be off or "
+                "encrypted");
   StopSignal stop;
   agent::ServerConfig config;
   config.token = words.token;

@@ -25,7 +25,7 @@ base::Result<store::Term> ToldOf(const store::LedgerState& state, const store::U
 
 class Agent : public mirror::Member {
  public:
-  // All must outlive it.
+  // All must outlive it. `rng` is asked by every thread that calls.
   Agent(const store::Uid& pool, const store::Uid& member, token::Token& token,
         store::Ledger& ledger, base::Clock& clock, base::Rng& rng,
         std::unique_ptr<base::Monitor> monitor = std::make_unique<base::ThreadMonitor>());

@@ -51,7 +51,7 @@ struct Reaching : ThreeNodes {
   const SyncRule one_of_two{{MemberUid(2), MemberUid(3)}, 1};
   const mirror::PeerAddresses peers{{MemberUid(2), {"b", "https://b"}},
                                     {MemberUid(3), {"c", "https://c"}}};
-  base::SeededRng rng{7};
+  base::SystemRng rng;  // asked by several threads
   base::ThreadExecutor executor;
   std::map<std::string, LoopChannel*> channels;
   std::unique_ptr<agent::ReplicatingAgent> agent;
