@@ -48,7 +48,7 @@ Result<std::unique_ptr<Wire>> Wire::Open(const net::CredentialFiles& files, base
 std::unique_ptr<mirror::Member> Wire::Reach(const std::string& node, const std::string& url) {
   const auto id = net::Identity{identity().pool, net::Role::kMember, node}.Id();
   if (!id.ok()) return Unreachable(id.error());
-  return std::make_unique<agent::Client>(agent::MakeHttpChannel(transport_, {url, *id}, clock_));
+  return agent::ReachMember(transport_, identity().pool, node, url, clock_);
 }
 
 store::Uid Wire::pool() const { return agent::PoolUidOf(credentials_->Current()->identity().pool); }

@@ -119,4 +119,14 @@ std::unique_ptr<Channel> MakeHttpChannel(net::Transport& transport, net::Peer pe
   return std::make_unique<HttpChannel>(transport, std::move(peer), clock);
 }
 
+std::unique_ptr<mirror::Member> ReachMember(net::Transport& transport, const std::string& pool,
+                                            const std::string& node, const std::string& url,
+                                            base::Clock& clock) {
+  net::Peer peer;
+  peer.url = url;
+  if (const auto id = net::Identity{pool, net::Role::kMember, node}.Id(); id.ok())
+    peer.identity = *id;
+  return std::make_unique<Client>(MakeHttpChannel(transport, std::move(peer), clock));
+}
+
 }  // namespace hsmops::agent

@@ -33,4 +33,10 @@ const RequestKind* KindOfPath(std::string_view path);
 std::unique_ptr<Channel> MakeHttpChannel(net::Transport& transport, net::Peer peer,
                                          base::Clock& clock);
 
+// The member of `pool` on this node, whose agent is at `url`. A node whose name cannot stand in an
+// identity is never believed to be there.
+std::unique_ptr<mirror::Member> ReachMember(net::Transport& transport, const std::string& pool,
+                                            const std::string& node, const std::string& url,
+                                            base::Clock& clock);
+
 }  // namespace hsmops::agent

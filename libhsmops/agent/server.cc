@@ -64,7 +64,7 @@ class Running {
     agent_.emplace(pool, store::MemberUid(pool, self.name), self.name, *token_, *ledger_, clock_,
                    rng_, executor_,
                    [this, self](const store::Uid&, const mirror::PeerAddress& address) {
-                     return Reach(self.pool, address);
+                     return ReachMember(*transport_, self.pool, address.node, address.url, clock_);
                    });
     routes_.emplace(*agent_);
     return {};
@@ -104,15 +104,6 @@ class Running {
   }
 
  private:
-  std::unique_ptr<mirror::Member> Reach(const std::string& pool,
-                                        const mirror::PeerAddress& address) {
-    net::Peer peer;
-    peer.url = address.url;
-    if (const auto id = net::Identity{pool, net::Role::kMember, address.node}.Id(); id.ok())
-      peer.identity = *id;
-    return std::make_unique<Client>(MakeHttpChannel(*transport_, std::move(peer), clock_));
-  }
-
   base::SystemClock clock_;
   base::SystemRng rng_;
   base::ThreadExecutor executor_;

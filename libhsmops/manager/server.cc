@@ -48,10 +48,12 @@ class Running {
                                config_.credentials.cert, self_.text()));
     }
     transport_.emplace(*credentials_, clock_);
-    world_.emplace(
-        World{resources_, clock_, rng_, executor_,
-              [this](const std::string& node, const std::string& endpoint, const store::Uid&,
-                     const store::Uid&) { return Reach(node, endpoint); }});
+    world_.emplace(World{resources_, clock_, rng_, executor_,
+                         [this](const std::string& node, const std::string& endpoint,
+                                const store::Uid&, const store::Uid&) {
+                           return agent::ReachMember(*transport_, self_.pool, node, endpoint,
+                                                     clock_);
+                         }});
     live_.emplace(*world_);
     return {};
   }
@@ -84,15 +86,6 @@ class Running {
   }
 
  private:
-  std::unique_ptr<mirror::Member> Reach(const std::string& node, const std::string& endpoint) {
-    net::Peer peer;
-    peer.url = endpoint;
-    if (const auto id = net::Identity{self_.pool, net::Role::kMember, node}.Id(); id.ok())
-      peer.identity = *id;
-    return std::make_unique<agent::Client>(
-        agent::MakeHttpChannel(*transport_, std::move(peer), clock_));
-  }
-
   // False: it is time to stop.
   bool Sleep(base::Duration duration) {
     const base::TimePoint until = clock_.Now() + duration;
