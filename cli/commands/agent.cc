@@ -17,6 +17,7 @@ struct AgentWords {
   std::string token;
   std::string state;
   std::string listen = ":9443";
+  std::string status_listen;
   std::string ca;
   std::string cert;
   std::string key;
@@ -45,10 +46,14 @@ int Run(const AgentWords& words, Context& context) {
   config.token = words.token;
   config.state_folder = words.state;
   config.listen = words.listen;
+  config.status_listen = words.status_listen;
   config.credentials = {words.ca, words.cert, words.key};
   const auto served = agent::RunAgent(
       config, stop.asked(),
-      [&](const std::string& address) { (*log)->Say("info", "listening on " + address); },
+      [&](const agent::Listening& at) {
+        if (!at.status.empty()) (*log)->Say("info", "health and metrics on http://" + at.status);
+        (*log)->Say("info", "listening on " + at.address);
+      },
       [&](const std::string& line) { (*log)->Say("warning", line); });
   if (!served.ok()) return context.Fail(served.error());
   (*log)->Say("info", "stopped: the gate is closed and no write is in flight");
@@ -72,6 +77,9 @@ Verb AgentVerb() {
         words.Option("state", "DIR", "where it remembers what it promised; on a disk that stays",
                      options->state);
         words.Option("listen", "ADDRESS", "host:port; by default :9443", options->listen);
+        words.Option("status-listen", "ADDRESS",
+                     "host:port of health pages and metrics, plain HTTP; by default none",
+                     options->status_listen);
         words.Option("ca", "FILE", "whom it believes", options->ca);
         words.Option("cert", "FILE", "its certificate, spiffe://POOL/member/NODE", options->cert);
         words.Option("key", "FILE", "the key of it, readable by its owner only", options->key);

@@ -13,6 +13,7 @@ namespace {
 struct ManagerWords {
   std::string listen = "127.0.0.1:0";
   std::string url;
+  std::string status_listen;
   std::string ca;
   std::string cert;
   std::string key;
@@ -29,10 +30,14 @@ int Run(const ManagerWords& words, Context& context) {
   config.ns = context.globals().ns;
   config.listen = words.listen;
   config.url = words.url;
+  config.status_listen = words.status_listen;
   config.credentials = {words.ca, words.cert, words.key};
   const auto served = manager::RunManager(
       **resources, config, stop.asked(),
-      [&](const std::string& address) { (*log)->Say("info", "listening on " + address); },
+      [&](const manager::Listening& at) {
+        if (!at.status.empty()) (*log)->Say("info", "health and metrics on http://" + at.status);
+        (*log)->Say("info", "listening on " + at.address);
+      },
       [&](const std::string& level, const std::string& sentence) { (*log)->Say(level, sentence); });
   if (!served.ok()) return context.Fail(served.error());
   (*log)->Say("info", "stopped");
@@ -55,6 +60,9 @@ Verb ManagerVerb() {
                      options->listen);
         words.Option("url", "URL", "where clients reach that; by default what it listens on",
                      options->url);
+        words.Option("status-listen", "ADDRESS",
+                     "host:port of health pages and metrics, plain HTTP; by default none",
+                     options->status_listen);
         words.Option("ca", "FILE", "whom it believes", options->ca);
         words.Option("cert", "FILE", "its certificate, spiffe://POOL/manager/NAME", options->cert);
         words.Option("key", "FILE", "the key of it, readable by its owner only", options->key);

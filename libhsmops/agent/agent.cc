@@ -92,19 +92,15 @@ void Agent::CountInto(mirror::MemberStatus& status) {
   status.standing = store_.standing();
   status.standing_reason = store_.standing_reason();
   if (store_.standing() != store::Standing::kMember) return;
-  const auto inventory = store_.ReadInventory();
-  if (!inventory.ok()) return;
-  status.digest = inventory->digest.root;
-  status.quarantined = inventory->quarantine.size();
+  const auto counts = store_.Count();
+  if (!counts.ok()) return;
+  status.digest = counts->digest;
+  status.secrets = counts->secrets;
+  status.damaged = counts->damaged;
+  status.quarantined = counts->quarantined;
   // What adopt cannot take stays as it is, and is promoted over: nothing ends that state but a
   // person.
-  status.legacy = static_cast<std::uint64_t>(
-      std::count_if(inventory->legacy.begin(), inventory->legacy.end(),
-                    [](const auto& item) { return item.reason.empty(); }));
-  for (const store::InventoryItem& item : inventory->items) {
-    if (item.state == store::InventoryItem::State::kPresent) ++status.secrets;
-    if (item.state == store::InventoryItem::State::kDamaged) ++status.damaged;
-  }
+  status.legacy = counts->legacy;
 }
 
 Result<mirror::MemberStatus> Agent::Status(bool live) {

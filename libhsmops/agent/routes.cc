@@ -47,6 +47,7 @@ std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
   if (type == head.headers.end() || type->second != kMemberContentType)
     return PlainReply(415, std::string("send ") + kMemberContentType);
   net::Route route;
+  route.name = std::string(kind->name);
   route.lane = static_cast<std::size_t>(LaneOf(*kind));
   route.max_body = kind->at_once ? kMaxSmallBody : kMaxFrameBytes;
   route.handle = [this, kind](net::Received&& request) {

@@ -7,9 +7,11 @@
 
 #include "libhsmops/agent/replicating_agent.h"
 #include "libhsmops/agent/routes.h"
+#include "libhsmops/agent/vitals.h"
 #include "libhsmops/base/file.h"
 #include "libhsmops/net/curl_transport.h"
 #include "libhsmops/net/http_server.h"
+#include "libhsmops/net/status_server.h"
 #include "libhsmops/store/ledger.h"
 #include "libhsmops/token/pkcs11_token.h"
 
@@ -54,6 +56,11 @@ class Running {
     options.state_folder = config.state_folder;
     options.lock_wait = config.lock_wait;
     options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
+    vitals_.emplace(
+        self.name, clock_, [this] { return agent_ && agent_->GateOpen(); }, *credentials_);
+    options.on_call = [this](const char* function, base::Duration time) {
+      vitals_->Called(function, time);
+    };
     options.on_hung = [log](const std::string& function) {
       log(fmt::format("Hung: {} did not return; this process ends", function));
       _exit(kHungServerExit);
@@ -70,18 +77,27 @@ class Running {
     return {};
   }
 
-  Result<std::string> Listen(const std::string& address,
-                             const std::function<void(const std::string&)>& log) {
+  Result<Listening> Listen(const ServerConfig& its,
+                           const std::function<void(const std::string&)>& log) {
     net::ServerConfig config;
-    config.listen = address;
+    config.listen = its.listen;
+    config.answered = [this](const std::string& route, int status, base::Duration time) {
+      vitals_->Answered(route, status, time);
+    };
     config.lanes = Lanes();
     // Members and managers ask as fast as they work; what one of them may have at once is limited
     // by lanes and connections.
     config.limits.admission.requests_per_identity = {20'000, 20'000};
     HSM_TRY(server_, net::HttpServer::Start(
                          std::move(config), *credentials_, clock_,
-                         [this](const net::Received& head) { return routes_->Find(head); }, log));
-    return server_->address();
+                         [this](const net::Received& head) { return Find(head); }, log));
+    Listening listening{server_->address(), ""};
+    if (its.status_listen.empty()) return listening;
+    HSM_TRY(pages_, net::StatusServer::Start(its.status_listen, [this](std::string_view path) {
+              return vitals_->Page(path, server_.get());
+            }));
+    listening.status = pages_->address();
+    return listening;
   }
 
   void RunUntil(const std::atomic<bool>& stop) {
@@ -93,6 +109,7 @@ class Running {
       if (now >= watch) {
         watch = now + kWatchPeriod;
         agent_->Watch();
+        if (const auto status = agent_->Status(false); status.ok()) vitals_->Saw(*status);
       }
       if (now >= collect) {
         const auto report = agent_->Collect(kCollectBudget);
@@ -104,10 +121,17 @@ class Running {
   }
 
  private:
+  // Who belongs to the pool may see how it is.
+  std::variant<net::Route, net::Reply> Find(const net::Received& head) {
+    if (head.method == "GET") return vitals_->Page(net::PathOf(head.target), nullptr);
+    return routes_->Find(head);
+  }
+
   base::SystemClock clock_;
   base::SystemRng rng_;
   base::ThreadExecutor executor_;
   std::unique_ptr<net::CredentialSource> credentials_;
+  std::optional<Vitals> vitals_;
   std::optional<base::FileLock> lock_;
   std::optional<store::Ledger> ledger_;
   std::unique_ptr<token::Pkcs11Token> token_;
@@ -115,6 +139,7 @@ class Running {
   std::optional<ReplicatingAgent> agent_;
   std::optional<Routes> routes_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<net::StatusServer> pages_;
 };
 
 }  // namespace
@@ -127,12 +152,12 @@ store::Uid PoolUidOf(const std::string& trust_domain) {
 }
 
 Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
-                      const std::function<void(const std::string& address)>& ready,
+                      const std::function<void(const Listening&)>& ready,
                       const std::function<void(const std::string& line)>& log) {
   Running running;
   HSM_RETURN_IF_ERROR(running.Open(config, log));
-  HSM_TRY(const std::string address, running.Listen(config.listen, log));
-  ready(address);
+  HSM_TRY(const Listening listening, running.Listen(config, log));
+  ready(listening);
   running.RunUntil(stop);
   return {};
 }

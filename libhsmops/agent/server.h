@@ -18,9 +18,10 @@
 namespace hsmops::agent {
 
 struct ServerConfig {
-  std::string token;         // its pkcs11: URI
-  std::string state_folder;  // ledger and PIN latch; made 0700 if it is not there
-  std::string listen;        // "10.0.0.11:9443"; port 0: a free one
+  std::string token;          // its pkcs11: URI
+  std::string state_folder;   // ledger and PIN latch; made 0700 if it is not there
+  std::string listen;         // "10.0.0.11:9443"; port 0: a free one
+  std::string status_listen;  // health pages and metrics over plain HTTP; empty: not there
   net::CredentialFiles credentials;
   base::Duration lock_wait = std::chrono::seconds(10);
   base::Duration call_limit = std::chrono::seconds(15);  // of one PKCS#11 call
@@ -30,12 +31,18 @@ struct ServerConfig {
 // meet.
 store::Uid PoolUidOf(const std::string& trust_domain);
 
+// Where it listens, the ports as they really are.
+struct Listening {
+  std::string address;
+  std::string status;  // empty: not there
+};
+
 // Serves until `stop` says so, asked several times a second; then closes the gate, ends the write
-// in flight and returns. `ready` is told the address once it listens. A call to the token that
+// in flight and returns. `ready` is told the addresses once it listens. A call to the token that
 // hangs ends the process with 75. Errors: kInvalid, the certificate is no member's; and those of
 // what it opens.
 base::Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
-                            const std::function<void(const std::string& address)>& ready,
+                            const std::function<void(const Listening&)>& ready,
                             const std::function<void(const std::string& line)>& log);
 
 }  // namespace hsmops::agent

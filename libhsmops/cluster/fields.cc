@@ -144,6 +144,28 @@ void FieldReader::operator()(std::string_view name, std::chrono::seconds& value)
     value = std::chrono::seconds(*read);
 }
 
+void FieldReader::operator()(std::string_view name, std::chrono::milliseconds& value) {
+  const json* child = Child(name);
+  if (child == nullptr) return;
+  if (child->is_number_integer()) {
+    std::chrono::seconds whole{0};
+    (*this)(name, whole);
+    value = whole;
+    return;
+  }
+  if (!child->is_string()) {
+    problems_.Add(PathOf(name),
+                  Shown(*child) + " is neither whole seconds nor text like \"500ms\"");
+    return;
+  }
+  const auto read = base::ParseDuration(child->get<std::string>());
+  if (read.ok()) {
+    value = std::chrono::duration_cast<std::chrono::milliseconds>(*read);
+  } else {
+    problems_.Add(PathOf(name), fmt::format("{} is {}", Shown(*child), read.error().message()));
+  }
+}
+
 void FieldReader::operator()(std::string_view name, std::optional<base::WallTime>& value) {
   std::string text;
   if (!ReadText(name, text)) return;
@@ -211,6 +233,13 @@ void FieldWriter::operator()(std::string_view name, std::uint64_t& value) {
 }
 void FieldWriter::operator()(std::string_view name, std::chrono::seconds& value) {
   (*object_)[std::string(name)] = value.count();
+}
+void FieldWriter::operator()(std::string_view name, std::chrono::milliseconds& value) {
+  if (value.count() % 1000 == 0) {
+    (*object_)[std::string(name)] = value.count() / 1000;
+  } else {
+    (*object_)[std::string(name)] = fmt::format("{}ms", value.count());
+  }
 }
 void FieldWriter::operator()(std::string_view name, std::optional<base::WallTime>& value) {
   if (value) Always(name, base::FormatTime(*value));

@@ -56,6 +56,8 @@ class FieldReader {
   void operator()(std::string_view name, std::int64_t& value);
   void operator()(std::string_view name, std::uint64_t& value);
   void operator()(std::string_view name, std::chrono::seconds& value);
+  // Seconds as a number, or text in Go's form: "500ms".
+  void operator()(std::string_view name, std::chrono::milliseconds& value);
   void operator()(std::string_view name, std::optional<base::WallTime>& value);
   void operator()(std::string_view name, std::vector<std::string>& value);
   void operator()(std::string_view name, std::map<std::string, std::string>& value);
@@ -125,6 +127,7 @@ class FieldWriter {
   void operator()(std::string_view name, int& value);
   void operator()(std::string_view name, std::int64_t& value);
   void operator()(std::string_view name, std::uint64_t& value);
+  void operator()(std::string_view name, std::chrono::milliseconds& value);
   void operator()(std::string_view name, std::chrono::seconds& value);
   void operator()(std::string_view name, std::optional<base::WallTime>& value);
   void operator()(std::string_view name, std::vector<std::string>& value);

@@ -18,6 +18,7 @@
 
 namespace hsmops::cluster {
 
+inline constexpr std::chrono::milliseconds kMinHealthCheckInterval{100};
 inline constexpr std::chrono::seconds kMinGrantDuration{1};
 inline constexpr std::chrono::seconds kMaxGrantDuration{300};
 inline constexpr std::chrono::seconds kMaxInterval{366L * 86400};  // of anything counted in seconds
@@ -71,7 +72,7 @@ struct Pkcs11Spec {
 
 struct FailoverSpec {
   FailoverMode mode = FailoverMode::kAuto;
-  std::chrono::seconds health_check_interval{2};
+  std::chrono::milliseconds health_check_interval{2000};
   int unhealthy_threshold = 3;
   std::chrono::seconds grant_duration{10};  // D
   std::chrono::seconds delay{0};

@@ -75,7 +75,11 @@ class DeviceCheck {
     Within("spec.mirroring.verifyInterval", mirroring.verify_interval, seconds(1), kMaxInterval);
     const FailoverSpec& failover = mirroring.failover;
     const std::string path = "spec.mirroring.failover.";
-    Within(path + "healthCheckInterval", failover.health_check_interval, seconds(1), kMaxInterval);
+    const auto interval = failover.health_check_interval;
+    if (interval < kMinHealthCheckInterval || interval > kMaxInterval)
+      problems_.Add(path + "healthCheckInterval",
+                    fmt::format("{} ms is not within {} ms to {} seconds", interval.count(),
+                                kMinHealthCheckInterval.count(), kMaxInterval.count()));
     Within(path + "grantDuration", failover.grant_duration, kMinGrantDuration, kMaxGrantDuration);
     Within(path + "delay", failover.delay, seconds(0), kMaxInterval);
     Within(path + "minInterval", failover.min_interval, seconds(0), kMaxInterval);

@@ -80,8 +80,16 @@ Result<void> Controller::Open() {
 }
 
 void Controller::Track(const ClusterState& state) {
+  const base::TimePoint now = world_.clock.Now();
+  const base::Duration interval = FailoverOf(pool_->device()).health_check_interval;
   for (const MemberView& member : state.members) {
-    tracker_->Saw(member.node, member.Healthy(), world_.clock.Now());
+    // Turns come oftener than that when there is something to do; each interval counts once.
+    const auto failed = failed_at_.find(member.node);
+    if (member.Healthy() || failed == failed_at_.end() || now - failed->second >= interval) {
+      tracker_->Saw(member.node, member.Healthy(), now);
+      failed_at_.erase(member.node);
+      if (!member.Healthy()) failed_at_[member.node] = now;
+    }
     const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
     if (lost && lost_.insert(member.node).second)
       pool_->Tell(cluster::EventType::kWarning, "DeviceLost",
@@ -89,6 +97,16 @@ void Controller::Track(const ClusterState& state) {
     if (member.Healthy() && lost_.erase(member.node) > 0)
       pool_->Tell(cluster::EventType::kNormal, "DeviceReturned",
                   fmt::format("the device of {} is back", member.node));
+    if (!member.reachable()) continue;
+    const bool rejected = member.status->pin == token::PinState::kRejected;
+    if (!rejected) {
+      pin_rejected_.erase(member.node);
+    } else if (pin_rejected_.insert(member.node).second) {
+      pool_->Tell(cluster::EventType::kWarning, "PinRejected",
+                  fmt::format("the token of {} refused its PIN; it is not tried again before its "
+                              "source changes",
+                              member.node));
+    }
   }
 }
 
@@ -110,7 +128,10 @@ Turned Controller::Turn() {
   if (auto opened = Open(); !opened.ok())
     return {"nothing can be done: " + opened.error().message(), false};
   auto turned = GoOn();
-  if (turned.ok()) return *std::move(turned);
+  if (turned.ok()) {
+    turned->next = FailoverOf(pool_->device()).health_check_interval;
+    return *std::move(turned);
+  }
   return {"it was tried and did not work: " + turned.error().message(), false};
 }
 
@@ -190,7 +211,7 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
     SyncOptions options;
     options.only = change.lagging;
     options.collect = false;
-    HSM_TRY(const SyncReport report, Sync(*pool_, options, nullptr));
+    HSM_TRY(const SyncReport report, TimedSync(options));
     if (report.Notable()) RecordSync(*pool_, report);
   }
   std::vector<std::string> nodes = pool_->SyncSetNodes();
@@ -207,6 +228,14 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
       Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
 }
 
+Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {
+  const base::TimePoint began = world_.clock.Now();
+  auto report = Sync(*pool_, options, nullptr);
+  if (world_.synced)
+    world_.synced(device_, world_.clock.Now() - began, report.ok() && report->Complete());
+  return report;
+}
+
 // Everything against everything, every syncInterval; every value read again, every verifyInterval.
 Result<std::optional<Turned>> Controller::KeepCopies() {
   const cluster::MirroringSpec spec =
@@ -218,7 +247,7 @@ Result<std::optional<Turned>> Controller::KeepCopies() {
   options.full = verified_ && Due(verified_, spec.verify_interval, now);
   synced_ = now;
   if (options.full || !verified_) verified_ = now;
-  HSM_TRY(const SyncReport report, Sync(*pool_, options, nullptr));
+  HSM_TRY(const SyncReport report, TimedSync(options));
   RecordSync(*pool_, report);
   if (!report.Notable()) return std::optional<Turned>();
   return std::optional(

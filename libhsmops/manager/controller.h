@@ -19,8 +19,9 @@
 namespace hsmops::manager {
 
 struct Turned {
-  std::string reason;  // one sentence, always
-  bool acted = false;  // so another turn is due at once
+  std::string reason;                           // one sentence, always
+  bool acted = false;                           // so another turn is due at once
+  base::Duration next = std::chrono::hours(1);  // another is due then at the latest
 };
 
 class Controller {
@@ -43,6 +44,7 @@ class Controller {
   base::Result<Turned> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
   base::Result<std::optional<Turned>> KeepCopies();
+  base::Result<SyncReport> TimedSync(const SyncOptions& options);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);
 
@@ -51,10 +53,12 @@ class Controller {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   std::optional<health::Tracker> tracker_;
-  std::set<std::string> lost_;               // told as DeviceLost
-  std::string told_;                         // the last note of WouldFailOver
-  std::optional<base::TimePoint> synced_;    // when everything was last compared,
-  std::optional<base::TimePoint> verified_;  // and when it was last read again
+  std::set<std::string> pin_rejected_;                // told as PinRejected
+  std::map<std::string, base::TimePoint> failed_at_;  // the failure that was counted last
+  std::set<std::string> lost_;                        // told as DeviceLost
+  std::string told_;                                  // the last note of WouldFailOver
+  std::optional<base::TimePoint> synced_;             // when everything was last compared,
+  std::optional<base::TimePoint> verified_;           // and when it was last read again
   std::optional<base::TimePoint> status_written_;
 };
 

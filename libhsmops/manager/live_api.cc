@@ -80,6 +80,7 @@ std::variant<net::Route, Reply> LiveApi::Find(const net::Received& head) {
   if (type == head.headers.end() || type->second != kLiveContentType)
     return PlainReply(415, std::string("send ") + kLiveContentType);
   net::Route route;
+  route.name = place->verb;
   route.max_body = kMaxLiveBody;
   route.handle = [this, place = *place](net::Received&& request) {
     return Answer(place, std::move(request));

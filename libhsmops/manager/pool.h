@@ -32,6 +32,8 @@ struct World {
   base::Rng& rng;
   base::Executor& executor;
   MemberFactory make_member;
+  // Told of each sync of a whole device that the controller did; may be empty.
+  std::function<void(const std::string& device, base::Duration time, bool whole)> synced = {};
 };
 
 using store::MemberUid;

@@ -192,6 +192,19 @@ cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterSt
   return out;
 }
 
+// Known without asking for an inventory while every copy is equal; else unknown.
+std::optional<cluster::SecretCounts> CountsOf(const ClusterState& state) {
+  const MemberView* primary = state.Holder();
+  if (primary == nullptr || !primary->Healthy()) return std::nullopt;
+  if (EqualMirrors(state) + 1 != static_cast<int>(state.members.size())) return std::nullopt;
+  cluster::SecretCounts counts;
+  counts.total = static_cast<std::int64_t>(primary->status->secrets);
+  counts.full = counts.total;
+  for (const MemberView& member : state.members)
+    counts.diverged += static_cast<std::int64_t>(member.status->quarantined);
+  return counts;
+}
+
 }  // namespace
 
 int EqualMirrors(const ClusterState& state) {
@@ -286,6 +299,7 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
     if (member.in_sync_set && !member.holder)
       status.mirroring->mirrored_nodes.push_back(member.node);
   }
+  status.secrets = CountsOf(state);
   if (status.paused && status.paused->until && *status.paused->until <= now) status.paused.reset();
   const bool critical =
       std::any_of(status.findings.begin(), status.findings.end(),

@@ -15,8 +15,10 @@
 #include "libhsmops/manager/election.h"
 #include "libhsmops/manager/grant_relay.h"
 #include "libhsmops/manager/live_api.h"
+#include "libhsmops/manager/vitals.h"
 #include "libhsmops/net/curl_transport.h"
 #include "libhsmops/net/http_server.h"
+#include "libhsmops/net/status_server.h"
 
 namespace hsmops::manager {
 
@@ -30,6 +32,7 @@ constexpr std::chrono::milliseconds kStopLook{50};
 constexpr std::chrono::milliseconds kElectPeriod{1000};
 constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
+constexpr std::chrono::milliseconds kLookPeriod{1000};
 constexpr std::chrono::seconds kStopPatience{10};
 
 class Running {
@@ -54,31 +57,45 @@ class Running {
                            return agent::ReachMember(*transport_, self_.pool, node, endpoint,
                                                      clock_);
                          }});
+    vitals_.emplace(clock_, *credentials_);
+    world_->synced = [this](const std::string& device, base::Duration time, bool whole) {
+      vitals_->Synced(device, time, whole);
+    };
     live_.emplace(*world_);
     return {};
   }
 
-  Result<std::string> Listen() {
+  Result<Listening> Listen() {
     net::ServerConfig server;
     server.listen = config_.listen;
     server.lanes = {{"live", 16, 64}};
+    server.answered = [this](const std::string& route, int status, base::Duration time) {
+      vitals_->Answered(route, status, time);
+    };
     server.limits.admission.requests_per_identity = {20'000, 20'000};
     HSM_TRY(server_, net::HttpServer::Start(
                          std::move(server), *credentials_, clock_,
-                         [this](const net::Received& head) { return live_->Find(head); },
+                         [this](const net::Received& head) { return Find(head); },
                          [this](const std::string& line) { log_("warning", line); }));
     const std::string url = config_.url.empty() ? "https://" + server_->address() : config_.url;
     election_.emplace(
         resources_, clock_,
         ElectionOptions{config_.ns, "hsm-manager",
                         fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())), url});
-    return server_->address();
+    Listening listening{server_->address(), ""};
+    if (config_.status_listen.empty()) return listening;
+    HSM_TRY(pages_, net::StatusServer::Start(config_.status_listen, [this](std::string_view path) {
+              return vitals_->Page(path, server_.get());
+            }));
+    listening.status = pages_->address();
+    return listening;
   }
 
   void Run() {
     {
       const std::jthread elects([this] { Elect(); });
       const std::jthread relays([this] { Relay(); });
+      const std::jthread looks([this] { Look(); });
       Control();
     }
     election_->Resign();
@@ -86,6 +103,25 @@ class Running {
   }
 
  private:
+  // Who belongs to the pool may see how it is.
+  std::variant<net::Route, net::Reply> Find(const net::Received& head) {
+    if (head.method == "GET") return vitals_->Page(net::PathOf(head.target), nullptr);
+    return live_->Find(head);
+  }
+
+  // What health pages and metrics are of.
+  void Look() {
+    do {
+      auto devices = cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns);
+      if (devices.ok()) {
+        vitals_->Saw(std::move(devices->items));
+      } else {
+        vitals_->Saw(devices.error());
+      }
+      vitals_->Turned(Loop::kLook);
+    } while (Sleep(kLookPeriod));
+  }
+
   // False: it is time to stop.
   bool Sleep(base::Duration duration) {
     const base::TimePoint until = clock_.Now() + duration;
@@ -104,6 +140,8 @@ class Running {
         leader = election_->leader();
         log_("info", leader.empty() ? "nobody leads" : leader + " leads");
       }
+      vitals_->Led(election_->Leads(), leader);
+      vitals_->Turned(Loop::kElection);
     } while (Sleep(kElectPeriod));
   }
 
@@ -130,6 +168,7 @@ class Running {
     };
     std::map<std::string, One> devices;
     while (Sleep(kRelayPeriod)) {
+      vitals_->Turned(Loop::kRelay);
       const std::set<std::string> names = Devices();
       std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
       for (const std::string& name : names) {
@@ -156,6 +195,7 @@ class Running {
     base::Duration period = kIdlePeriod;
     while (Sleep(period)) {
       period = kIdlePeriod;
+      vitals_->Turned(Loop::kControl);
       if (!Leads()) {
         controllers.clear();
         continue;
@@ -167,7 +207,7 @@ class Running {
         if (!controller) controller = std::make_unique<Controller>(*world_, config_.ns, name);
         const Turned turned = controller->Turn();
         Tell(name, name + ": " + turned.reason);
-        if (turned.acted) period = base::Duration(0);
+        period = std::min(period, turned.acted ? base::Duration(0) : turned.next);
       }
     }
   }
@@ -197,8 +237,10 @@ class Running {
   net::Identity self_;
   std::optional<net::CurlTransport> transport_;
   std::optional<World> world_;
+  std::optional<Vitals> vitals_;
   std::optional<LiveApi> live_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<net::StatusServer> pages_;
   std::mutex election_mutex_;
   std::optional<Election> election_;
   std::mutex said_mutex_;
@@ -209,12 +251,11 @@ class Running {
 
 Result<void> RunManager(cluster::ResourceStore& resources, const ServerConfig& config,
                         const std::atomic<bool>& stop,
-                        const std::function<void(const std::string& address)>& ready,
-                        const ServerLog& log) {
+                        const std::function<void(const Listening&)>& ready, const ServerLog& log) {
   Running running(resources, config, stop, log);
   HSM_RETURN_IF_ERROR(running.Open());
-  HSM_TRY(const std::string address, running.Listen());
-  ready(address);
+  HSM_TRY(const Listening listening, running.Listen());
+  ready(listening);
   running.Run();
   return {};
 }

@@ -13,20 +13,27 @@ namespace hsmops::manager {
 
 struct ServerConfig {
   std::string ns;
-  std::string listen;  // "127.0.0.1:0" takes a free port
-  std::string url;     // where clients reach it; empty: https:// and what it listens on
+  std::string listen;         // "127.0.0.1:0" takes a free port
+  std::string url;            // where clients reach it; empty: https:// and what it listens on
+  std::string status_listen;  // health pages and metrics over plain HTTP; empty: not there
   net::CredentialFiles credentials;
+};
+
+// Where it listens, the ports as they really are.
+struct Listening {
+  std::string address;
+  std::string status;  // empty: not there
 };
 
 using ServerLog = std::function<void(const std::string& level, const std::string& sentence)>;
 
 // Serves until `stop` says so, asked several times a second; then gives up the lease and returns.
-// `ready` is told the address once it listens. `log` gets one sentence for each turn that is not
+// `ready` is told the addresses once it listens. `log` gets one sentence for each turn that is not
 // like the one before, and is called by several threads. Errors: kInvalid, the certificate is no
 // manager's; and those of what it opens.
 base::Result<void> RunManager(cluster::ResourceStore& resources, const ServerConfig& config,
                               const std::atomic<bool>& stop,
-                              const std::function<void(const std::string& address)>& ready,
+                              const std::function<void(const Listening&)>& ready,
                               const ServerLog& log);
 
 }  // namespace hsmops::manager

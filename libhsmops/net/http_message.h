@@ -40,6 +40,7 @@ struct Route {
   std::size_t max_body = 0;  // a longer one is answered with 413 and not read
   // Called on a thread of the lane. Does not throw.
   std::function<Reply(Received&&)> handle;
+  std::string name = {};  // as a metric's label: one of a few words of ours
 };
 
 // Decides by the header, before the body is read; a Reply (403, 404, 405) ends it there. Called on

@@ -1,4 +1,4 @@
-// The only file here that includes Boost: it takes 20 s to compile.
+// Boost, which takes 20 s to compile, is here and in status_server.cc.
 #include "libhsmops/net/http_server.h"
 
 #include <fmt/format.h>
@@ -9,7 +9,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,13 +19,12 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
-#include <charconv>
 #include <condition_variable>
 #include <list>
 #include <mutex>
 #include <thread>
 
-#include "libhsmops/base/printable.h"
+#include "libhsmops/net/listening.h"
 #include "libhsmops/net/tls.h"
 
 namespace hsmops::net {
@@ -73,33 +71,6 @@ Result<std::shared_ptr<TlsContext>> MakeTlsContext(std::shared_ptr<const Credent
   made->credentials = std::move(credentials);
   HSM_RETURN_IF_ERROR(ConfigureServer(*made->context.native_handle(), *made->credentials));
   return made;
-}
-
-std::string TextOf(const tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return fmt::format(fmt::runtime(endpoint.address().is_v6() ? "[{}]:{}" : "{}:{}"), address,
-                     endpoint.port());
-}
-
-Result<tcp::endpoint> ParseListen(const std::string& text) {
-  const base::Error refused(ErrorCode::kInvalid,
-                            fmt::format("\"{}\" is no address to listen on: say 0.0.0.0:8443, "
-                                        "[::1]:8443 or :8443",
-                                        base::Printable(text)));
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return refused;
-  std::string host = text.substr(0, colon);
-  if (host.empty()) host = "[::]";
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  error_code error;
-  const auto address = asio::ip::make_address(host, error);
-  if (error || address.is_v6() != bracketed) return refused;
-  std::uint16_t port = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, parsed] = std::from_chars(text.data() + colon + 1, end, port);
-  if (parsed != std::errc() || stop != end) return refused;
-  return tcp::endpoint(address, port);
 }
 
 // A request on its way through a lane, shared with it because either may go first.
@@ -215,6 +186,10 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
   Decision Refuse(Refusal kind, Reply reply, bool keep_alive);
   // A read or a write that did not come to its end; whether for want of time.
   bool NoteIfLate(const error_code& error, Refusal kind);
+  void Tell(const std::string& route, int status, base::TimePoint began) const {
+    if (server_.config.answered)
+      server_.config.answered(route, status, server_.clock.Now() - began);
+  }
   bool MayContinue() const { return !server_.stopping && !server_.Outdated(*tls_); }
   void ExpireAfter(base::Duration time) { stream_.next_layer().expires_after(Steady(time)); }
 
@@ -447,10 +422,12 @@ asio::awaitable<bool> HttpServer::Server::Session::ServeOne() {
   const bool whole = co_await ReadHeader(parser);
   if (!whole) co_return false;
   Received head = HeadOf(parser);
+  const base::TimePoint began = server_.clock.Now();
   const bool with_body = head.method != "HEAD";
   Decision decision = Decide(parser, head);
   if (auto* reply = std::get_if<Reply>(&decision.next)) {
     // A body that nobody will read stands between this request and the next.
+    Tell("", reply->status, began);
     const bool keep =
         decision.keep_alive && parser.is_done() && parser.keep_alive() && MayContinue();
     const bool written = co_await Write(std::move(*reply), keep, with_body);
@@ -468,7 +445,9 @@ asio::awaitable<bool> HttpServer::Server::Session::ServeOne() {
   }
   const bool read = co_await ReadBody(parser, head.body);
   if (!read) co_return false;
+  const std::string name = route.name;
   Reply reply = co_await Work(std::move(route), std::move(head));
+  Tell(name, reply.status, began);
   server_.admission.GiveBytes(std::exchange(reserved_, 0));
   const bool keep = parser.keep_alive() && MayContinue();
   const bool written = co_await Write(std::move(reply), keep, with_body);
@@ -515,19 +494,11 @@ asio::awaitable<void> HttpServer::Server::Session::Linger() {
 
 Result<void> HttpServer::Server::Listen() {
   HSM_CHECK(!config.lanes.empty() && config.io_threads > 0);
-  HSM_TRY(const tcp::endpoint endpoint, ParseListen(config.listen));
   HSM_TRY(tls_, MakeTlsContext(credentials_.Current()));
+  HSM_RETURN_IF_ERROR(ListenOn(acceptor_, config.listen));
   error_code error;
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && endpoint.protocol() == tcp::v6())
-    acceptor_.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) address = TextOf(acceptor_.local_endpoint(error));
-  if (!error) return {};
-  return base::Error(ErrorCode::kUnavailable,
-                     fmt::format("listening on {}: {}", config.listen, error.message()));
+  address = TextOf(acceptor_.local_endpoint(error));
+  return {};
 }
 
 void HttpServer::Server::Run() {

@@ -35,12 +35,17 @@ struct ServerLimits {
   AdmissionLimits admission;
 };
 
+// Told of each request that was answered, by several threads at once: the name of its route, empty
+// where there was none, and how long it took from its header on.
+using Answered = std::function<void(const std::string& route, int status, base::Duration time)>;
+
 struct ServerConfig {
   // "127.0.0.1:8443", "[::1]:8443", ":8443" (every address, IPv4 and IPv6); port 0: a free one.
   std::string listen;
   unsigned io_threads = 2;
   std::vector<LaneLimits> lanes;  // at least one
   ServerLimits limits;
+  Answered answered;  // may be empty
 };
 
 // Thread-safe, but for Stop and the destructor.

@@ -57,4 +57,12 @@ struct Inventory {
   std::uint64_t foreign_objects = 0;  // with our application, but not ours
 };
 
+struct Counts {
+  base::Digest digest{};  // the root
+  std::uint64_t secrets = 0;
+  std::uint64_t damaged = 0;
+  std::uint64_t quarantined = 0;
+  std::uint64_t legacy = 0;  // that adopt can take
+};
+
 }  // namespace hsmops::store

@@ -464,13 +464,40 @@ Result<Inventory> SecretStore::ReadInventory(const std::bitset<kBuckets>& bucket
             [](const auto& a, const auto& b) { return a.id < b.id; });
   HSM_TRY(const LegacyLayout* legacy, Legacy());
   for (LegacyItem& item : legacy->Items()) {
-    const auto name = SecretName::Parse(item.name);
-    const Entry* entry = name.ok() ? index_.Find(IdOf(pool_, *name)) : nullptr;
-    if (entry != nullptr && !entry->heads.empty()) continue;  // superseded by a record of ours
+    if (Superseded(item)) continue;
     inventory.legacy.push_back(std::move(item));
   }
   inventory.foreign_objects = index_.foreign();
   return inventory;
+}
+
+Result<Counts> SecretStore::Count() {
+  HSM_TRY(const InventoryDigest digest, Digest());
+  Counts counts;
+  counts.digest = digest.root;
+  for (const auto& [id, entry] : index_.entries()) {
+    counts.quarantined += entry.quarantine.size();
+    const HeadRef* newest = entry.Newest();
+    if (Damage(id)) {
+      ++counts.damaged;
+    } else if (newest != nullptr && !newest->tombstone) {
+      ++counts.secrets;
+    }
+  }
+  for (const auto& [id, version] : ledger_.promises()) {
+    if (index_.Find(id) == nullptr && Damage(id)) ++counts.damaged;
+  }
+  HSM_TRY(const LegacyLayout* legacy, Legacy());
+  for (const LegacyItem& item : legacy->Items()) {
+    if (item.reason.empty() && !Superseded(item)) ++counts.legacy;
+  }
+  return counts;
+}
+
+bool SecretStore::Superseded(const LegacyItem& item) const {
+  const auto name = SecretName::Parse(item.name);
+  const Entry* entry = name.ok() ? index_.Find(IdOf(pool_, *name)) : nullptr;
+  return entry != nullptr && !entry->heads.empty();
 }
 
 Result<VerifyReport> SecretStore::Verify() {

@@ -106,6 +106,8 @@ class SecretStore {
   base::Result<Record> ReadRecord(const Id& id);
   // The digest is kept up to date with every change; with a warm index it costs one hash of 8 KiB.
   base::Result<InventoryDigest> Digest();
+  // How many there are of each kind, without listing them.
+  base::Result<Counts> Count();
   // Items of the buckets whose bit is set; all of them by default. Quarantine and legacy always.
   base::Result<Inventory> ReadInventory(
       const std::bitset<kBuckets>& buckets = std::bitset<kBuckets>().set());
@@ -166,6 +168,7 @@ class SecretStore {
   base::Result<void> MayWipe() const;
   base::Result<void> RequireMember();
   base::Result<LegacyLayout*> Legacy();
+  bool Superseded(const LegacyItem& item) const;  // by a record of ours
   void Classify();
   base::Result<void> PromiseWhatIsValid();
   std::optional<base::Error> Damage(const Id& id) const;

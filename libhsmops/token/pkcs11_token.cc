@@ -108,10 +108,12 @@ Result<std::unique_ptr<Pkcs11Token>> Pkcs11Token::Open(Uri uri, Pkcs11Options op
 template <typename... Params, typename... Args>
 CK_RV Pkcs11Token::Call(const char* name, CK_RV (*function)(Params...), Args... args) {
   CK_RV rv = CKR_OK;
+  const base::TimePoint began = options_.on_call ? clock_.Now() : base::TimePoint{};
   {
     const Watchdog::Call watched(watchdog_, name);
     rv = function(args...);
   }
+  if (options_.on_call) options_.on_call(name, clock_.Now() - began);
   if (EndsView(rv)) session_ = 0;
   return rv;
 }

@@ -28,6 +28,8 @@ struct Pkcs11Options {
   base::Duration lock_wait = std::chrono::seconds(10);
   std::chrono::milliseconds call_limit{15'000};
   Watchdog::OnHung on_hung;  // required: must end the process
+  // Told of each call into the module and how long it took; may be empty. `function` is a literal.
+  std::function<void(const char* function, base::Duration time)> on_call;
 };
 
 class Pkcs11Token : public Token {

@@ -1,0 +1,192 @@
+#include "libhsmops/manager/vitals.h"
+
+#include <fmt/format.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include "libhsmops/manager/device_metrics.h"
+
+namespace hsmops::manager {
+
+using net::HealthPart;
+using net::HealthReport;
+
+namespace {
+
+// A turn of the controller may be a promotion or a long sync; the others only ask.
+constexpr std::array<base::Duration, kLoops> kPatience{
+    std::chrono::seconds(60), std::chrono::seconds(60), std::chrono::minutes(15),
+    std::chrono::seconds(60)};
+constexpr std::array<std::string_view, kLoops> kLoopNames{"election", "grants", "control", "look"};
+
+const prometheus::Histogram::BucketBoundaries kLongSeconds{0.01, 0.05, 0.1, 0.5, 1,  2.5,
+                                                           5,    10,   15,  30,  60, 300};
+
+double InSeconds(base::Duration time) { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+struct Vitals::Metrics {
+  Metrics()
+      : http(registry),
+        leader(prometheus::BuildGauge()
+                   .Name("leader")
+                   .Help("1: this replica leads")
+                   .Register(registry)
+                   .Add({})),
+        promotions(prometheus::BuildCounter()
+                       .Name("hsm_failover_total")
+                       .Help("Promotions that ended, by kind and outcome")
+                       .Register(registry)),
+        promotion_time(prometheus::BuildHistogram()
+                           .Name("hsm_failover_duration_seconds")
+                           .Help("From a promotion's begin to its end")
+                           .Register(registry)),
+        sync_time(prometheus::BuildHistogram()
+                      .Name("hsm_sync_duration_seconds")
+                      .Help("One sync of all members")
+                      .Register(registry)),
+        sync_errors(prometheus::BuildCounter()
+                        .Name("hsm_sync_errors_total")
+                        .Help("Syncs that left a member unequal")
+                        .Register(registry)) {}
+
+  prometheus::Registry registry;
+  net::HttpMetrics http;
+  prometheus::Gauge& leader;
+  prometheus::Family<prometheus::Counter>& promotions;
+  prometheus::Family<prometheus::Histogram>& promotion_time;
+  prometheus::Family<prometheus::Histogram>& sync_time;
+  prometheus::Family<prometheus::Counter>& sync_errors;
+};
+
+Vitals::Vitals(const base::Clock& clock, net::CredentialSource& credentials)
+    : clock_(clock),
+      began_(clock.Wall()),
+      credentials_(credentials),
+      metrics_(std::make_unique<Metrics>()) {
+  turned_.fill(clock.Now());
+}
+
+Vitals::~Vitals() = default;
+
+void Vitals::Turned(Loop loop) {
+  const std::lock_guard lock(mutex_);
+  turned_[static_cast<std::size_t>(loop)] = clock_.Now();
+}
+
+void Vitals::Led(bool leads, const std::string& leader) {
+  const std::lock_guard lock(mutex_);
+  leads_ = leads;
+  leader_ = leader;
+}
+
+void Vitals::Saw(base::Result<std::vector<cluster::HSMDevice>> devices) {
+  const std::lock_guard lock(mutex_);
+  looked_ = true;
+  unseen_.reset();
+  if (!devices.ok()) {
+    unseen_ = devices.error();
+    return;
+  }
+  devices_ = *std::move(devices);
+  for (const cluster::HSMDevice& device : devices_) CountHistory(device);
+}
+
+// What ended before this process began is not its to count.
+void Vitals::CountHistory(const cluster::HSMDevice& device) {
+  base::WallTime& until = counted_.try_emplace(device.metadata.name, began_).first->second;
+  for (const cluster::HistoryEntry& entry : device.status.history) {
+    if (!entry.time || *entry.time <= until) continue;
+    until = *entry.time;
+    metrics_->promotions
+        .Add({{"device", device.metadata.name}, {"kind", entry.type}, {"outcome", entry.outcome}})
+        .Increment();
+    if (entry.duration_ms)
+      metrics_->promotion_time.Add({{"device", device.metadata.name}}, kLongSeconds)
+          .Observe(static_cast<double>(*entry.duration_ms) / 1000);
+  }
+}
+
+void Vitals::Synced(const std::string& device, base::Duration time, bool whole) {
+  metrics_->sync_time.Add({{"device", device}}, kLongSeconds).Observe(InSeconds(time));
+  prometheus::Counter& errors = metrics_->sync_errors.Add({{"device", device}});
+  if (!whole) errors.Increment();
+}
+
+void Vitals::Answered(const std::string& route, int status, base::Duration time) {
+  metrics_->http.Answered(route, status, time);
+}
+
+HealthPart Vitals::Resources() const {
+  if (unseen_) return {"resources", false, "the devices cannot be read"};
+  if (!looked_) return {"resources", false, "they were not looked at yet"};
+  return {"resources", true, fmt::format("{} devices", devices_.size())};
+}
+
+HealthPart Vitals::Live() const {
+  for (std::size_t i = 0; i < kLoops; ++i) {
+    if (clock_.Now() - turned_[i] > kPatience[i])
+      return {"live", false, fmt::format("the loop \"{}\" does not turn", kLoopNames[i])};
+  }
+  return {"live", true, ""};
+}
+
+void Vitals::AddDevices(HealthReport& report) const {
+  std::map<std::string, HealthPart> nodes;
+  HealthPart sync{"sync", true, "every copy is equal"};
+  for (const cluster::HSMDevice& device : devices_) {
+    for (const cluster::DeviceStatus& member : device.status.devices) {
+      HealthPart& part = nodes.try_emplace(member.node_name).first->second;
+      if (part.name.empty()) part = {"device/" + member.node_name, true, ""};
+      part.ok = part.ok && member.available;
+      if (!member.available)
+        part.message += fmt::format("{}{}: {}", part.message.empty() ? "" : "; ",
+                                    device.metadata.name, member.reason);
+      if (!member.in_sync.value_or(false) && member.node_name != device.status.primary_node) {
+        sync.message = sync.ok ? "" : sync.message + "; ";
+        sync.ok = false;
+        sync.message += fmt::format("{} of {} is not known to be equal", member.node_name,
+                                    device.metadata.name);
+      }
+    }
+  }
+  for (auto& [node, part] : nodes) report.parts.push_back(std::move(part));
+  report.parts.push_back(std::move(sync));
+}
+
+HealthReport Vitals::Report() const {
+  const std::lock_guard lock(mutex_);
+  HealthReport report;
+  report.live = Live();
+  const HealthPart resources = Resources();
+  report.ready = {"ready", resources.ok, resources.message};
+  report.parts = {resources,
+                  {"lease", !leader_.empty(),
+                   leader_.empty() ? "nobody leads" : fmt::format("{} leads", leader_)}};
+  AddDevices(report);
+  return report;
+}
+
+net::Reply Vitals::MetricsPage(const net::HttpServer* server) {
+  metrics_->http.Follow(credentials_.Current()->not_after());
+  if (server != nullptr) metrics_->http.Follow(server->refusals());
+  std::vector<prometheus::MetricFamily> families;
+  {
+    const std::lock_guard lock(mutex_);
+    metrics_->leader.Set(leads_ ? 1 : 0);
+    if (leads_) families = MetricsOf(devices_, clock_.Wall());
+  }
+  const std::vector<prometheus::MetricFamily> own = metrics_->registry.Collect();
+  families.insert(families.end(), own.begin(), own.end());
+  return net::MetricsReply(families);
+}
+
+net::Reply Vitals::Page(std::string_view path, const net::HttpServer* server) {
+  return path == "/metrics" ? MetricsPage(server) : net::HealthPage(path, Report());
+}
+
+}  // namespace hsmops::manager
