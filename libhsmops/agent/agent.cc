@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/health/probe.h"
 
@@ -296,6 +297,7 @@ Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& send
 
 Result<std::vector<Result<void>>> Agent::Acknowledge(
     const std::vector<mirror::Confirmation>& confirmations) {
+  base::Failpoint("before-acknowledge");
   const std::lock_guard lock(*monitor_);
   if (!base::On(base::Mutant::kNoGateChecks)) HSM_RETURN_IF_ERROR(Gate());
   std::vector<Result<void>> results;

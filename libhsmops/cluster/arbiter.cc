@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/cluster/typed_store.h"
 
@@ -216,6 +217,7 @@ Result<Versioned<Arbiter>> CompareAndSwap(ResourceStore& store, const Versioned<
                                           const Arbiter& next) {
   HSM_RETURN_IF_ERROR(CheckStep(current.value, next));
   HSM_TRY(const Lease lease, Save(store, Encode(next, current.metadata)));
+  base::Failpoint("after-swap");
   return FromLease(lease);
 }
 

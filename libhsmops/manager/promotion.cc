@@ -8,6 +8,7 @@
 #include <set>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
@@ -257,6 +258,7 @@ class Run {
     HSM_RETURN_IF_ERROR(std::move(swapped).Within("P2"));
     fenced_ = true;
     fence_answered_ = pool_.world().clock.Now();
+    base::Failpoint("after-fence-point");
     note_("fence-point",
           fmt::format(
               "epoch {} is on record; nobody of an earlier one can be acknowledged once fenced",

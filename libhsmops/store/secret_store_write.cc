@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/store/secret_store.h"
 
@@ -309,6 +310,7 @@ std::optional<Error> SecretStore::CreateAll(std::vector<Pending>& batch, const G
       p.error = open.error();
       continue;
     }
+    base::Failpoint("after-gate-check");
     if (base::On(base::Mutant::kDestroyBeforeCreate)) {
       for (HeadRef& old : index_.At(p.id).heads) (void)token_.Destroy(old.handle);
       index_.At(p.id).heads.clear();

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <fstream>
+#include <filesystem>
 #include <thread>
 
 namespace hsmops::test {
@@ -11,7 +11,7 @@ namespace hsmops::test {
 namespace {
 
 // What a process says behind "listening on ".
-std::string AddressOf(Process& process) {
+std::string ListensOn(Process& process) {
   REQUIRE_MESSAGE(process.WaitFor("listening on ", std::chrono::seconds(30)), process.err());
   REQUIRE_MESSAGE(process.WaitFor("\n"), process.err());
   const std::string& said = process.err();
@@ -20,46 +20,145 @@ std::string AddressOf(Process& process) {
   return said.substr(at, said.find('\n', at) - at);
 }
 
+void ReplaceIn(const std::string& path, const std::map<std::string, std::string>& changes) {
+  std::string text = ReadText(path);
+  for (const auto& [old, now] : changes) {
+    const std::size_t at = text.find(old);
+    REQUIRE_MESSAGE(at != std::string::npos, path, " has no ", old);
+    text.replace(at, old.size(), now);
+  }
+  WriteText(path, text);
+}
+
+std::string ManagerName(int number) { return fmt::format("manager-{}", number); }
+
 }  // namespace
 
-NetCluster::NetCluster(const std::vector<std::string>& nodes, int managers) {
+NetCluster::NetCluster(const std::vector<std::string>& nodes, int managers, NetOptions options)
+    : options_(std::move(options)) {
   Must({"certs", "init"});
   std::vector<std::string> init{"init"};
   for (const std::string& node : nodes) {
-    Must({"certs", "issue", "--member", node});
+    Issue("member", node);
     agents_[node].token = &tokens_.Add(node);
     StartAgent(node);
-    init.insert(init.end(),
-                {"--member", fmt::format("{}=https://{}", node, agents_[node].address)});
+    init.insert(init.end(), {"--member", fmt::format("{}=https://{}", node, AddressOf(node))});
   }
   Must(init);
+  if (options_.brisk) MakeBrisk();
   for (int i = 1; i <= managers; ++i) {
-    Must({"certs", "issue", "--manager", fmt::format("manager-{}", i)});
+    Issue("manager", ManagerName(i));
     StartManager(i);
   }
+}
+
+// The device is not used yet, so R may be another from the start.
+void NetCluster::MakeBrisk() const {
+  ReplaceIn(folder() + "/hsmdevices/default.local.yaml",
+            {{"grantDuration: 10", "grantDuration: 3"},
+             {"healthCheckInterval: 2", "healthCheckInterval: 1"},
+             {"minInterval: 600", "minInterval: 0"}});
+  ReplaceIn(folder() + "/leases/default.local-primary.yaml",
+            {{"leaseDurationSeconds: 10", "leaseDurationSeconds: 3"},
+             {"old-grant-duration: \"10\"", "old-grant-duration: \"3\""}});
+}
+
+std::unique_ptr<Network::Visit> NetCluster::As(const std::string& who) const {
+  if (options_.network == nullptr) return nullptr;
+  return std::make_unique<Network::Visit>(*options_.network, who);
+}
+
+std::string NetCluster::FailpointFolder(const std::string& who) const {
+  return folder_.path() + "/failpoints-" + who;
+}
+
+ProcessOptions NetCluster::OptionsOf(const std::string& who) const {
+  std::filesystem::create_directory(FailpointFolder(who));
+  ProcessOptions options;
+  options.env = options_.env;
+  options.env["KHSM_FAILPOINTS"] = FailpointFolder(who);
+  return options;
+}
+
+void NetCluster::Arm(const std::string& who, const std::string& failpoint) {
+  WriteText(FailpointFolder(who) + "/" + failpoint, "");
+}
+
+bool NetCluster::Fired(const std::string& who, const std::string& failpoint) const {
+  return !std::filesystem::exists(FailpointFolder(who) + "/" + failpoint);
+}
+
+std::string NetCluster::Issue(const std::string& role, const std::string& name) {
+  Must({"certs", "issue", "--" + role, name});
+  return fmt::format("{}/certs/{}-{}", folder(), role, name);
+}
+
+std::string NetCluster::AddressOf(const std::string& node) const {
+  const auto front = options_.fronts.find(node);
+  return front != options_.fronts.end() ? front->second : agents_.at(node).address;
 }
 
 void NetCluster::StartAgent(const std::string& node) {
   Agent_& agent = agents_.at(node);
   const std::string certs = folder() + "/certs/member-" + node;
-  agent.process = std::make_unique<Process>(std::vector<std::string>{
-      CliPath(), "agent", "--token", agent.token->uri(), "--state",
-      folder_.path() + "/state-" + node, "--listen",
-      agent.address.empty() ? "127.0.0.1:0" : agent.address, "--ca", certs + "/ca.crt", "--cert",
-      certs + "/tls.crt", "--key", certs + "/tls.key"});
-  agent.address = AddressOf(*agent.process);
+  std::string listen = "127.0.0.1:0";
+  if (!agent.address.empty()) {
+    listen = agent.address;
+  } else if (options_.network != nullptr) {
+    listen = options_.network->AddressOf(node) + ":9443";
+  }
+  const auto as = As(node);
+  agent.process = std::make_unique<Process>(
+      std::vector<std::string>{CliPath(), "agent", "--token", agent.token->uri(), "--state",
+                               folder_.path() + "/state-" + node, "--listen", listen, "--ca",
+                               certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key",
+                               certs + "/tls.key"},
+      OptionsOf(node));
+  agent.address = ListensOn(*agent.process);
 }
 
 void NetCluster::StartManager(int number) {
-  const std::string certs = fmt::format("{}/certs/manager-manager-{}", folder(), number);
-  managers_[number] = std::make_unique<Process>(
-      std::vector<std::string>{CliPath(), "--local", folder(), "manager", "--ca", certs + "/ca.crt",
-                               "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"});
-  AddressOf(*managers_[number]);
+  Manager_& manager = managers_[number];
+  const std::string name = ManagerName(number);
+  const std::string certs = fmt::format("{}/certs/manager-{}", folder(), name);
+  const std::string listen =
+      options_.network == nullptr ? "127.0.0.1:0" : options_.network->AddressOf(name) + ":9444";
+  const auto as = As(name);
+  manager.process = std::make_unique<Process>(
+      std::vector<std::string>{CliPath(), "--local", folder(), "manager", "--listen", listen,
+                               "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key",
+                               certs + "/tls.key"},
+      OptionsOf(name));
+  manager.address = ListensOn(*manager.process);
+}
+
+std::vector<std::string> NetCluster::nodes() const {
+  std::vector<std::string> nodes;
+  for (const auto& [node, agent] : agents_) nodes.push_back(node);
+  return nodes;
+}
+
+std::vector<int> NetCluster::managers() const {
+  std::vector<int> numbers;
+  for (const auto& [number, manager] : managers_) numbers.push_back(number);
+  return numbers;
+}
+
+int NetCluster::Leader() const {
+  const std::string lease = ReadText(folder() + "/leases/default.hsm-manager.yaml");
+  const std::string mark = "holderIdentity: ";
+  const std::size_t at = lease.find(mark);
+  for (const int number : managers()) {
+    const std::string name = ManagerName(number) + ".";
+    const std::size_t found = lease.find(name, at);
+    if (at != std::string::npos && found < lease.find('\n', at)) return number;
+  }
+  return 0;
 }
 
 Ended NetCluster::Hsm(std::vector<std::string> words, std::chrono::milliseconds limit) {
   words.insert(words.begin(), {CliPath(), "--local", folder()});
+  const auto as = As("client");
   return Run(std::move(words), {}, limit);
 }
 

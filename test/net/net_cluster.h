@@ -1,22 +1,35 @@
-// NetCluster: agents and managers as real processes over loopback, each agent with a SoftHSM token
-// of its own, and the command line beside them.
+// NetCluster: agents and managers as real processes, each agent with a SoftHSM token of its own,
+// and the command line beside them; over loopback, or each in a network namespace of its own.
+//
+// The arbiter R and the managers' election are in a folder, which no cut of the network takes away.
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "test/net/network.h"
 #include "test/support/process.h"
 #include "test/support/softhsm_tokens.h"
 #include "test/support/temp_folder.h"
 
 namespace hsmops::test {
 
+struct NetOptions {
+  // With nodes of the agents' names, "manager-1" and so on, and "client" for the command line.
+  Network* network = nullptr;
+  // grantDuration 3 s, healthCheckInterval 1 s, minInterval 0.
+  bool brisk = false;
+  std::map<std::string, std::string> env;       // of every agent and manager
+  std::map<std::string, std::string> fronts{};  // node -> host:port through which it is reached
+};
+
 class NetCluster {
  public:
   // CA, certificates, tokens, agents on free ports, and the device; `managers` of them are started.
-  NetCluster(const std::vector<std::string>& nodes, int managers);
+  NetCluster(const std::vector<std::string>& nodes, int managers, NetOptions options = {});
 
   // The command line on this cluster folder, to its end.
   Ended Hsm(std::vector<std::string> words,
@@ -28,12 +41,25 @@ class NetCluster {
 
   void StartAgent(const std::string& node);  // at the address that it had
   Process& Agent(const std::string& node) { return *agents_.at(node).process; }
+  // Where others reach it: host:port.
+  std::string AddressOf(const std::string& node) const;
   void StartManager(int number);
-  Process& Manager(int number) { return *managers_.at(number); }
+  Process& Manager(int number) { return *managers_.at(number).process; }
+  const std::string& ManagerAddress(int number) const { return managers_.at(number).address; }
+  std::vector<std::string> nodes() const;
+  std::vector<int> managers() const;
+  // Of whom the election's lease says that it leads.
+  int Leader() const;
+  // Member "a", manager "manager-1": the next time that it comes to this failpoint it stops, once.
+  void Arm(const std::string& who, const std::string& failpoint);
+  bool Fired(const std::string& who, const std::string& failpoint) const;
   SoftHsmToken& token(const std::string& node) { return *agents_.at(node).token; }
   // A value, or the exit code where there is none: "exit 4".
   std::string Value(const std::string& name);
   std::string folder() const { return folder_.path() + "/c"; }
+  // Of a client that `certs issue` knows by these words: the folder of its ca.crt, tls.crt,
+  // tls.key.
+  std::string Issue(const std::string& role, const std::string& name);
 
  private:
   struct Agent_ {
@@ -42,10 +68,21 @@ class NetCluster {
     std::unique_ptr<Process> process;
   };
 
+  struct Manager_ {
+    std::string address;
+    std::unique_ptr<Process> process;
+  };
+  // As `who` of the network, if there is one.
+  std::unique_ptr<Network::Visit> As(const std::string& who) const;
+  ProcessOptions OptionsOf(const std::string& who) const;
+  std::string FailpointFolder(const std::string& who) const;
+  void MakeBrisk() const;
+
+  const NetOptions options_;
   TempFolder folder_;
   SoftHsmTokens tokens_;
   std::map<std::string, Agent_> agents_;
-  std::map<int, std::unique_ptr<Process>> managers_;
+  std::map<int, Manager_> managers_;
 };
 
 }  // namespace hsmops::test

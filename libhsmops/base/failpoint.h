@@ -1,0 +1,16 @@
+// Failpoint: a named place at which a test can stop this process. In builds with HSMOPS_MUTANTS;
+// elsewhere it is nothing.
+#pragma once
+
+namespace hsmops::base {
+
+#ifdef HSMOPS_MUTANTS
+// Where the environment's KHSM_FAILPOINTS names a folder and a file `name` is in it, removes that
+// file and raises SIGSTOP; returns when somebody sends SIGCONT. So a test arms a place at any time,
+// and it stops one process once. The folder is looked up once, at the first call. Thread-safe.
+void Failpoint(const char* name);
+#else
+inline void Failpoint(const char*) {}
+#endif
+
+}  // namespace hsmops::base
