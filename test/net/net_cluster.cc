@@ -6,19 +6,26 @@
 #include <filesystem>
 #include <thread>
 
+#include "test/support/fetch.h"
+
 namespace hsmops::test {
 
 namespace {
 
-// What a process says behind "listening on ".
-std::string ListensOn(Process& process) {
-  REQUIRE_MESSAGE(process.WaitFor("listening on ", std::chrono::seconds(30)), process.err());
-  REQUIRE_MESSAGE(process.WaitFor("\n"), process.err());
+constexpr std::chrono::seconds kBecomes{40};
+
+// What a process says behind these words, to the end of the line.
+std::string Says(Process& process, const std::string& words) {
+  REQUIRE_MESSAGE(process.WaitFor(words, std::chrono::seconds(30)), process.err());
   const std::string& said = process.err();
-  const std::string mark = "listening on ";
-  const std::size_t at = said.find(mark) + mark.size();
+  const std::size_t at = said.find(words) + words.size();
+  while (said.find('\n', at) == std::string::npos && process.WaitFor("\n")) {
+  }
   return said.substr(at, said.find('\n', at) - at);
 }
+
+std::string ListensOn(Process& process) { return Says(process, "listening on "); }
+std::string PagesOf(Process& process) { return Says(process, "health and metrics on "); }
 
 void ReplaceIn(const std::string& path, const std::map<std::string, std::string>& changes) {
   std::string text = ReadText(path);
@@ -29,6 +36,8 @@ void ReplaceIn(const std::string& path, const std::map<std::string, std::string>
   }
   WriteText(path, text);
 }
+
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 std::string ManagerName(int number) { return fmt::format("manager-{}", number); }
 
@@ -110,10 +119,11 @@ void NetCluster::StartAgent(const std::string& node) {
   const auto as = As(node);
   agent.process = std::make_unique<Process>(
       std::vector<std::string>{CliPath(), "agent", "--token", agent.token->uri(), "--state",
-                               folder_.path() + "/state-" + node, "--listen", listen, "--ca",
-                               certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key",
-                               certs + "/tls.key"},
+                               folder_.path() + "/state-" + node, "--listen", listen,
+                               "--status-listen", HostOf(listen) + ":0", "--ca", certs + "/ca.crt",
+                               "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"},
       OptionsOf(node));
+  agent.pages = PagesOf(*agent.process);
   agent.address = ListensOn(*agent.process);
 }
 
@@ -126,9 +136,10 @@ void NetCluster::StartManager(int number) {
   const auto as = As(name);
   manager.process = std::make_unique<Process>(
       std::vector<std::string>{CliPath(), "--local", folder(), "manager", "--listen", listen,
-                               "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key",
-                               certs + "/tls.key"},
+                               "--status-listen", HostOf(listen) + ":0", "--ca", certs + "/ca.crt",
+                               "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"},
       OptionsOf(name));
+  manager.pages = PagesOf(*manager.process);
   manager.address = ListensOn(*manager.process);
 }
 
@@ -169,8 +180,18 @@ std::string NetCluster::Must(std::vector<std::string> words) {
   return ended.out;
 }
 
+bool NetCluster::BecomesPage(const std::string& url, long status, const std::string& text) {
+  const auto until = std::chrono::steady_clock::now() + kBecomes;
+  while (std::chrono::steady_clock::now() < until) {
+    const Fetched page = Fetch(url);
+    if (page.status == status && page.body.find(text) != std::string::npos) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  return false;
+}
+
 bool NetCluster::Becomes(const std::vector<std::string>& words, const std::string& text) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+  const auto until = std::chrono::steady_clock::now() + kBecomes;
   while (std::chrono::steady_clock::now() < until) {
     const Ended ended = Hsm(words);
     if (ended.out.find(text) != std::string::npos) return true;

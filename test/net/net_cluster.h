@@ -43,6 +43,11 @@ class NetCluster {
   Process& Agent(const std::string& node) { return *agents_.at(node).process; }
   // Where others reach it: host:port.
   std::string AddressOf(const std::string& node) const;
+  // Where their health pages and metrics are: "http://host:port".
+  const std::string& AgentPages(const std::string& node) const { return agents_.at(node).pages; }
+  const std::string& ManagerPages(int number) const { return managers_.at(number).pages; }
+  // Again and again until this page has this status and says `text`, or half a minute is over.
+  bool BecomesPage(const std::string& url, long status, const std::string& text);
   void StartManager(int number);
   Process& Manager(int number) { return *managers_.at(number).process; }
   const std::string& ManagerAddress(int number) const { return managers_.at(number).address; }
@@ -65,11 +70,13 @@ class NetCluster {
   struct Agent_ {
     SoftHsmToken* token = nullptr;
     std::string address;
+    std::string pages;
     std::unique_ptr<Process> process;
   };
 
   struct Manager_ {
     std::string address;
+    std::string pages;
     std::unique_ptr<Process> process;
   };
   // As `who` of the network, if there is one.

@@ -2,43 +2,20 @@
 #include "libhsmops/net/status_server.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/net/health_page.h"
+#include "test/support/fetch.h"
 
 namespace hsmops::net {
 
 namespace {
 
-struct Fetched {
-  long status = 0;
-  std::string body;
-};
-
-std::size_t Append(char* data, std::size_t size, std::size_t count, void* body) {
-  static_cast<std::string*>(body)->append(data, size * count);
-  return size * count;
-}
-
-Fetched Fetch(const std::string& url, const char* method = "GET") {
-  Fetched fetched;
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
-                                                                 curl_easy_cleanup);
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &fetched.body);
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 20L);
-  REQUIRE(curl_easy_perform(curl.get()) == CURLE_OK);
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &fetched.status);
-  return fetched;
-}
+using test::Fetch;
 
 HealthReport Report(bool token) {
   HealthReport report;
@@ -58,7 +35,8 @@ int Connect(const std::string& address) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  to.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   REQUIRE(connect(peer, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   return peer;
 }
@@ -96,8 +74,9 @@ TEST_CASE("the status server answers GET and HEAD, and nothing else") {
   CHECK(Fetch(url + "/livez", "POST").status == 405);
   CHECK(Fetch(url + "/livez", "DELETE").status == 405);
   CHECK(!StatusServer::Start((*server)->address(), [](std::string_view) { return Reply{}; }).ok());
-  CHECK(StatusServer::Start("nowhere", [](std::string_view) { return Reply{}; })
-            .Is(base::ErrorCode::kInvalid));
+  CHECK(StatusServer::Start("nowhere", [](std::string_view) {
+          return Reply{};
+        }).Is(base::ErrorCode::kInvalid));
 }
 
 TEST_CASE("silent and endless peers of the status server cost the others nothing") {
