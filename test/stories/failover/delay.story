@@ -10,7 +10,7 @@ end 85s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  11.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   25.0s  ! start node-1
   25.0s  client: write 51 is refused: ReadOnly: node-1: this member has no grant to write
   25.4s  Event Normal DeviceReturned: the device of node-1 is back
@@ -19,7 +19,7 @@ end 85s
   35.0s  ! kill node-1
   35.0s  client: write 71 is refused: Unavailable: connection refused
   35.1s  status: ReadOnly: PrimaryUnavailable of node-1
-  36.1s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
+  39.2s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   55.6s  failover-1 runs: Failover to node-2
   55.6s  status: FailingOver: PrimaryUnavailable of node-1
   55.6s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3

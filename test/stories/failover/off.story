@@ -9,8 +9,8 @@ end 60s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  11.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  11.0s  manager-1: automatic failover is off
+  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.1s  manager-1: automatic failover is off
   30.0s  ! failover node-3
   30.5s  asked-1 runs: Failover to node-3
   30.5s  status: FailingOver: PrimaryUnavailable of node-1

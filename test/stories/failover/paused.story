@@ -15,8 +15,8 @@ end 75s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  11.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  11.1s  manager-1: paused until 45.0s
+  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.1s  manager-1: paused until 45.0s
   45.4s  failover-1 runs: Failover to node-2
   45.4s  status: FailingOver: PrimaryUnavailable of node-1
   45.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3

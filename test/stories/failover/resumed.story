@@ -15,8 +15,8 @@ end 60s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  11.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  11.1s  manager-1: paused until 305.0s
+  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.1s  manager-1: paused until 305.0s
   30.0s  ! resume
   30.0s  asked-2 runs: Resume
   30.0s  asked-2 ends Succeeded: resumed

@@ -13,35 +13,22 @@ end 45s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  11.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  11.0s  failover-1 runs: Failover to node-2
-  11.1s  status: FailingOver: PrimaryUnavailable of node-1
-  11.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  11.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  11.1s  failover-1: fence: answered: node-2, node-3
-  11.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  11.5s  client: write 24 is refused: Unavailable: no Primary: a promotion is under way
   13.0s  ! start node-1
+  13.0s  client: write 27 is refused: ReadOnly: node-1: this member has no grant to write
+  13.1s  status: Ready
+  13.5s  client: write 28 is acknowledged; the last before was 20, then 7 were refused and 0 in doubt
   20.0s  ! kill node-1
+  20.0s  client: write 41 is refused: Unavailable: connection refused
+  20.3s  status: ReadOnly: PrimaryUnavailable of node-1
   23.0s  ! start node-1
-  23.6s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  23.6s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  23.6s  failover-1: open: node-2 is the Primary of epoch 2
-  23.6s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  23.7s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  23.7s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  23.7s  Event Normal DeviceReturned: the device of node-1 is back
-  23.7s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  23.7s  status: Ready
-  23.7s  manager-1: node-1 came into the sync set
-  23.7s  manager-1: Primary node-2 is not known to be unhealthy
-  24.0s  client: write 49 is acknowledged; the last before was 20, then 28 were refused and 0 in doubt
+  23.0s  client: write 47 is refused: ReadOnly: node-1: this member has no grant to write
+  23.3s  status: Ready
+  23.5s  client: write 48 is acknowledged; the last before was 40, then 7 were refused and 0 in doubt
   30.0s  ! stop node-1
   33.0s  ! go node-1
 
-node-1: epoch 2, gate closed, 62 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 62 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 62 secrets, 0 in quarantine
-history: 23.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 90 writes: 62 acknowledged (0 of them in doubt before), 28 refused, in doubt to the end: none
+node-1: epoch 1, gate open, 76 secrets, 0 in quarantine
+node-2: epoch 1, gate closed, 76 secrets, 0 in quarantine
+node-3: epoch 1, gate closed, 76 secrets, 0 in quarantine
+client: 90 writes: 76 acknowledged (0 of them in doubt before), 14 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

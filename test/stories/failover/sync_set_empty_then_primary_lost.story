@@ -14,15 +14,17 @@ end 125s
   10.0s  ! kill mirrors (node-2, node-3)
   10.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: connection refused; node-3: connection refused)
   10.0s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  11.0s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  11.0s  Event Warning DeviceLost: the device of node-3 does not answer as it should
-  11.0s  R: epoch 1.nonce-1, holder node-1, S: nobody
-  11.1s  manager-1: node-2, node-3 left the sync set: unhealthy
-  11.1s  manager-1: Primary node-1 is not known to be unhealthy
-  11.5s  client: write 24 is acknowledged; the last before was 20, then 0 were refused and 3 in doubt
-  12.0s  client: write 21, which was in doubt, is acknowledged
-  12.5s  client: write 22, which was in doubt, is acknowledged
-  13.0s  client: write 23, which was in doubt, is acknowledged
+  12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
+  14.1s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  14.1s  Event Warning DeviceLost: the device of node-3 does not answer as it should
+  14.1s  R: epoch 1.nonce-1, holder node-1, S: nobody
+  14.1s  manager-1: node-2, node-3 left the sync set: unhealthy
+  14.2s  manager-1: Primary node-1 is not known to be unhealthy
+  14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
+  14.5s  client: write 26, which was in doubt, is acknowledged
+  15.0s  client: write 27, which was in doubt, is acknowledged
+  15.5s  client: write 28, which was in doubt, is acknowledged
+  16.0s  client: write 29, which was in doubt, is acknowledged
   30.0s  ! lose node-1
   35.0s  ! start node-2
   35.0s  ! start node-3
@@ -64,5 +66,5 @@ node-2: epoch 2, gate open, 81 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 81 secrets, 0 in quarantine
 degraded Divergence of node-1: 40 versions are in quarantine: nobody else has them; next: kubectl hsm divergence list
 history: 94.0s Failover Succeeded from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
-client: 250 writes: 121 acknowledged (3 of them in doubt before), 129 refused, in doubt to the end: none
+client: 250 writes: 121 acknowledged (9 of them in doubt before), 129 refused, in doubt to the end: none
 acknowledged and not on the Primary: 21-60

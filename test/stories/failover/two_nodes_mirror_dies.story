@@ -12,19 +12,21 @@ end 90s
   10.0s  ! kill node-2
   10.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: connection refused)
   10.0s  status: Degraded: MemberUnavailable of node-2, OneFullCopy of local
-  11.0s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  11.0s  R: epoch 1.nonce-1, holder node-1, S: nobody
-  11.1s  manager-1: node-2 left the sync set: unhealthy
-  11.1s  manager-1: Primary node-1 is not known to be unhealthy
-  11.5s  client: write 24 is acknowledged; the last before was 20, then 0 were refused and 3 in doubt
-  12.0s  client: write 21, which was in doubt, is acknowledged
-  12.5s  client: write 22, which was in doubt, is acknowledged
-  13.0s  client: write 23, which was in doubt, is acknowledged
+  12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
+  14.1s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  14.1s  R: epoch 1.nonce-1, holder node-1, S: nobody
+  14.1s  manager-1: node-2 left the sync set: unhealthy
+  14.2s  manager-1: Primary node-1 is not known to be unhealthy
+  14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
+  14.5s  client: write 26, which was in doubt, is acknowledged
+  15.0s  client: write 27, which was in doubt, is acknowledged
+  15.5s  client: write 28, which was in doubt, is acknowledged
+  16.0s  client: write 29, which was in doubt, is acknowledged
   40.0s  ! kill node-1
   40.0s  client: write 81 is refused: Unavailable: connection refused
   40.4s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2
-  41.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  41.4s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
+  44.5s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  44.5s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
   45.5s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local
@@ -40,5 +42,5 @@ end 90s
 
 node-1: epoch 1, gate open, 119 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 119 secrets, 0 in quarantine
-client: 180 writes: 119 acknowledged (3 of them in doubt before), 61 refused, in doubt to the end: none
+client: 180 writes: 119 acknowledged (9 of them in doubt before), 61 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

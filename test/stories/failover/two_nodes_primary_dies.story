@@ -10,23 +10,23 @@ end 65s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1, OneFullCopy of local
-  11.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  11.0s  failover-1 runs: Failover to node-2
-  11.1s  status: FailingOver: PrimaryUnavailable of node-1, OneFullCopy of local
-  11.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2
-  11.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  11.1s  failover-1: fence: answered: node-2
-  11.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  11.5s  client: write 24 is refused: Unavailable: no Primary: a promotion is under way
-  23.6s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  23.6s  R: epoch 2.nonce-2, holder node-2, S: nobody
-  23.6s  failover-1: open: node-2 is the Primary of epoch 2
-  23.6s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  23.6s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  23.6s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  23.7s  status: Degraded: MemberUnavailable of node-1, OneFullCopy of local
-  23.7s  manager-1: Primary node-2 is not known to be unhealthy
-  24.0s  client: write 49 is acknowledged; the last before was 20, then 28 were refused and 0 in doubt
+  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.1s  failover-1 runs: Failover to node-2
+  14.1s  status: FailingOver: PrimaryUnavailable of node-1, OneFullCopy of local
+  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2
+  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.1s  failover-1: fence: answered: node-2
+  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  14.5s  client: write 30 is refused: Unavailable: no Primary: a promotion is under way
+  26.7s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  26.7s  R: epoch 2.nonce-2, holder node-2, S: nobody
+  26.7s  failover-1: open: node-2 is the Primary of epoch 2
+  26.7s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  26.7s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.7s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.7s  status: Degraded: MemberUnavailable of node-1, OneFullCopy of local
+  26.7s  manager-1: Primary node-2 is not known to be unhealthy
+  27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
   45.0s  ! start node-1
   45.2s  Event Normal DeviceReturned: the device of node-1 is back
   45.3s  R: epoch 2.nonce-2, holder node-2, S: node-1
@@ -34,8 +34,8 @@ end 65s
   45.3s  status: Degraded: NotEqual of node-1, OneFullCopy of local
   45.8s  status: Ready
 
-node-1: epoch 2, gate closed, 102 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 102 secrets, 0 in quarantine
-history: 23.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 130 writes: 102 acknowledged (0 of them in doubt before), 28 refused, in doubt to the end: none
+node-1: epoch 2, gate closed, 96 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 96 secrets, 0 in quarantine
+history: 26.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 130 writes: 96 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none
