@@ -27,11 +27,10 @@ end 70s
   26.7s  ! kill leader (manager-1)
   27.0s  client: reads are answered by the Primary, node-2
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
-  35.5s  failover-1 runs: Failover to node-2
-  35.5s  failover-1 ends Succeeded: no change: node-2 is the Primary already
-  35.5s  manager-2: failover-1: no change: node-2 is the Primary already
-  35.6s  status: Degraded: MemberUnavailable of node-1
-  35.6s  manager-2: Primary node-2 is not known to be unhealthy
+  35.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  35.5s  failover-1 ends Succeeded: its manager ended before it could say so; the history says Succeeded
+  35.5s  status: Degraded: MemberUnavailable of node-1
+  35.5s  manager-2: Primary node-2 is not known to be unhealthy
   39.7s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   50.0s  ! start node-1
   50.0s  ! start manager-1
@@ -44,5 +43,6 @@ end 70s
 node-1: epoch 2, gate closed, 106 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 106 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 106 secrets, 0 in quarantine
+history: 35.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
 client: 140 writes: 106 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none
