@@ -6,10 +6,10 @@
 # shellcheck source=test/counting.sh
 . "$HSMOPS_ROOT/test/counting.sh"
 
-readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim net)
+readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim stories net)
 # All there is, once: unit, crash and regress are in asan, which sees more of them. Compiling and
 # running them twice would be a third of the time.
-readonly whole_order=(lint token kill cli install fuzz asan tsan sim net)
+readonly whole_order=(lint token kill cli install fuzz asan tsan sim stories net)
 
 # A tier is there when it has something to run.
 has_tier() {

@@ -8,7 +8,9 @@ void Tracker::Saw(const std::string& node, bool healthy, base::TimePoint now) {
     row = {};
     return;
   }
+  if (row.failures > 0 && now - row.counted < interval_) return;
   if (row.failures++ == 0) row.since = now;
+  row.counted = now;
 }
 
 Verdict Tracker::Of(const std::string& node) const {

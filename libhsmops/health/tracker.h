@@ -19,10 +19,12 @@ enum class Verdict : std::uint8_t {
 // Not thread-safe.
 class Tracker {
  public:
-  // `threshold`: failures in a row that make a member unhealthy; at least 1.
-  explicit Tracker(int threshold) : threshold_(threshold) {}
+  // `threshold`: failures in a row that make a member unhealthy; at least 1. `interval`: one that
+  // comes sooner after the last that counted counts with it, however often somebody looks.
+  Tracker(int threshold, base::Duration interval) : threshold_(threshold), interval_(interval) {}
 
   int threshold() const { return threshold_; }
+  base::Duration interval() const { return interval_; }
   void Saw(const std::string& node, bool healthy, base::TimePoint now);
   Verdict Of(const std::string& node) const;
   // Since when the failures come in a row; unset: it is healthy or was never looked at.
@@ -32,8 +34,10 @@ class Tracker {
   struct Row {
     int failures = 0;
     std::optional<base::TimePoint> since;
+    base::TimePoint counted;  // the last of them
   };
   int threshold_;
+  base::Duration interval_;
   std::map<std::string, Row> rows_;
 };
 

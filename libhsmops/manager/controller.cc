@@ -73,8 +73,11 @@ Result<void> Controller::Open() {
   }
   const bool first = !pool_;
   HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
-  const int threshold = std::max(1, FailoverOf(pool_->device()).unhealthy_threshold);
-  if (!tracker_ || threshold != tracker_->threshold()) tracker_.emplace(threshold);
+  const cluster::FailoverSpec spec = FailoverOf(pool_->device());
+  const int threshold = std::max(1, spec.unhealthy_threshold);
+  const base::Duration interval = spec.health_check_interval;
+  if (!tracker_ || threshold != tracker_->threshold() || interval != tracker_->interval())
+    tracker_.emplace(threshold, interval);
   if (first) HSM_RETURN_IF_ERROR(TakeOver(*pool_));
   return {};
 }

@@ -14,6 +14,7 @@
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/merge_plan.h"
+#include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
@@ -587,28 +588,7 @@ class Run {
     entry.duration_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(pool_.world().clock.Now() - begun_)
             .count();
-    const bool done = outcome == "Succeeded";
-    // The arbiter is what counts; a history that cannot be written is told by the next status.
-    (void)pool_.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-      status.Remember(entry);
-      if (done || !fenced_) status.promotion.reset();
-      if (!fenced_) status.phase = cluster::DevicePhase::kUnset;  // the next look says what it is
-      if (done && !status.mirroring) status.mirroring.emplace();
-      if (done) ++status.mirroring->failover_count;
-      if (done) status.primary_node = report_.to;
-      if (done && cluster::FindCondition(status.conditions, cluster::kFailoverAcknowledged)) {
-        cluster::SetCondition(status.conditions,
-                              {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kFalse,
-                               "Used", "a promotion came after it", 0, std::nullopt},
-                              pool_.world().clock.Wall());
-      }
-    });
-    if (done) {
-      pool_.Tell(cluster::EventType::kNormal, "HSMFailover",
-                 fmt::format("{} from {} to {}, epoch {}, lost {}{}", PurposeText(), report_.from,
-                             report_.to, report_.epoch.counter, report_.lost,
-                             options_.reason.empty() ? "" : ": " + options_.reason));
-    }
+    RecordPromotion(pool_, entry, fenced_);
   }
 
   Pool& pool_;

@@ -6,6 +6,7 @@
 
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/promotion.h"
+#include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/sync_record.h"
 
 namespace hsmops::manager {
@@ -197,6 +198,12 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool) {
 
 Result<void> TakeOver(Pool& pool) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
+  if (const auto untold = UntoldPromotion(pool)) {
+    const auto its = std::find_if(
+        operations.begin(), operations.end(),
+        [&](const HSMOperation& operation) { return operation.metadata.name == *untold; });
+    RecordInItsStead(pool, its == operations.end() ? nullptr : &*its);
+  }
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kRunning) continue;
     if (pool.arbiter().operation_id == operation.metadata.name) continue;

@@ -21,7 +21,7 @@ base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool);
 
 // Operations that say Running and that no manager works on any more, when a leader begins: ended as
 // the device's history says they did; begun again where nothing of them is on record. What the
-// record still names as running stays.
+// record still names as running stays. A promotion that nobody could tell the end of is told first.
 base::Result<void> TakeOver(Pool& pool);
 
 }  // namespace hsmops::manager

@@ -19,7 +19,6 @@ constexpr token::Profile kFiles{"softhsm", 1024, 4096, token::Proof::kFiles, 0};
 constexpr milliseconds kCollectPeriod{3000};
 constexpr milliseconds kElectPeriod{1000};
 constexpr milliseconds kRelayPeriod{200};
-constexpr milliseconds kTurnPeriod{1000};
 constexpr seconds kLivePatience{20};
 
 net::SpiffeId IdOf(net::Role role, const std::string& name) {
@@ -91,6 +90,23 @@ void AgentHost::Initialize(const store::Term& term) {
   agent::Agent blank(cluster_.pool(), uid(), memory_, ledger, clock_, rng_);
   HSM_CHECK(blank.Initialize(term, false).ok());
   disk_ = ledger.InMemoryCopy();
+}
+
+void AgentHost::EmptyToken() {
+  memory_.Unplug();  // whoever has it open notices
+  memory_.Wipe();
+  memory_.Replug();
+}
+
+void AgentHost::ForeignToken() {
+  EmptyToken();
+  memory_.SetIdentity({"khsm", "nobody", "memory", "serial-elsewhere"});
+  const store::Uid pool = rng_.Array<16>();
+  store::Ledger ledger = store::Ledger::InMemory();
+  agent::Agent blank(pool, manager::MemberUid(pool, node_), memory_, ledger, clock_, rng_);
+  HSM_CHECK(blank.Initialize({{1, 1}, 1}, false).ok());
+  memory_.Unplug();  // that view was another host's
+  memory_.Replug();
 }
 
 std::map<store::Id, store::Version> AgentHost::Held() const {
@@ -171,13 +187,20 @@ void ManagerHost::Relay(Life& life) {
 }
 
 void ManagerHost::Control(Life& life) {
+  const ClusterOptions& options = cluster_.options();
+  Duration period = options.turn;
   while (!cluster_.scheduler().dead()) {
-    clock_.SleepFor(kTurnPeriod);
+    clock_.SleepFor(period);
+    period = options.turn;
     if (!life.election.Leads()) {
       life.controller.Rest();
       continue;
     }
-    reason_ = life.controller.Turn().reason;
+    const manager::Turned turned = life.controller.Turn();
+    if (cluster_.scheduler().dead()) return;
+    reason_ = turned.reason;
+    if (options.told) options.told(name_, reason_);
+    if (turned.acted && options.at_once) period = Duration(0);
   }
 }
 
@@ -214,6 +237,7 @@ void Cluster::MakeDevice() {
   mirroring.failover.unhealthy_threshold = 2;
   mirroring.failover.grant_duration = options_.grant;
   mirroring.failover.min_interval = seconds(0);
+  if (options_.shape) options_.shape(device);
   const auto made = cluster::CreateNew(*shared_, device);
   HSM_CHECK(made.ok());
   base::SequentialExecutor executor;

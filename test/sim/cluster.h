@@ -2,6 +2,7 @@
 // simulated seams; and what a checker may look at without asking that code.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,11 +28,15 @@ inline constexpr const char* kTrustDomain = "local.pool";
 struct ClusterOptions {
   int nodes = 3;
   int managers = 3;
-  double rho = 0.05;              // clock rates lie within 1 ± rho;
-  bool far_rates = false;         // agents' are the lowest, managers' the highest
-  std::chrono::seconds grant{4};  // D
-  int slow_calls = 5;             // of a hundred calls to a token
-  std::string spec;               // more of spec.mirroring, as YAML lines
+  double rho = 0.05;                     // clock rates lie within 1 ± rho;
+  bool far_rates = false;                // agents' are the lowest, managers' the highest
+  std::chrono::seconds grant{4};         // D
+  int slow_calls = 5;                    // of a hundred calls to a token
+  std::chrono::milliseconds turn{1000};  // between two turns of a controller,
+  bool at_once = false;                  // and none after one that acted, as RunManager has it
+  std::function<void(cluster::HSMDevice&)> shape;  // the device, before it is made
+  // Called with each turn's sentence; must not block.
+  std::function<void(const std::string& manager, const std::string& sentence)> told;
 };
 
 class Cluster;
@@ -55,6 +60,9 @@ class AgentHost {
   }
   // Makes the token a member, before anything runs.
   void Initialize(const store::Term& term);
+  // Another token is plugged in: an empty one, or a member's of another pool.
+  void EmptyToken();
+  void ForeignToken();
   // The greatest version of each secret whose head is on the token, by label.
   std::map<store::Id, store::Version> Held() const;
 

@@ -143,13 +143,22 @@ void Scheduler::Resume(Fibre* fibre) {
   idle_.push_back(fibre);
 }
 
+Fibre* Scheduler::TakeReady() {
+  const std::size_t at = in_order_ ? 0 : Below(ready_.size());
+  Fibre* fibre = ready_[at];
+  if (in_order_) {
+    ready_.erase(ready_.begin());
+  } else {
+    std::swap(ready_[at], ready_.back());
+    ready_.pop_back();
+  }
+  return fibre;
+}
+
 bool Scheduler::RunOneReady() {
   // A paused process keeps its turn for later.
   for (std::size_t left = ready_.size(); left > 0; --left) {
-    const std::size_t at = Below(ready_.size());
-    std::swap(ready_[at], ready_.back());
-    Fibre* fibre = ready_.back();
-    ready_.pop_back();
+    Fibre* fibre = TakeReady();
     Process* process = fibre->process_;
     if (process != nullptr && !fibre->dead() && process->paused_until > now_) {
       parked_.push_back(fibre);

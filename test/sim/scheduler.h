@@ -46,6 +46,11 @@ class Scheduler {
   void Finish();
 
   Time now() const { return now_; }
+  // Who is ready first has the first turn, and chance has no say in it: for a run that is to be
+  // read.
+  void KeepOrder() { in_order_ = true; }
+  bool in_order() const { return in_order_; }
+
   std::mt19937_64& rng() { return rng_; }
   std::uint64_t Below(std::uint64_t bound) { return bound == 0 ? 0 : rng_() % bound; }
   bool Chance(double probability) {
@@ -85,6 +90,7 @@ class Scheduler {
   void Resume(Fibre* fibre);
   void Ready(Fibre* fibre);
   void Unpark();
+  Fibre* TakeReady();
   bool RunOneReady();
 
   std::mt19937_64 rng_;
@@ -101,6 +107,7 @@ class Scheduler {
   std::set<Fibre*, Older> busy_;  // with a task that has not ended
   std::vector<Fibre*> parked_;    // had their turn while their process was paused
   Fibre* current_ = nullptr;
+  bool in_order_ = false;
 };
 
 }  // namespace hsmops::sim

@@ -12,7 +12,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::int64_t kBeginOfRun = 1'800'000'000;  // seconds of wall time
 constexpr std::chrono::milliseconds kRefusalTime{1};
 constexpr std::chrono::milliseconds kNoConnectionTime{1000};
 
@@ -96,7 +95,7 @@ void SimMonitor::WakeAll(std::vector<Fibre*>& fibres) {
 void SimExecutor::RunAll(std::vector<Task> tasks) {
   Fibre* self = scheduler_.current();
   std::size_t left = tasks.size();
-  std::shuffle(tasks.begin(), tasks.end(), scheduler_.rng());
+  if (!scheduler_.in_order()) std::shuffle(tasks.begin(), tasks.end(), scheduler_.rng());
   for (Task& task : tasks) {
     scheduler_.Spawn(&process_, [this, self, &left, task = std::move(task)] {
       task();
@@ -125,6 +124,11 @@ void SimNetwork::Heal(const Link& link) {
 Link SimNetwork::LinkBetween(const std::string& from, const std::string& to) const {
   const auto own = links_.find({from, to});
   return own == links_.end() ? usual_ : own->second;
+}
+
+Duration SimNetwork::TimeToLearn(const Link& cut) {
+  if (cut.refuses) return kRefusalTime;
+  return cut.connect_timeout > Duration(0) ? cut.connect_timeout : kNoConnectionTime;
 }
 
 Duration SimNetwork::DelayOf(const Link& link) {
@@ -199,9 +203,9 @@ Result<net::Answer> SimNetwork::Call(const std::string& from, const net::Identit
     scheduler_.At(scheduler_.now() + longer + DelayOf(there), deliver);
     if (scheduler_.Chance(there.twice))
       scheduler_.At(scheduler_.now() + DelayOf(there) + DelayOf(there), deliver);
-  } else if (there.refuses || scheduler_.Chance(0.5)) {
+  } else if (there.refuses || there.connect_timeout > Duration(0) || scheduler_.Chance(0.5)) {
     // No connection was made, and the caller learns so.
-    scheduler_.At(scheduler_.now() + (there.refuses ? kRefusalTime : kNoConnectionTime),
+    scheduler_.At(scheduler_.now() + TimeToLearn(there),
                   [finish] { finish(Error(ErrorCode::kUnavailable, "no connection")); });
   }
   scheduler_.At(clock.When(request.deadline),

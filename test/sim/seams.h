@@ -14,6 +14,8 @@
 
 namespace hsmops::sim {
 
+inline constexpr std::int64_t kBeginOfRun = 1'800'000'000;  // seconds of wall time
+
 // A host's clock: begins anywhere, runs a little fast or slow, may stand still for a while; its
 // wall time may jump.
 class SimClock : public base::Clock {
@@ -91,6 +93,8 @@ struct Link {
   double twice = 0;      // a request is delivered again, later
   Duration delay{0};     // at least,
   Duration jitter{0};    // and up to so much more
+  // Who calls over a cut link learns after so long that there is no connection; 0: chance says.
+  Duration connect_timeout{0};
 };
 
 // Requests and answers between processes, by name; what is at the other end is the production
@@ -127,6 +131,7 @@ class SimNetwork {
     std::uint64_t life = 0;
     std::shared_ptr<Handler> handler;
   };
+  static Duration TimeToLearn(const Link& cut);
   Duration DelayOf(const Link& link);
   Link LinkBetween(const std::string& from, const std::string& to) const;
 
