@@ -83,16 +83,8 @@ Result<void> Controller::Open() {
 }
 
 void Controller::Track(const ClusterState& state) {
-  const base::TimePoint now = world_.clock.Now();
-  const base::Duration interval = FailoverOf(pool_->device()).health_check_interval;
   for (const MemberView& member : state.members) {
-    // Turns come oftener than that when there is something to do; each interval counts once.
-    const auto failed = failed_at_.find(member.node);
-    if (member.Healthy() || failed == failed_at_.end() || now - failed->second >= interval) {
-      tracker_->Saw(member.node, member.Healthy(), now);
-      failed_at_.erase(member.node);
-      if (!member.Healthy()) failed_at_[member.node] = now;
-    }
+    tracker_->Saw(member.node, member.Healthy(), world_.clock.Now());
     const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
     if (lost && lost_.insert(member.node).second)
       pool_->Tell(cluster::EventType::kWarning, "DeviceLost",

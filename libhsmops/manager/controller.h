@@ -53,12 +53,11 @@ class Controller {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   std::optional<health::Tracker> tracker_;
-  std::set<std::string> pin_rejected_;                // told as PinRejected
-  std::map<std::string, base::TimePoint> failed_at_;  // the failure that was counted last
-  std::set<std::string> lost_;                        // told as DeviceLost
-  std::string told_;                                  // the last note of WouldFailOver
-  std::optional<base::TimePoint> synced_;             // when everything was last compared,
-  std::optional<base::TimePoint> verified_;           // and when it was last read again
+  std::set<std::string> pin_rejected_;       // told as PinRejected
+  std::set<std::string> lost_;               // told as DeviceLost
+  std::string told_;                         // the last note of WouldFailOver
+  std::optional<base::TimePoint> synced_;    // when everything was last compared,
+  std::optional<base::TimePoint> verified_;  // and when it was last read again
   std::optional<base::TimePoint> status_written_;
 };
 
