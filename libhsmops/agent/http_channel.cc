@@ -20,10 +20,15 @@ namespace {
 
 constexpr std::size_t kShownOfRefusal = 200;
 
+// A host that is silent is to be noticed in the time that healthCheckInterval and
+// unhealthyThreshold say, so a look waits for little more than that.
+constexpr seconds kLookPatience{5};
+constexpr seconds kAtOncePatience{3};
+
 // In the order of Verb.
 constexpr RequestKind kKinds[] = {
-    {.name = "status"},
-    {.name = "open-gate", .at_once = true},
+    {.name = "status", .patience = kLookPatience},
+    {.name = "open-gate", .at_once = true, .patience = kAtOncePatience},
     {.name = "fence"},
     {.name = "quiesce"},
     {.name = "freeze"},
@@ -42,8 +47,8 @@ constexpr RequestKind kKinds[] = {
     {.name = "collect", .patience = seconds(330)},
     {.name = "collect-tombstones", .patience = seconds(60)},
     {.name = "initialize", .patience = seconds(600)},
-    {.name = "told", .at_once = true},
-    {.name = "pulse", .at_once = true},
+    {.name = "told", .at_once = true, .patience = kAtOncePatience},
+    {.name = "pulse", .at_once = true, .patience = kAtOncePatience},
     {.name = "prepare", .waits_for_members = true, .patience = seconds(30)},
     {.name = "put", .waits_for_members = true, .patience = seconds(30)},
 };

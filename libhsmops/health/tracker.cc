@@ -1,15 +1,19 @@
 #include "libhsmops/health/tracker.h"
 
+#include <algorithm>
+
 namespace hsmops::health {
 
-void Tracker::Saw(const std::string& node, bool healthy, base::TimePoint now) {
+void Tracker::Saw(const std::string& node, bool healthy, base::TimePoint now, base::Duration took) {
   Row& row = rows_[node];
   if (healthy) {
     row = {};
     return;
   }
   if (row.failures > 0 && now - row.counted < interval_) return;
-  if (row.failures++ == 0) row.since = now;
+  if (row.failures == 0) row.since = now - took;
+  const auto missed = interval_ > base::Duration(0) ? took / interval_ : 0;
+  row.failures += static_cast<int>(std::clamp<base::Duration::rep>(missed, 1, threshold_));
   row.counted = now;
 }
 

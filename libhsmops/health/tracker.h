@@ -25,7 +25,9 @@ class Tracker {
 
   int threshold() const { return threshold_; }
   base::Duration interval() const { return interval_; }
-  void Saw(const std::string& node, bool healthy, base::TimePoint now);
+  // `took`: how long the look waited; one that waited for several intervals counts for as many.
+  void Saw(const std::string& node, bool healthy, base::TimePoint now,
+           base::Duration took = base::Duration(0));
   Verdict Of(const std::string& node) const;
   // Since when the failures come in a row; unset: it is healthy or was never looked at.
   std::optional<base::TimePoint> FailingSince(const std::string& node) const;

@@ -84,7 +84,9 @@ Result<void> Controller::Open() {
 
 void Controller::Track(const ClusterState& state) {
   for (const MemberView& member : state.members) {
-    tracker_->Saw(member.node, member.Healthy(), world_.clock.Now());
+    // Its agent answers and its token is at something long, which a watchdog of its own ends.
+    const bool busy = !member.reachable() && member.told.has_value();
+    if (!busy) tracker_->Saw(member.node, member.Healthy(), world_.clock.Now(), member.latency);
     const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
     if (lost && lost_.insert(member.node).second)
       pool_->Tell(cluster::EventType::kWarning, "DeviceLost",
@@ -150,9 +152,14 @@ Result<Turned> Controller::GoOn() {
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
-  HSM_TRY(auto kept, KeepSyncSet(state));
-  if (!kept) {
-    HSM_TRY(kept, KeepCopies());
+  // Neither can be done without the Primary, and each try would wait for it again.
+  const MemberView* primary = state.Holder();
+  std::optional<Turned> kept;
+  if (primary != nullptr && primary->reachable()) {
+    HSM_TRY(kept, KeepSyncSet(state));
+    if (!kept) {
+      HSM_TRY(kept, KeepCopies());
+    }
   }
   WriteStatus(state);
   return kept.value_or(Turned{decision.reason, false});

@@ -161,54 +161,69 @@ class Running {
     return names;
   }
 
+  struct Relayed {
+    GrantRelay relay;
+    std::unique_ptr<Pool> pool;
+  };
+
+  // All devices at once: one whose Primary is silent keeps no other from its grant.
   void Relay() {
-    struct One {
-      GrantRelay relay;
-      std::unique_ptr<Pool> pool;
-    };
-    std::map<std::string, One> devices;
+    std::map<std::string, Relayed> devices;
     while (Sleep(kRelayPeriod)) {
       vitals_->Turned(Loop::kRelay);
       const std::set<std::string> names = Devices();
       std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
-      for (const std::string& name : names) {
-        One& one = devices[name];
-        if (one.pool) {
-          if (const auto changed = one.pool->ReloadDevice(); changed.ok() && *changed)
-            one.pool.reset();
-        }
-        if (!one.pool) {
-          auto opened = Pool::Open(*world_, config_.ns, name);
-          if (!opened.ok()) continue;  // the controller's turn says why
-          one.pool = *std::move(opened);
-        }
-        if (auto relayed = one.relay.Relay(*one.pool, Leads()); !relayed.ok())
-          Tell(name + "/grant", fmt::format("{}: no grant: {}", name, relayed.error().message()));
-        else if (*relayed)
-          Forget(name + "/grant");
-      }
+      std::vector<base::Executor::Task> tasks;
+      for (const std::string& name : names)
+        tasks.push_back([this, &name, &one = devices[name]] { RelayOne(name, one); });
+      executor_.RunAll(std::move(tasks));
     }
   }
 
+  void RelayOne(const std::string& name, Relayed& one) {
+    if (one.pool) {
+      if (const auto changed = one.pool->ReloadDevice(); changed.ok() && *changed) one.pool.reset();
+    }
+    if (!one.pool) {
+      auto opened = Pool::Open(*world_, config_.ns, name);
+      if (!opened.ok()) return;  // the controller's turn says why
+      one.pool = *std::move(opened);
+    }
+    if (auto relayed = one.relay.Relay(*one.pool, Leads()); !relayed.ok())
+      Tell(name + "/grant", fmt::format("{}: no grant: {}", name, relayed.error().message()));
+    else if (*relayed)
+      Forget(name + "/grant");
+  }
+
+  // A thread for each device: a promotion or a long sync of one keeps no other waiting.
   void Control() {
-    std::map<std::string, std::unique_ptr<Controller>> controllers;
-    base::Duration period = kIdlePeriod;
-    while (Sleep(period)) {
-      period = kIdlePeriod;
+    std::map<std::string, std::jthread> devices;
+    do {
       vitals_->Turned(Loop::kControl);
+      const std::set<std::string> names = Leads() ? Devices() : std::set<std::string>();
+      // Its loop sees that it leads no more, or that the device is gone, and ends.
+      std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
+      for (const std::string& name : names) {
+        if (!devices.contains(name))
+          devices.emplace(name,
+                          [this, name](const std::stop_token& ended) { ControlOne(name, ended); });
+      }
+    } while (Sleep(kIdlePeriod));
+  }
+
+  void ControlOne(const std::string& name, const std::stop_token& ended) {
+    Controller controller(*world_, config_.ns, name);
+    base::Duration period{0};
+    while (Sleep(period) && !ended.stop_requested()) {
       if (!Leads()) {
-        controllers.clear();
+        controller.Rest();
+        period = kIdlePeriod;
         continue;
       }
-      const std::set<std::string> names = Devices();
-      std::erase_if(controllers, [&](const auto& entry) { return !names.contains(entry.first); });
-      for (const std::string& name : names) {
-        auto& controller = controllers[name];
-        if (!controller) controller = std::make_unique<Controller>(*world_, config_.ns, name);
-        const Turned turned = controller->Turn();
-        Tell(name, name + ": " + turned.reason);
-        period = std::min(period, turned.acted ? base::Duration(0) : turned.next);
-      }
+      const Turned turned = controller.Turn();
+      Tell(name, name + ": " + turned.reason);
+      period =
+          turned.acted ? base::Duration(0) : std::min<base::Duration>(kIdlePeriod, turned.next);
     }
   }
 

@@ -15,7 +15,7 @@ struct CurlLimits {
   // Kept open for so long; shorter than what a server allows, so that it seldom closes first.
   base::Duration idle_time = std::chrono::seconds(30);
   // For connecting, and never more than half of what is left until the deadline.
-  base::Duration connect_time = std::chrono::seconds(5);
+  base::Duration connect_time = std::chrono::seconds(3);
 };
 
 // The answer's header: no more than so much of it is taken. kLimit beyond.
