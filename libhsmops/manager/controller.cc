@@ -121,8 +121,12 @@ Result<Turned> Controller::GoOn() {
   const ClusterState state = pool_->Observe(true);
   Track(state);
   if (state.promoting) {
-    HSM_TRY(auto done, DoAsked());
-    return done.value_or(Turned{"a promotion is under way", false});
+    auto done = DoAsked();
+    if (!done.ok()) {
+      WriteStatus(state);
+      return done.error();
+    }
+    return done->value_or(Turned{"a promotion is under way", false});
   }
   if (auto obeyed = CheckEpoch(*pool_, state); obeyed.Is(ErrorCode::kReadOnly)) {
     WriteStatus(state);
