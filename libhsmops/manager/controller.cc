@@ -105,8 +105,13 @@ std::set<std::string> Controller::Unhealthy() const {
 
 bool Controller::PrimaryUnhealthy(const ClusterState& state) const {
   if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
+  return !InDelay(state);
+}
+
+bool Controller::InDelay(const ClusterState& state) const {
+  if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
   const auto since = tracker_->FailingSince(*state.holder);
-  return since && world_.clock.Now() - *since >= FailoverOf(pool_->device()).delay;
+  return since && world_.clock.Now() - *since < FailoverOf(pool_->device()).delay;
 }
 
 Turned Controller::Turn() {
@@ -135,8 +140,12 @@ Result<Turned> Controller::GoOn() {
   }
   HSM_TRY(auto asked, DoAsked());
   if (asked) return *std::move(asked);
-  const Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
-                                             PrimaryUnhealthy(state), world_.clock.Wall());
+  Decision decision = failover::Decide(state, PolicyOf(pool_->device()), PrimaryUnhealthy(state),
+                                       world_.clock.Wall());
+  if (decision.action == Decision::Action::kNone && InDelay(state))
+    decision.reason =
+        fmt::format("Primary {} is unhealthy, and failover.delay gives it {} to return",
+                    *state.holder, base::FormatDuration(FailoverOf(pool_->device()).delay));
   if (decision.action == Decision::Action::kFailOver) return FailOver(decision);
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",

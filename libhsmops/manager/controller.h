@@ -38,6 +38,7 @@ class Controller {
   void Track(const failover::ClusterState& state);
   std::set<std::string> Unhealthy() const;
   bool PrimaryUnhealthy(const failover::ClusterState& state) const;
+  bool InDelay(const failover::ClusterState& state) const;  // unhealthy, and not for long enough
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();
   base::Result<Turned> FailOver(const failover::Decision& decision);

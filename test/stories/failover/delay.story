@@ -11,15 +11,18 @@ end 85s
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  status: ReadOnly: PrimaryUnavailable of node-1
   14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.1s  manager-1: Primary node-1 is unhealthy, and failover.delay gives it 20s to return
   25.0s  ! start node-1
   25.0s  client: write 51 is refused: ReadOnly: node-1: this member has no grant to write
   25.4s  Event Normal DeviceReturned: the device of node-1 is back
   25.4s  status: Ready
+  25.4s  manager-1: Primary node-1 is not known to be unhealthy
   25.5s  client: write 52 is acknowledged; the last before was 20, then 31 were refused and 0 in doubt
   35.0s  ! kill node-1
   35.0s  client: write 71 is refused: Unavailable: connection refused
   35.1s  status: ReadOnly: PrimaryUnavailable of node-1
   39.2s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
+  39.2s  manager-1: Primary node-1 is unhealthy, and failover.delay gives it 20s to return
   55.6s  failover-1 runs: Failover to node-2
   55.6s  status: FailingOver: PrimaryUnavailable of node-1
   55.6s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3

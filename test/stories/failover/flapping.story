@@ -41,32 +41,7 @@ end 130s
   50.0s  client: write 101 is refused: Unavailable: connection refused
   50.4s  status: ReadOnly: PrimaryUnavailable of node-2
   54.5s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  54.5s  manager-1: the last promotion was 28s ago, less than 10m; ack allows another
-  55.5s  manager-1: the last promotion was 29s ago, less than 10m; ack allows another
-  56.0s  manager-1: the last promotion was 30s ago, less than 10m; ack allows another
-  57.0s  manager-1: the last promotion was 31s ago, less than 10m; ack allows another
-  58.1s  manager-1: the last promotion was 32s ago, less than 10m; ack allows another
-  59.1s  manager-1: the last promotion was 33s ago, less than 10m; ack allows another
-  60.1s  manager-1: the last promotion was 34s ago, less than 10m; ack allows another
-  61.1s  manager-1: the last promotion was 35s ago, less than 10m; ack allows another
-  62.2s  manager-1: the last promotion was 36s ago, less than 10m; ack allows another
-  63.2s  manager-1: the last promotion was 37s ago, less than 10m; ack allows another
-  64.2s  manager-1: the last promotion was 38s ago, less than 10m; ack allows another
-  65.2s  manager-1: the last promotion was 39s ago, less than 10m; ack allows another
-  66.3s  manager-1: the last promotion was 40s ago, less than 10m; ack allows another
-  67.3s  manager-1: the last promotion was 41s ago, less than 10m; ack allows another
-  68.3s  manager-1: the last promotion was 42s ago, less than 10m; ack allows another
-  69.3s  manager-1: the last promotion was 43s ago, less than 10m; ack allows another
-  70.4s  manager-1: the last promotion was 44s ago, less than 10m; ack allows another
-  71.4s  manager-1: the last promotion was 45s ago, less than 10m; ack allows another
-  72.4s  manager-1: the last promotion was 46s ago, less than 10m; ack allows another
-  73.4s  manager-1: the last promotion was 47s ago, less than 10m; ack allows another
-  74.5s  manager-1: the last promotion was 48s ago, less than 10m; ack allows another
-  75.5s  manager-1: the last promotion was 49s ago, less than 10m; ack allows another
-  76.5s  manager-1: the last promotion was 50s ago, less than 10m; ack allows another
-  77.0s  manager-1: the last promotion was 51s ago, less than 10m; ack allows another
-  78.0s  manager-1: the last promotion was 52s ago, less than 10m; ack allows another
-  79.1s  manager-1: the last promotion was 53s ago, less than 10m; ack allows another
+  54.5s  manager-1: the last promotion was at 26.0s and minInterval is 10m; ack allows another
   80.0s  ! start node-2
   80.0s  client: write 161 is refused: ReadOnly: node-2: this member has no grant to write
   80.1s  Event Normal DeviceReturned: the device of node-2 is back
@@ -77,12 +52,7 @@ end 130s
   90.0s  client: write 181 is refused: Unavailable: connection refused
   90.3s  status: ReadOnly: PrimaryUnavailable of node-2
   94.4s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
-  94.4s  manager-1: the last promotion was 68s ago, less than 10m; ack allows another
-  95.5s  manager-1: the last promotion was 69s ago, less than 10m; ack allows another
-  96.5s  manager-1: the last promotion was 70s ago, less than 10m; ack allows another
-  97.5s  manager-1: the last promotion was 71s ago, less than 10m; ack allows another
-  98.0s  manager-1: the last promotion was 72s ago, less than 10m; ack allows another
-  99.0s  manager-1: the last promotion was 73s ago, less than 10m; ack allows another
+  94.4s  manager-1: the last promotion was at 26.0s and minInterval is 10m; ack allows another
  100.0s  ! ack
  100.1s  asked-1 runs: Ack
  100.1s  asked-1 ends Succeeded: acknowledged
