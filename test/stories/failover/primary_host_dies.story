@@ -13,10 +13,8 @@ end 60s
   20.0s  status: ReadOnly: PrimaryUnavailable of node-1
   25.0s  client: reads are marked, from node-2: unreachable: no connection
   40.0s  ! start node-1
-  40.0s  client: write 81 is refused: ReadOnly: node-1: this member has no grant to write
-  40.0s  client: reads are answered by the Primary, node-1
+  40.0s  client: write 81 is acknowledged; the last before was 20, then 51 were refused and 0 in doubt
   40.0s  client: reads are marked, from node-2: renewing the arbiter: writing Lease default/local-primary: Lease default/local-primary was changed by somebody else: version 71 is now 107
-  40.5s  client: write 82 is acknowledged; the last before was 20, then 53 were refused and 0 in doubt
   41.0s  client: reads are answered by the Primary, node-1
   41.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   41.0s  failover-1 runs: Failover to node-2
@@ -26,8 +24,8 @@ end 60s
   41.1s  status: Ready
   41.1s  manager-1: Primary node-1 is not known to be unhealthy
 
-node-1: epoch 1, gate open, 59 secrets, 0 in quarantine
-node-2: epoch 1, gate closed, 59 secrets, 0 in quarantine
-node-3: epoch 1, gate closed, 59 secrets, 0 in quarantine
-client: 120 writes: 59 acknowledged (0 of them in doubt before), 61 refused, in doubt to the end: none
+node-1: epoch 1, gate open, 60 secrets, 0 in quarantine
+node-2: epoch 1, gate closed, 60 secrets, 0 in quarantine
+node-3: epoch 1, gate closed, 60 secrets, 0 in quarantine
+client: 120 writes: 60 acknowledged (0 of them in doubt before), 60 refused, in doubt to the end: none
 acknowledged and not on the Primary: none
