@@ -10,19 +10,19 @@ end 60s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! lose node-1
   15.0s  client: write 21 is refused: Unavailable: no connection
-  20.0s  status: ReadOnly: PrimaryUnavailable of node-1
+  20.4s  status: ReadOnly: PrimaryUnavailable of node-1
   25.0s  client: reads are marked, from node-2: unreachable: no connection
   40.0s  ! start node-1
   40.0s  client: write 81 is acknowledged; the last before was 20, then 51 were refused and 0 in doubt
-  40.0s  client: reads are marked, from node-2: renewing the arbiter: writing Lease default/local-primary: Lease default/local-primary was changed by somebody else: version 71 is now 107
+  40.0s  client: reads are marked, from node-2: renewing the arbiter: writing Lease default/local-primary: Lease default/local-primary was changed by somebody else: version 72 is now 109
   41.0s  client: reads are answered by the Primary, node-1
-  41.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  41.0s  failover-1 runs: Failover to node-2
-  41.0s  failover-1 ends Failed: Primary node-1 is healthy: use kubectl hsm promote, which proves equality first
-  41.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; Primary node-1 is healthy: use kubectl hsm promote, which proves equality first
-  41.0s  Event Normal DeviceReturned: the device of node-1 is back
-  41.1s  status: Ready
-  41.1s  manager-1: Primary node-1 is not known to be unhealthy
+  41.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  41.4s  failover-1 runs: Failover to node-2
+  41.4s  failover-1 ends Failed: Primary node-1 is healthy: use kubectl hsm promote, which proves equality first
+  41.4s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; Primary node-1 is healthy: use kubectl hsm promote, which proves equality first
+  41.4s  Event Normal DeviceReturned: the device of node-1 is back
+  41.4s  status: Ready
+  41.4s  manager-1: Primary node-1 is not known to be unhealthy
 
 node-1: epoch 1, gate open, 60 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 60 secrets, 0 in quarantine
