@@ -34,11 +34,11 @@ end 100s
   45.0s  client: write 91 is acknowledged; the last before was 20, then 70 were refused and 0 in doubt
   46.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   80.0s  ! start node-1
-  80.1s  Event Normal DeviceReturned: the device of node-1 is back
-  80.1s  R: epoch 4.nonce-4, holder node-2, S: node-1, node-3
-  80.1s  status: Ready
-  80.1s  status: Degraded: NotEqual of node-1
-  80.6s  status: Ready
+  80.0s  Event Normal DeviceReturned: the device of node-1 is back
+  80.0s  R: epoch 4.nonce-4, holder node-2, S: node-1, node-3
+  80.0s  status: Ready
+  80.0s  status: Degraded: NotEqual of node-1
+  80.5s  status: Ready
 
 node-1: epoch 4, gate closed, 130 secrets, 0 in quarantine
 node-2: epoch 4, gate open, 130 secrets, 0 in quarantine

@@ -34,11 +34,11 @@ end 75s
   42.0s  client: write 85 is acknowledged; the last before was 20, then 64 were refused and 0 in doubt
   43.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   60.0s  ! start node-1
-  60.0s  Event Normal DeviceReturned: the device of node-1 is back
-  60.0s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
-  60.0s  status: Ready
-  60.0s  status: Degraded: NotEqual of node-1
+  60.5s  Event Normal DeviceReturned: the device of node-1 is back
+  60.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   60.5s  status: Ready
+  60.5s  status: Degraded: NotEqual of node-1
+  61.0s  status: Ready
 
 node-1: epoch 3, gate closed, 86 secrets, 0 in quarantine
 node-2: epoch 3, gate open, 86 secrets, 0 in quarantine

@@ -23,15 +23,15 @@ end 75s
   45.0s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   45.0s  failover-1: fence: answered: node-2, node-3
   45.0s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  45.5s  client: write 92 is refused: Unavailable: no Primary: a promotion is under way
-  57.6s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  57.6s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  57.6s  failover-1: open: node-2 is the Primary of epoch 2
-  57.6s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  57.6s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  57.6s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  57.6s  status: Degraded: MemberUnavailable of node-1
-  57.6s  manager-1: Primary node-2 is not known to be unhealthy
+  45.0s  client: write 91 is refused: Unavailable: no Primary: a promotion is under way
+  57.5s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  57.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  57.5s  failover-1: open: node-2 is the Primary of epoch 2
+  57.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  57.5s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  57.5s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  57.5s  status: Degraded: MemberUnavailable of node-1
+  57.5s  manager-1: Primary node-2 is not known to be unhealthy
   58.0s  client: write 117 is acknowledged; the last before was 20, then 96 were refused and 0 in doubt
 
 node-1: does not run

@@ -23,14 +23,14 @@ end 60s
   34.4s  failover-1: fence: answered: node-2 (no inventory), node-3
   34.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
   34.5s  client: write 70 is refused: Unavailable: no Primary: a promotion is under way
-  47.0s  failover-1: merge: node-3 pulled 0 versions and is frozen
-  47.0s  R: epoch 2.nonce-2, holder node-3, S: nobody
-  47.0s  failover-1: open: node-3 is the Primary of epoch 2
-  47.0s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
-  47.0s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 12s
-  47.0s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 12s
-  47.0s  status: Degraded: MemberUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
-  47.0s  manager-1: Primary node-3 is not known to be unhealthy
+  46.9s  failover-1: merge: node-3 pulled 0 versions and is frozen
+  46.9s  R: epoch 2.nonce-2, holder node-3, S: nobody
+  46.9s  failover-1: open: node-3 is the Primary of epoch 2
+  46.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+  46.9s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 12s
+  46.9s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 12s
+  46.9s  status: Degraded: MemberUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
+  46.9s  manager-1: Primary node-3 is not known to be unhealthy
   47.0s  client: write 95 is acknowledged; the last before was 60, then 34 were refused and 0 in doubt
 
 node-1: does not run

@@ -24,21 +24,21 @@ end 90s
   16.0s  client: write 29, which was in doubt, is acknowledged
   40.0s  ! kill node-1
   40.0s  client: write 81 is refused: Unavailable: connection refused
-  40.0s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2
-  44.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  44.0s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
+  40.4s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2
+  44.5s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  44.5s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
   45.0s  ! start node-2
-  45.0s  Event Normal DeviceReturned: the device of node-2 is back
-  45.0s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local
+  45.5s  Event Normal DeviceReturned: the device of node-2 is back
+  45.5s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local
   70.0s  ! start node-1
   70.0s  client: write 141 is refused: ReadOnly: node-1: this member has no grant to write
-  70.1s  Event Normal DeviceReturned: the device of node-1 is back
-  70.1s  R: epoch 1.nonce-1, holder node-1, S: node-2
-  70.1s  status: Ready
-  70.1s  status: Degraded: NotEqual of node-2, OneFullCopy of local
-  70.1s  manager-1: Primary node-1 is not known to be unhealthy
+  70.0s  Event Normal DeviceReturned: the device of node-1 is back
+  70.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
+  70.0s  status: Ready
+  70.0s  status: Degraded: NotEqual of node-2, OneFullCopy of local
+  70.0s  manager-1: Primary node-1 is not known to be unhealthy
   70.5s  client: write 142 is acknowledged; the last before was 80, then 61 were refused and 0 in doubt
-  70.6s  status: Ready
+  70.5s  status: Ready
 
 node-1: epoch 1, gate open, 119 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 119 secrets, 0 in quarantine
