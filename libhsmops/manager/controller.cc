@@ -152,7 +152,7 @@ Result<Turned> Controller::GoOn() {
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
   HSM_TRY(auto kept, KeepSyncSet(state));
   if (!kept) {
-    HSM_TRY(kept, KeepCopies());
+    HSM_TRY(kept, KeepCopies(state));
   }
   WriteStatus(state);
   return kept.value_or(Turned{decision.reason, false});
@@ -224,12 +224,15 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
 }
 
 // Everything against everything, every syncInterval; every value read again, every verifyInterval.
-Result<std::optional<Turned>> Controller::KeepCopies() {
+Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) {
   const cluster::MirroringSpec spec =
       pool_->device().spec.mirroring.value_or(cluster::MirroringSpec{});
   const base::TimePoint now = world_.clock.Now();
   if (!Due(synced_, spec.sync_interval, now)) return std::optional<Turned>();
-  if (pool_->holder().empty() || pool_->nodes().size() < 2) return std::optional<Turned>();
+  // Against a Primary that does not answer nothing can be compared, and a turn would wait for it.
+  const MemberView* primary = state.Holder();
+  if (primary == nullptr || !primary->Healthy() || state.members.size() < 2)
+    return std::optional<Turned>();
   SyncOptions options;
   options.full = verified_ && Due(verified_, spec.verify_interval, now);
   synced_ = now;

@@ -43,7 +43,7 @@ class Controller {
   base::Result<std::optional<Turned>> DoAsked();
   base::Result<Turned> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
-  base::Result<std::optional<Turned>> KeepCopies();
+  base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);
 
