@@ -73,9 +73,9 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
   if (state.paused_until && now < *state.paused_until)
     return nothing("paused until " + base::FormatTime(*state.paused_until));
   if (state.last_promotion && now - *state.last_promotion < policy.min_interval) {
-    return nothing(fmt::format("the last promotion was {} ago, less than {}; ack allows another",
-                               base::FormatDuration(now - *state.last_promotion),
-                               base::FormatDuration(policy.min_interval)));
+    return nothing(fmt::format(
+        "the last promotion was at {} and minInterval is {}; ack allows another",
+        base::FormatTime(*state.last_promotion), base::FormatDuration(policy.min_interval)));
   }
   if (std::string why = WhyNotCovered(state, *state.holder, &MemberView::Healthy); !why.empty())
     return nothing(std::move(why));

@@ -117,8 +117,13 @@ std::set<std::string> Controller::Unhealthy() const {
 
 bool Controller::PrimaryUnhealthy(const ClusterState& state) const {
   if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
+  return !InDelay(state);
+}
+
+bool Controller::InDelay(const ClusterState& state) const {
+  if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
   const auto since = tracker_->FailingSince(*state.holder);
-  return since && world_.clock.Now() - *since >= FailoverOf(pool_->device()).delay;
+  return since && world_.clock.Now() - *since < FailoverOf(pool_->device()).delay;
 }
 
 Turned Controller::Turn() {
@@ -136,8 +141,12 @@ Result<Turned> Controller::GoOn() {
   const ClusterState state = pool_->Observe(true);
   Track(state);
   if (state.promoting) {
-    HSM_TRY(auto done, DoAsked());
-    return done.value_or(Turned{"a promotion is under way", false});
+    auto done = DoAsked();
+    if (!done.ok()) {
+      WriteStatus(state);
+      return done.error();
+    }
+    return done->value_or(Turned{"a promotion is under way", false});
   }
   if (auto obeyed = CheckEpoch(*pool_, state); obeyed.Is(ErrorCode::kReadOnly)) {
     WriteStatus(state);
@@ -146,20 +155,19 @@ Result<Turned> Controller::GoOn() {
   }
   HSM_TRY(auto asked, DoAsked());
   if (asked) return *std::move(asked);
-  const Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
-                                             PrimaryUnhealthy(state), world_.clock.Wall());
+  Decision decision = failover::Decide(state, PolicyOf(pool_->device()), PrimaryUnhealthy(state),
+                                       world_.clock.Wall());
+  if (decision.action == Decision::Action::kNone && InDelay(state))
+    decision.reason =
+        fmt::format("Primary {} is unhealthy, and failover.delay gives it {} to return",
+                    *state.holder, base::FormatDuration(FailoverOf(pool_->device()).delay));
   if (decision.action == Decision::Action::kFailOver) return FailOver(decision);
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
-  // Neither can be done without the Primary, and each try would wait for it again.
-  const MemberView* primary = state.Holder();
-  std::optional<Turned> kept;
-  if (primary != nullptr && primary->reachable()) {
-    HSM_TRY(kept, KeepSyncSet(state));
-    if (!kept) {
-      HSM_TRY(kept, KeepCopies());
-    }
+  HSM_TRY(auto kept, KeepSyncSet(state));
+  if (!kept) {
+    HSM_TRY(kept, KeepCopies(state));
   }
   WriteStatus(state);
   return kept.value_or(Turned{decision.reason, false});
@@ -239,12 +247,15 @@ Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {
 }
 
 // Everything against everything, every syncInterval; every value read again, every verifyInterval.
-Result<std::optional<Turned>> Controller::KeepCopies() {
+Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) {
   const cluster::MirroringSpec spec =
       pool_->device().spec.mirroring.value_or(cluster::MirroringSpec{});
   const base::TimePoint now = world_.clock.Now();
   if (!Due(synced_, spec.sync_interval, now)) return std::optional<Turned>();
-  if (pool_->holder().empty() || pool_->nodes().size() < 2) return std::optional<Turned>();
+  // Against a Primary that does not answer nothing can be compared, and a turn would wait for it.
+  const MemberView* primary = state.Holder();
+  if (primary == nullptr || !primary->Healthy() || state.members.size() < 2)
+    return std::optional<Turned>();
   SyncOptions options;
   options.full = verified_ && Due(verified_, spec.verify_interval, now);
   synced_ = now;

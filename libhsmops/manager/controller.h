@@ -39,11 +39,12 @@ class Controller {
   void Track(const failover::ClusterState& state);
   std::set<std::string> Unhealthy() const;
   bool PrimaryUnhealthy(const failover::ClusterState& state) const;
+  bool InDelay(const failover::ClusterState& state) const;  // unhealthy, and not for long enough
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();
   base::Result<Turned> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
-  base::Result<std::optional<Turned>> KeepCopies();
+  base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
   base::Result<SyncReport> TimedSync(const SyncOptions& options);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);

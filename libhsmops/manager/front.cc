@@ -36,6 +36,12 @@ Result<mirror::Stamp> Front::TakeStamp() {
   auto pulse = pool->At(primary).TakePulse();
   if (!pulse.ok()) looked_ = {};
   HSM_RETURN_IF_ERROR(pulse);
+  if (pulse->gate_open) return pulse->stamp;
+  // Perhaps it is another by now, who would take a stamp of this one's for one that is too old.
+  looked_ = {};
+  HSM_TRY(pool, this->pool());
+  if (pool->holder().empty() || pool->holder() == primary) return pulse->stamp;
+  HSM_TRY(pulse, pool->At(pool->holder()).TakePulse());
   return pulse->stamp;
 }
 

@@ -264,32 +264,29 @@ Result<bool> Pool::ReloadDevice() {
   return false;
 }
 
-namespace {
-
-// What it remembers beside its token counts also where that cannot be read. nullopt: it is not
-// known, which is no reason to believe R.
-std::optional<store::Term> ToldBy(mirror::Member& member,
-                                  const Result<mirror::MemberStatus>& status) {
-  if (status.ok() && status->standing != store::Standing::kUnknown)
-    return store::Term{status->epoch, status->generation};
-  const auto told = member.Told();
-  return told.ok() ? std::optional(*told) : std::nullopt;
-}
-
-}  // namespace
-
 // What a node that is not on record holds counts for nothing, and its token is left alone, unless
 // it was told a later term than R's: then R is an older one, and a later one knows it.
 void Pool::Ask(failover::MemberView& view, bool live) {
-  if (OnRecord(view.node)) {
-    view.status = At(view.node).Status(live);
-    view.told = ToldBy(At(view.node), view.status);
-    if (view.holder) view.why_closed = WhyClosed(view);
-    return;
-  }
+  if (OnRecord(view.node)) return AskMember(view, live);
   if (const auto told = Applicant(view.node).Told(); told.ok()) view.told = *told;
   const bool counts = view.ToldLaterThan(term());
   view.status = (counts ? Applicant(view.node) : At(view.node)).Status(live);
+}
+
+// What it remembers beside its token is answered at once and counts also where that cannot be read.
+// Who does not answer that is not waited for a second time: a silent host costs its time-out once.
+void Pool::AskMember(failover::MemberView& view, bool live) {
+  mirror::Member& member = At(view.node);
+  const Result<store::Term> told = member.Told();
+  if (told.ok()) view.told = *told;
+  if (told.Is(ErrorCode::kUnavailable)) {
+    view.status = told.error();
+    return;
+  }
+  view.status = member.Status(live);
+  if (view.status.ok() && view.status->standing != store::Standing::kUnknown)
+    view.told = store::Term{view.status->epoch, view.status->generation};
+  if (view.holder) view.why_closed = WhyClosed(view);
 }
 
 // Between the end of a promotion and the first grant the content has to stay what was confirmed.

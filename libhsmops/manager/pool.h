@@ -123,6 +123,7 @@ class Pool {
       : world_(world), device_(std::move(device)), arbiter_(std::move(arbiter)), uid_(uid) {}
 
   void Ask(failover::MemberView& view, bool live);
+  void AskMember(failover::MemberView& view, bool live);
   std::string WhyClosed(const failover::MemberView& view) const;
 
   World& world_;

@@ -79,6 +79,8 @@ class Run {
       note_("rollback", fmt::format("{} stays the Primary", report_.from));
     }
     if (report_.to.empty() || options_.dry_run) return;
+    // One that goes on from before and got no further is neither aborted nor told again and again.
+    if (resumes_ && !fenced_) return;
     Remember(fenced_ ? "Failed" : "Aborted", error.message());
     pool_.Tell(cluster::EventType::kWarning, "FailoverAborted",
                fmt::format("{} to {}: {}; the history says more", PurposeText(), report_.to,

@@ -13,12 +13,14 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 using cluster::OperationType;
-using std::chrono::milliseconds;
+using std::chrono::microseconds;
 using std::chrono::seconds;
 
 namespace {
 
-constexpr sim::Link kLink{.delay = milliseconds(1)};
+// So short that a request more or less moves nothing that is told.
+constexpr microseconds kDelay{10};
+constexpr sim::Link kLink{.delay = kDelay};
 // As CurlTransport has it.
 constexpr seconds kConnectTimeout{5};
 // Of the process that is stopped until somebody says go.
@@ -30,8 +32,7 @@ Error Unknown(const std::string& what) { return {ErrorCode::kInvalid, "nobody kn
 
 Stage::Stage(sim::Cluster& cluster) : cluster_(cluster) {
   cluster_.network().Heal(kLink);
-  for (const auto& manager : cluster_.managers())
-    manager->resources().faults.delay = milliseconds(1);
+  for (const auto& manager : cluster_.managers()) manager->resources().faults.delay = kDelay;
 }
 
 sim::AgentHost* Stage::Agent(const std::string& name) const {

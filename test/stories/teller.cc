@@ -25,9 +25,10 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr std::uint64_t kSeed = 1;   // of nonces and uids; nothing else is left to chance
-constexpr seconds kPreparation{10};  // until all copies are equal
-constexpr milliseconds kTurn{500};   // as RunManager has it
+constexpr std::uint64_t kSeed = 1;  // of nonces and uids; nothing else is left to chance
+// Until all copies are equal; no round number, so that nothing happens at the time of a turn.
+constexpr milliseconds kPreparation{10'130};
+constexpr milliseconds kTurn{500};  // as RunManager has it
 
 // "failover.mode" of the device, as its YAML would have it.
 Result<void> Set(cluster::HSMDevice& device, const std::string& path, const std::string& value) {

@@ -1,8 +1,8 @@
 // Tell: runs a script over the simulator's world and gives the transcript.
 //
 // The agents, managers and stores are the production code; nothing is left to chance: the network
-// takes 1 ms, clocks are right, and who is ready first has the first turn. Intervals are the
-// defaults of a device, but for minInterval, which is 0.
+// takes no time to speak of, clocks are right, and who is ready first has the first turn. Intervals
+// are the defaults of a device, but for minInterval, which is 0.
 //
 // Acts. NAME is a host (node-1, manager-1, client), a part (primary, target, leader), or several
 // (agents, mirrors, managers):

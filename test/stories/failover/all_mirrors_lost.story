@@ -9,36 +9,36 @@ end 65s
 ----
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-2
-  10.0s  status: Degraded: MemberUnavailable of node-2
-  14.1s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  14.1s  R: epoch 1.nonce-1, holder node-1, S: node-3
-  14.1s  manager-1: node-2 left the sync set: unhealthy
-  14.2s  manager-1: Primary node-1 is not known to be unhealthy
+  10.4s  status: Degraded: MemberUnavailable of node-2
+  14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  14.4s  R: epoch 1.nonce-1, holder node-1, S: node-3
+  14.4s  manager-1: node-2 left the sync set: unhealthy
+  14.4s  manager-1: Primary node-1 is not known to be unhealthy
   20.0s  ! kill node-3
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
-  20.3s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
+  20.4s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   24.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
-  24.5s  manager-1: node-3 left the sync set: unhealthy
-  24.5s  manager-1: Primary node-1 is not known to be unhealthy
+  24.4s  manager-1: node-3 left the sync set: unhealthy
+  24.4s  manager-1: Primary node-1 is not known to be unhealthy
   24.5s  client: write 50 is acknowledged; the last before was 40, then 0 were refused and 9 in doubt
-  24.5s  client: write 42, which was in doubt, is acknowledged
+  24.5s  client: write 46, which was in doubt, is acknowledged
   25.0s  client: write 47, which was in doubt, is acknowledged
-  25.5s  client: write 44, which was in doubt, is acknowledged
+  25.5s  client: write 48, which was in doubt, is acknowledged
   26.0s  client: write 45, which was in doubt, is acknowledged
   45.0s  ! start node-2
-  45.0s  Event Normal DeviceReturned: the device of node-2 is back
-  45.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
-  45.1s  status: Degraded: MemberUnavailable of node-3
-  45.1s  status: Degraded: NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  45.6s  status: Degraded: MemberUnavailable of node-3
+  45.5s  Event Normal DeviceReturned: the device of node-2 is back
+  45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2
+  45.5s  status: Degraded: MemberUnavailable of node-3
+  45.5s  status: Degraded: NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  46.0s  status: Degraded: MemberUnavailable of node-3
   50.0s  ! start node-3
-  50.2s  Event Normal DeviceReturned: the device of node-3 is back
-  50.2s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
-  50.2s  status: Ready
-  50.2s  status: Degraded: NotEqual of node-3
-  50.8s  status: Ready
+  50.5s  Event Normal DeviceReturned: the device of node-3 is back
+  50.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
+  50.5s  status: Ready
+  50.5s  status: Degraded: NotEqual of node-3
+  51.0s  status: Ready
 
 node-1: epoch 1, gate open, 130 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 130 secrets, 0 in quarantine

@@ -9,35 +9,34 @@ end 65s
 ----
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-2
-  10.0s  status: Degraded: MemberUnavailable of node-2
-  14.1s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  14.1s  R: epoch 1.nonce-1, holder node-1, S: node-3
-  14.1s  manager-1: node-2 left the sync set: unhealthy
-  14.2s  manager-1: Primary node-1 is not known to be unhealthy
+  10.4s  status: Degraded: MemberUnavailable of node-2
+  14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  14.4s  R: epoch 1.nonce-1, holder node-1, S: node-3
+  14.4s  manager-1: node-2 left the sync set: unhealthy
+  14.4s  manager-1: Primary node-1 is not known to be unhealthy
   20.0s  ! kill node-3
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
-  20.3s  status: Degraded: WritesRefused of node-1, MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
+  20.4s  status: Degraded: WritesRefused of node-1, MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
-  45.6s  client: write 64, which was in doubt, is acknowledged
-  45.6s  status: Degraded: MemberUnavailable of node-3
-  45.6s  status: Degraded: WritesRefused of node-1, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  46.0s  client: write 93 is acknowledged; the last before was 40, then 0 were refused and 52 in doubt
-  46.0s  client: write 85, which was in doubt, is acknowledged
-  46.1s  R: epoch 1.nonce-1, holder node-1, S: node-2
-  46.1s  status: Degraded: MemberUnavailable of node-3
-  46.1s  manager-1: node-3 left the sync set: unhealthy
-  46.1s  manager-1: Primary node-1 is not known to be unhealthy
+  45.5s  status: Degraded: MemberUnavailable of node-3
+  45.5s  status: Degraded: WritesRefused of node-1, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  45.5s  client: write 92 is acknowledged; the last before was 40, then 0 were refused and 51 in doubt
+  45.5s  client: write 88, which was in doubt, is acknowledged
+  46.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
+  46.0s  status: Degraded: MemberUnavailable of node-3
+  46.0s  manager-1: node-3 left the sync set: unhealthy
+  46.0s  manager-1: Primary node-1 is not known to be unhealthy
+  46.0s  client: write 89, which was in doubt, is acknowledged
   46.5s  client: write 90, which was in doubt, is acknowledged
   47.0s  client: write 91, which was in doubt, is acknowledged
-  47.5s  client: write 92, which was in doubt, is acknowledged
 
 node-1: epoch 1, gate open, 130 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 130 secrets, 0 in quarantine
 node-3: does not run
 degraded MemberUnavailable of node-3: unreachable: connection refused; next: see the message; the member is asked again by the next command
-client: 130 writes: 130 acknowledged (52 of them in doubt before), 0 refused, in doubt to the end: none
+client: 130 writes: 130 acknowledged (51 of them in doubt before), 0 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

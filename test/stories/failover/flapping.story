@@ -13,76 +13,46 @@ end 130s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-2
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-2, node-3
-  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-2
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-2, node-3
+  14.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
   14.5s  client: write 30 is refused: Unavailable: no Primary: a promotion is under way
-  26.7s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  26.7s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  26.7s  failover-1: open: node-2 is the Primary of epoch 2
-  26.7s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  26.7s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.7s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.7s  status: Degraded: MemberUnavailable of node-1
-  26.7s  manager-1: Primary node-2 is not known to be unhealthy
+  26.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  26.9s  failover-1: open: node-2 is the Primary of epoch 2
+  26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.9s  status: Degraded: MemberUnavailable of node-1
+  26.9s  manager-1: Primary node-2 is not known to be unhealthy
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
   40.0s  ! start node-1
-  40.1s  Event Normal DeviceReturned: the device of node-1 is back
-  40.1s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  40.1s  status: Ready
-  40.1s  status: Degraded: NotEqual of node-1
-  40.7s  status: Ready
+  40.5s  Event Normal DeviceReturned: the device of node-1 is back
+  40.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+  40.5s  status: Ready
+  40.5s  status: Degraded: NotEqual of node-1
+  41.0s  status: Ready
   50.0s  ! kill node-2
   50.0s  client: write 101 is refused: Unavailable: connection refused
-  50.4s  status: ReadOnly: PrimaryUnavailable of node-2
+  50.5s  status: ReadOnly: PrimaryUnavailable of node-2
   54.5s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  54.5s  manager-1: the last promotion was 28s ago, less than 10m; ack allows another
-  55.5s  manager-1: the last promotion was 29s ago, less than 10m; ack allows another
-  56.0s  manager-1: the last promotion was 30s ago, less than 10m; ack allows another
-  57.0s  manager-1: the last promotion was 31s ago, less than 10m; ack allows another
-  58.1s  manager-1: the last promotion was 32s ago, less than 10m; ack allows another
-  59.1s  manager-1: the last promotion was 33s ago, less than 10m; ack allows another
-  60.1s  manager-1: the last promotion was 34s ago, less than 10m; ack allows another
-  61.1s  manager-1: the last promotion was 35s ago, less than 10m; ack allows another
-  62.2s  manager-1: the last promotion was 36s ago, less than 10m; ack allows another
-  63.2s  manager-1: the last promotion was 37s ago, less than 10m; ack allows another
-  64.2s  manager-1: the last promotion was 38s ago, less than 10m; ack allows another
-  65.2s  manager-1: the last promotion was 39s ago, less than 10m; ack allows another
-  66.3s  manager-1: the last promotion was 40s ago, less than 10m; ack allows another
-  67.3s  manager-1: the last promotion was 41s ago, less than 10m; ack allows another
-  68.3s  manager-1: the last promotion was 42s ago, less than 10m; ack allows another
-  69.3s  manager-1: the last promotion was 43s ago, less than 10m; ack allows another
-  70.4s  manager-1: the last promotion was 44s ago, less than 10m; ack allows another
-  71.4s  manager-1: the last promotion was 45s ago, less than 10m; ack allows another
-  72.4s  manager-1: the last promotion was 46s ago, less than 10m; ack allows another
-  73.4s  manager-1: the last promotion was 47s ago, less than 10m; ack allows another
-  74.5s  manager-1: the last promotion was 48s ago, less than 10m; ack allows another
-  75.5s  manager-1: the last promotion was 49s ago, less than 10m; ack allows another
-  76.5s  manager-1: the last promotion was 50s ago, less than 10m; ack allows another
-  77.0s  manager-1: the last promotion was 51s ago, less than 10m; ack allows another
-  78.0s  manager-1: the last promotion was 52s ago, less than 10m; ack allows another
-  79.1s  manager-1: the last promotion was 53s ago, less than 10m; ack allows another
+  54.5s  manager-1: the last promotion was at 26.9s and minInterval is 10m; ack allows another
   80.0s  ! start node-2
   80.0s  client: write 161 is refused: ReadOnly: node-2: this member has no grant to write
-  80.1s  Event Normal DeviceReturned: the device of node-2 is back
-  80.1s  status: Ready
-  80.1s  manager-1: Primary node-2 is not known to be unhealthy
+  80.0s  Event Normal DeviceReturned: the device of node-2 is back
+  80.0s  status: Ready
+  80.0s  manager-1: Primary node-2 is not known to be unhealthy
   80.5s  client: write 162 is acknowledged; the last before was 100, then 61 were refused and 0 in doubt
   90.0s  ! kill node-2
   90.0s  client: write 181 is refused: Unavailable: connection refused
-  90.3s  status: ReadOnly: PrimaryUnavailable of node-2
-  94.4s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
-  94.4s  manager-1: the last promotion was 68s ago, less than 10m; ack allows another
-  95.5s  manager-1: the last promotion was 69s ago, less than 10m; ack allows another
-  96.5s  manager-1: the last promotion was 70s ago, less than 10m; ack allows another
-  97.5s  manager-1: the last promotion was 71s ago, less than 10m; ack allows another
-  98.0s  manager-1: the last promotion was 72s ago, less than 10m; ack allows another
-  99.0s  manager-1: the last promotion was 73s ago, less than 10m; ack allows another
+  90.0s  status: ReadOnly: PrimaryUnavailable of node-2
+  94.1s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
+  94.1s  manager-1: the last promotion was at 26.9s and minInterval is 10m; ack allows another
  100.0s  ! ack
  100.1s  asked-1 runs: Ack
  100.1s  asked-1 ends Succeeded: acknowledged
@@ -94,21 +64,21 @@ end 130s
  100.1s  failover-2: fence: answered: node-1, node-3
  100.1s  failover-2: wait: node-2 does not answer (connection refused); waiting 12s until its grant has run out
  100.5s  client: write 202 is refused: Unavailable: no Primary: a promotion is under way
- 112.7s  failover-2: merge: node-1 pulled 0 versions and is frozen
- 112.7s  R: epoch 3.nonce-3, holder node-1, S: node-3
- 112.7s  failover-2: open: node-1 is the Primary of epoch 3
- 112.7s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
- 112.7s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 12s
- 112.7s  manager-1: Primary node-2 is unhealthy and node-1 holds everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 12s
- 112.7s  status: Degraded: MemberUnavailable of node-2
- 112.7s  manager-1: Primary node-1 is not known to be unhealthy
+ 112.6s  failover-2: merge: node-1 pulled 0 versions and is frozen
+ 112.6s  R: epoch 3.nonce-3, holder node-1, S: node-3
+ 112.6s  failover-2: open: node-1 is the Primary of epoch 3
+ 112.6s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
+ 112.6s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 12s
+ 112.6s  manager-1: Primary node-2 is unhealthy and node-1 holds everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 12s
+ 112.6s  status: Degraded: MemberUnavailable of node-2
+ 112.6s  manager-1: Primary node-1 is not known to be unhealthy
  113.0s  client: write 227 is acknowledged; the last before was 180, then 46 were refused and 0 in doubt
 
 node-1: epoch 3, gate open, 119 secrets, 0 in quarantine
 node-2: does not run
 node-3: epoch 3, gate closed, 119 secrets, 0 in quarantine
 degraded MemberUnavailable of node-2: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 26.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-history: 112.0s Failover Succeeded from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
+history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 111.9s Failover Succeeded from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
 client: 260 writes: 119 acknowledged (0 of them in doubt before), 141 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

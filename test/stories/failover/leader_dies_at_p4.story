@@ -11,44 +11,44 @@ end 70s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
   10.0s  client: reads are marked, from node-2: unreachable: connection refused
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-2
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-2, node-3
-  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  14.1s  ! kill leader (manager-1)
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-2
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-2, node-3
+  14.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  14.4s  ! kill leader (manager-1)
   15.0s  client: write 31 is refused: Unavailable: no Primary: a promotion is under way
   15.0s  client: reads are marked, from node-2: a promotion is unfinished
-  23.5s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
-  23.5s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
-  23.5s  failover-1: fence: answered: node-2, node-3
-  23.5s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  36.1s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  36.1s  R: epoch 3.nonce-3, holder node-2, S: node-3
-  36.1s  failover-1: open: node-2 is the Primary of epoch 3
-  36.1s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  36.1s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  36.1s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  36.2s  status: Degraded: MemberUnavailable of node-1
-  36.2s  manager-2: Primary node-2 is not known to be unhealthy
-  37.0s  client: reads are answered by the Primary, node-2
-  37.0s  client: write 75 is acknowledged; the last before was 20, then 54 were refused and 0 in doubt
-  38.2s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
+  23.4s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
+  23.4s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
+  23.4s  failover-1: fence: answered: node-2, node-3
+  23.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  35.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  35.9s  R: epoch 3.nonce-3, holder node-2, S: node-3
+  35.9s  failover-1: open: node-2 is the Primary of epoch 3
+  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  35.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  35.9s  status: Degraded: MemberUnavailable of node-1
+  35.9s  manager-2: Primary node-2 is not known to be unhealthy
+  36.0s  client: reads are answered by the Primary, node-2
+  36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
+  37.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   50.0s  ! start node-1
   50.0s  ! start manager-1
-  50.0s  Event Normal DeviceReturned: the device of node-1 is back
-  50.1s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
-  50.1s  status: Ready
-  50.1s  status: Degraded: NotEqual of node-1
-  50.6s  status: Ready
+  50.5s  Event Normal DeviceReturned: the device of node-1 is back
+  50.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
+  50.5s  status: Ready
+  50.5s  status: Degraded: NotEqual of node-1
+  51.0s  status: Ready
 
-node-1: epoch 3, gate closed, 86 secrets, 0 in quarantine
-node-2: epoch 3, gate open, 86 secrets, 0 in quarantine
-node-3: epoch 3, gate closed, 86 secrets, 0 in quarantine
-history: 36.0s Failover Succeeded from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 140 writes: 86 acknowledged (0 of them in doubt before), 54 refused, in doubt to the end: none
+node-1: epoch 3, gate closed, 88 secrets, 0 in quarantine
+node-2: epoch 3, gate open, 88 secrets, 0 in quarantine
+node-3: epoch 3, gate closed, 88 secrets, 0 in quarantine
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 140 writes: 88 acknowledged (0 of them in doubt before), 52 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

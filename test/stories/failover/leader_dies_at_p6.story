@@ -11,45 +11,42 @@ end 70s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
   10.0s  client: reads are marked, from node-2: unreachable: connection refused
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-2
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-2, node-3
-  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-2
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-2, node-3
+  14.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
   14.5s  client: write 30 is refused: Unavailable: no Primary: a promotion is under way
   15.0s  client: reads are marked, from node-2: a promotion is unfinished
-  26.7s  ! kill leader (manager-1)
-  35.5s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
-  35.5s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
-  35.5s  failover-1: fence: answered: node-2, node-3
-  35.5s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  48.1s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  48.1s  R: epoch 3.nonce-3, holder node-2, S: node-3
-  48.1s  failover-1: open: node-2 is the Primary of epoch 3
-  48.1s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  48.1s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  48.1s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  48.2s  status: Degraded: MemberUnavailable of node-1
-  48.2s  manager-2: Primary node-2 is not known to be unhealthy
+  26.9s  ! kill leader (manager-1)
+  36.4s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
+  36.4s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
+  36.4s  failover-1: fence: answered: node-2, node-3
+  36.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  48.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  48.9s  R: epoch 3.nonce-3, holder node-2, S: node-3
+  48.9s  failover-1: open: node-2 is the Primary of epoch 3
+  48.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  48.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  48.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  48.9s  status: Degraded: MemberUnavailable of node-1
+  48.9s  manager-2: Primary node-2 is not known to be unhealthy
   49.0s  client: reads are answered by the Primary, node-2
   49.0s  client: write 99 is acknowledged; the last before was 20, then 78 were refused and 0 in doubt
   50.0s  ! start node-1
   50.0s  ! start manager-1
-  50.2s  status: Ready
-  50.2s  status: Degraded: NotEqual of node-1
-  50.2s  manager-2: node-1 did not come into the sync set: changing the sync set: writing Lease default/local-primary: Lease default/local-primary was changed by somebody else: version 124 is now 137
-  50.8s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
-  50.8s  status: Ready
-  50.8s  manager-2: node-1 came into the sync set
-  50.8s  manager-2: Primary node-2 is not known to be unhealthy
+  50.4s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
+  50.4s  status: Ready
+  50.4s  status: Degraded: NotEqual of node-1
+  50.9s  status: Ready
 
 node-1: epoch 3, gate closed, 62 secrets, 0 in quarantine
 node-2: epoch 3, gate open, 62 secrets, 0 in quarantine
 node-3: epoch 3, gate closed, 62 secrets, 0 in quarantine
-history: 48.0s Failover Succeeded from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 48.9s Failover Succeeded from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
 client: 140 writes: 62 acknowledged (0 of them in doubt before), 78 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

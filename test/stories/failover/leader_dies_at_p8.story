@@ -11,38 +11,38 @@ end 70s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
   10.0s  client: reads are marked, from node-2: unreachable: connection refused
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-2
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-2, node-3
-  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-2
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-2, node-3
+  14.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
   14.5s  client: write 30 is refused: Unavailable: no Primary: a promotion is under way
   15.0s  client: reads are marked, from node-2: a promotion is unfinished
-  26.7s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  26.7s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  26.7s  ! kill leader (manager-1)
+  26.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  26.9s  ! kill leader (manager-1)
   27.0s  client: reads are answered by the Primary, node-2
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
-  35.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  35.5s  failover-1 ends Succeeded: its manager ended before it could say so; the history says Succeeded
-  35.5s  status: Degraded: MemberUnavailable of node-1
-  35.5s  manager-2: Primary node-2 is not known to be unhealthy
-  39.7s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
+  36.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  36.4s  failover-1 ends Succeeded: its manager ended before it could say so; the history says Succeeded
+  36.4s  status: Degraded: MemberUnavailable of node-1
+  36.4s  manager-2: Primary node-2 is not known to be unhealthy
+  40.4s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   50.0s  ! start node-1
   50.0s  ! start manager-1
-  50.5s  Event Normal DeviceReturned: the device of node-1 is back
-  50.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  50.5s  status: Ready
-  50.5s  status: Degraded: NotEqual of node-1
-  51.0s  status: Ready
+  50.4s  Event Normal DeviceReturned: the device of node-1 is back
+  50.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+  50.4s  status: Ready
+  50.4s  status: Degraded: NotEqual of node-1
+  50.9s  status: Ready
 
 node-1: epoch 2, gate closed, 106 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 106 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 106 secrets, 0 in quarantine
-history: 35.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
 client: 140 writes: 106 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

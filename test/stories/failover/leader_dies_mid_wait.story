@@ -9,40 +9,40 @@ end 75s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-2
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-2, node-3
-  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-2
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-2, node-3
+  14.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
   14.5s  client: write 30 is refused: Unavailable: no Primary: a promotion is under way
-  20.1s  ! kill leader (manager-1)
-  29.5s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
-  29.5s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
-  29.5s  failover-1: fence: answered: node-2, node-3
-  29.5s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  42.1s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  42.1s  R: epoch 3.nonce-3, holder node-2, S: node-3
-  42.1s  failover-1: open: node-2 is the Primary of epoch 3
-  42.1s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  42.1s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  42.1s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  42.2s  status: Degraded: MemberUnavailable of node-1
-  42.2s  manager-2: Primary node-2 is not known to be unhealthy
-  42.5s  client: write 86 is acknowledged; the last before was 20, then 65 were refused and 0 in doubt
-  44.2s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
+  20.4s  ! kill leader (manager-1)
+  29.4s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
+  29.4s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
+  29.4s  failover-1: fence: answered: node-2, node-3
+  29.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  41.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  41.9s  R: epoch 3.nonce-3, holder node-2, S: node-3
+  41.9s  failover-1: open: node-2 is the Primary of epoch 3
+  41.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  41.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  41.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  41.9s  status: Degraded: MemberUnavailable of node-1
+  41.9s  manager-2: Primary node-2 is not known to be unhealthy
+  42.0s  client: write 85 is acknowledged; the last before was 20, then 64 were refused and 0 in doubt
+  43.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   60.0s  ! start node-1
-  60.1s  Event Normal DeviceReturned: the device of node-1 is back
-  60.2s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
-  60.2s  status: Ready
-  60.2s  status: Degraded: NotEqual of node-1
-  60.7s  status: Ready
+  60.5s  Event Normal DeviceReturned: the device of node-1 is back
+  60.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
+  60.5s  status: Ready
+  60.5s  status: Degraded: NotEqual of node-1
+  61.0s  status: Ready
 
-node-1: epoch 3, gate closed, 85 secrets, 0 in quarantine
-node-2: epoch 3, gate open, 85 secrets, 0 in quarantine
-node-3: epoch 3, gate closed, 85 secrets, 0 in quarantine
-history: 42.0s Failover Succeeded from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 150 writes: 85 acknowledged (0 of them in doubt before), 65 refused, in doubt to the end: none
+node-1: epoch 3, gate closed, 86 secrets, 0 in quarantine
+node-2: epoch 3, gate open, 86 secrets, 0 in quarantine
+node-3: epoch 3, gate closed, 86 secrets, 0 in quarantine
+history: 41.9s Failover Succeeded from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 150 writes: 86 acknowledged (0 of them in doubt before), 64 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

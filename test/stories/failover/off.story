@@ -8,31 +8,31 @@ end 60s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  manager-1: automatic failover is off
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  manager-1: automatic failover is off
   30.0s  ! failover node-3
-  30.5s  asked-1 runs: Failover to node-3
-  30.5s  status: FailingOver: PrimaryUnavailable of node-1
-  30.5s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
-  30.5s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  30.5s  asked-1: fence: answered: node-2, node-3
-  30.5s  asked-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  31.0s  client: write 63 is refused: Unavailable: no Primary: a promotion is under way
-  43.1s  asked-1: merge: node-3 pulled 0 versions and is frozen
-  43.1s  R: epoch 2.nonce-2, holder node-3, S: node-2
-  43.1s  asked-1: open: node-3 is the Primary of epoch 2
-  43.1s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: the story
-  43.1s  asked-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  43.1s  manager-1: asked-1: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  43.1s  status: Degraded: MemberUnavailable of node-1
-  43.1s  manager-1: Primary node-3 is not known to be unhealthy
-  43.5s  client: write 88 is acknowledged; the last before was 20, then 67 were refused and 0 in doubt
+  30.4s  asked-1 runs: Failover to node-3
+  30.4s  status: FailingOver: PrimaryUnavailable of node-1
+  30.4s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
+  30.4s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  30.4s  asked-1: fence: answered: node-2, node-3
+  30.4s  asked-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  30.5s  client: write 62 is refused: Unavailable: no Primary: a promotion is under way
+  43.0s  asked-1: merge: node-3 pulled 0 versions and is frozen
+  43.0s  R: epoch 2.nonce-2, holder node-3, S: node-2
+  43.0s  asked-1: open: node-3 is the Primary of epoch 2
+  43.0s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: the story
+  43.0s  asked-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  43.0s  manager-1: asked-1: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  43.0s  status: Degraded: MemberUnavailable of node-1
+  43.0s  manager-1: Primary node-3 is not known to be unhealthy
+  43.0s  client: write 87 is acknowledged; the last before was 20, then 66 were refused and 0 in doubt
 
 node-1: does not run
-node-2: epoch 2, gate closed, 53 secrets, 0 in quarantine
-node-3: epoch 2, gate open, 53 secrets, 0 in quarantine
+node-2: epoch 2, gate closed, 54 secrets, 0 in quarantine
+node-3: epoch 2, gate open, 54 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 43.0s Failover Succeeded from node-1 to node-3, epoch 2, lost none: the story
-client: 120 writes: 53 acknowledged (0 of them in doubt before), 67 refused, in doubt to the end: none
+history: 42.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: the story
+client: 120 writes: 54 acknowledged (0 of them in doubt before), 66 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

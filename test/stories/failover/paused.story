@@ -8,36 +8,36 @@ end 75s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
    5.0s  ! pause 40s
    5.4s  asked-1 runs: Pause
-   5.4s  asked-1 ends Succeeded: paused until 45.0s
-   5.4s  manager-1: asked-1: paused until 45.0s
+   5.4s  asked-1 ends Succeeded: paused until 44.9s
+   5.4s  manager-1: asked-1: paused until 44.9s
    5.4s  status: Paused
    5.4s  manager-1: Primary node-1 is not known to be unhealthy
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  manager-1: paused until 45.0s
-  45.4s  failover-1 runs: Failover to node-2
-  45.4s  status: FailingOver: PrimaryUnavailable of node-1
-  45.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  45.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  45.4s  failover-1: fence: answered: node-2, node-3
-  45.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
-  45.5s  client: write 92 is refused: Unavailable: no Primary: a promotion is under way
-  57.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  58.0s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  58.0s  failover-1: open: node-2 is the Primary of epoch 2
-  58.0s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  58.0s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  58.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  58.0s  status: Degraded: MemberUnavailable of node-1
-  58.0s  manager-1: Primary node-2 is not known to be unhealthy
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  manager-1: paused until 44.9s
+  45.0s  failover-1 runs: Failover to node-2
+  45.0s  status: FailingOver: PrimaryUnavailable of node-1
+  45.0s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  45.0s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  45.0s  failover-1: fence: answered: node-2, node-3
+  45.0s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  45.0s  client: write 91 is refused: Unavailable: no Primary: a promotion is under way
+  57.5s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  57.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  57.5s  failover-1: open: node-2 is the Primary of epoch 2
+  57.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  57.5s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  57.5s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  57.5s  status: Degraded: MemberUnavailable of node-1
+  57.5s  manager-1: Primary node-2 is not known to be unhealthy
   58.0s  client: write 117 is acknowledged; the last before was 20, then 96 were refused and 0 in doubt
 
 node-1: does not run
 node-2: epoch 2, gate open, 54 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 54 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 57.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 56.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
 client: 150 writes: 54 acknowledged (0 of them in doubt before), 96 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

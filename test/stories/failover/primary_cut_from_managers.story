@@ -10,35 +10,37 @@ end 80s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! cut node-1 from managers
   15.0s  client: write 21 is refused: Unavailable: no connection
-  20.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  25.0s  client: reads are marked, from node-2: unreachable: no connection
-  41.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  41.0s  failover-1 runs: Failover to node-2
-  51.0s  status: FailingOver: PrimaryUnavailable of node-1
-  51.0s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  51.0s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  51.5s  client: write 104 is refused: Unavailable: no Primary: a promotion is under way
-  56.1s  failover-1: fence: answered: node-2, node-3
-  56.1s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
+  15.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  20.0s  client: reads are marked, from node-2: unreachable: no connection
+  26.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  26.4s  failover-1 runs: Failover to node-2
+  31.4s  status: FailingOver: PrimaryUnavailable of node-1
+  31.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  31.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  31.5s  client: write 64 is refused: Unavailable: no Primary: a promotion is under way
+  36.4s  failover-1: fence: answered: node-2, node-3
+  36.4s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
+  37.0s  client: reads are marked, from node-2: a promotion is unfinished
+  43.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  43.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  43.9s  failover-1: open: node-2 is the Primary of epoch 2
+  43.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  43.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  43.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  44.0s  client: reads are answered by the Primary, node-2
+  44.0s  client: write 89 is acknowledged; the last before was 20, then 68 were refused and 0 in doubt
+  48.9s  status: Degraded: MemberUnavailable of node-1
+  48.9s  manager-1: Primary node-2 is not known to be unhealthy
   60.0s  ! join node-1
-  60.0s  client: reads are marked, from node-2: a promotion is unfinished
-  63.6s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  63.6s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  63.6s  failover-1: open: node-2 is the Primary of epoch 2
-  63.6s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  63.6s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  63.6s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  63.6s  Event Normal DeviceReturned: the device of node-1 is back
-  63.7s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  63.7s  status: Ready
-  63.7s  manager-1: node-1 came into the sync set
-  63.7s  manager-1: Primary node-2 is not known to be unhealthy
-  64.0s  client: reads are answered by the Primary, node-2
-  64.0s  client: write 129 is acknowledged; the last before was 20, then 108 were refused and 0 in doubt
+  60.4s  Event Normal DeviceReturned: the device of node-1 is back
+  60.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+  60.4s  status: Ready
+  60.4s  status: Degraded: NotEqual of node-1
+  60.9s  status: Ready
 
-node-1: epoch 2, gate closed, 52 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 52 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 52 secrets, 0 in quarantine
-history: 63.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 160 writes: 52 acknowledged (0 of them in doubt before), 108 refused, in doubt to the end: none
+node-1: epoch 2, gate closed, 92 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 92 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 92 secrets, 0 in quarantine
+history: 43.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 160 writes: 92 acknowledged (0 of them in doubt before), 68 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

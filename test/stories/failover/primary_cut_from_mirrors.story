@@ -9,30 +9,32 @@ end 45s
 ----
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! cut node-1 from mirrors
-  10.5s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  11.1s  status: Ready
+  10.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  10.9s  status: Ready
   15.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: no connection; node-3: no connection)
-  15.2s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  15.7s  status: Ready
-  15.7s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  16.2s  status: Ready
+  15.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  15.9s  status: Ready
+  15.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  16.4s  status: Ready
   20.5s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
   20.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
   21.4s  status: Ready
   21.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
   21.9s  status: Ready
-  26.5s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  27.1s  status: Ready
-  27.1s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  27.6s  status: Ready
-  27.6s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  28.1s  status: Ready
+  26.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  26.9s  status: Ready
+  26.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  27.4s  status: Ready
+  27.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  27.9s  status: Ready
+  27.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  28.4s  status: Ready
   30.0s  ! join node-1
-  32.8s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  33.3s  status: Ready
-  33.3s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
-  33.8s  status: Ready
-  33.8s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  32.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  33.4s  status: Ready
+  33.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
+  33.9s  status: Ready
+  33.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
   34.4s  status: Ready
   34.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
   34.5s  client: write 56, which was in doubt, is acknowledged

@@ -10,24 +10,35 @@ end 60s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! lose node-1
   15.0s  client: write 21 is refused: Unavailable: no connection
-  20.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  25.0s  client: reads are marked, from node-2: unreachable: no connection
+  15.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  20.0s  client: reads are marked, from node-2: unreachable: no connection
+  26.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  26.4s  failover-1 runs: Failover to node-2
+  31.4s  status: FailingOver: PrimaryUnavailable of node-1
+  31.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  31.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  31.5s  client: write 64 is refused: Unavailable: no Primary: a promotion is under way
+  36.4s  failover-1: fence: answered: node-2, node-3
+  36.4s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
+  37.0s  client: reads are marked, from node-2: a promotion is unfinished
   40.0s  ! start node-1
-  40.0s  client: write 81 is refused: ReadOnly: node-1: this member has no grant to write
-  40.0s  client: reads are answered by the Primary, node-1
-  40.0s  client: reads are marked, from node-2: renewing the arbiter: writing Lease default/local-primary: Lease default/local-primary was changed by somebody else: version 71 is now 107
-  40.5s  client: write 82 is acknowledged; the last before was 20, then 53 were refused and 0 in doubt
-  41.0s  client: reads are answered by the Primary, node-1
-  41.0s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  41.0s  failover-1 runs: Failover to node-2
-  41.0s  failover-1 ends Failed: Primary node-1 is healthy: use kubectl hsm promote, which proves equality first
-  41.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; Primary node-1 is healthy: use kubectl hsm promote, which proves equality first
-  41.0s  Event Normal DeviceReturned: the device of node-1 is back
-  41.1s  status: Ready
-  41.1s  manager-1: Primary node-1 is not known to be unhealthy
+  43.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  43.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  43.9s  failover-1: open: node-2 is the Primary of epoch 2
+  43.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  43.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  43.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  43.9s  Event Normal DeviceReturned: the device of node-1 is back
+  43.9s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+  43.9s  status: Ready
+  43.9s  manager-1: node-1 came into the sync set
+  43.9s  manager-1: Primary node-2 is not known to be unhealthy
+  44.0s  client: reads are answered by the Primary, node-2
+  44.0s  client: write 89 is acknowledged; the last before was 20, then 68 were refused and 0 in doubt
 
-node-1: epoch 1, gate open, 59 secrets, 0 in quarantine
-node-2: epoch 1, gate closed, 59 secrets, 0 in quarantine
-node-3: epoch 1, gate closed, 59 secrets, 0 in quarantine
-client: 120 writes: 59 acknowledged (0 of them in doubt before), 61 refused, in doubt to the end: none
+node-1: epoch 2, gate closed, 52 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 52 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 52 secrets, 0 in quarantine
+history: 43.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 120 writes: 52 acknowledged (0 of them in doubt before), 68 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -10,36 +10,34 @@ end 50s
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! unplug node-1
   10.0s  client: write 21 is refused: Unavailable: C_OpenSession: CKR_TOKEN_NOT_PRESENT
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
   10.0s  client: reads are marked, from node-2: its store could not be opened
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-2
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-1 (no inventory), node-2, node-3
-  14.2s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  14.2s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  14.2s  failover-1: open: node-2 is the Primary of epoch 2
-  14.2s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  14.2s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 0.1s
-  14.2s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 0.1s
-  14.2s  status: Degraded: MemberUnavailable of node-1
-  14.2s  manager-1: Primary node-2 is not known to be unhealthy
-  14.5s  client: write 30 is refused: Conflict: operation op-30 is not among the last of app/30: it was superseded or never done, and is too old to be done now; read the secret, then write anew
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-2
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-1 (no inventory), node-2, node-3
+  14.4s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  14.4s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  14.4s  failover-1: open: node-2 is the Primary of epoch 2
+  14.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  14.4s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 0.0s
+  14.4s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 0.0s
+  14.4s  status: Degraded: MemberUnavailable of node-1
+  14.4s  manager-1: Primary node-2 is not known to be unhealthy
+  14.5s  client: write 30 is acknowledged; the last before was 20, then 9 were refused and 0 in doubt
   15.0s  client: reads are answered by the Primary, node-2
-  15.0s  client: write 31 is refused: Conflict: operation op-31 is not among the last of app/31: it was superseded or never done, and is too old to be done now; read the secret, then write anew
-  15.5s  client: write 32 is acknowledged; the last before was 20, then 11 were refused and 0 in doubt
   30.0s  ! plug node-1
-  30.1s  Event Normal DeviceReturned: the device of node-1 is back
-  30.2s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  30.2s  status: Ready
-  30.2s  status: Degraded: NotEqual of node-1
-  30.7s  status: Ready
+  30.4s  Event Normal DeviceReturned: the device of node-1 is back
+  30.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+  30.4s  status: Ready
+  30.4s  status: Degraded: NotEqual of node-1
+  30.9s  status: Ready
 
-node-1: epoch 2, gate closed, 89 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 89 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 89 secrets, 0 in quarantine
-history: 14.0s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 100 writes: 89 acknowledged (0 of them in doubt before), 11 refused, in doubt to the end: none
+node-1: epoch 2, gate closed, 91 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 91 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 91 secrets, 0 in quarantine
+history: 13.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 100 writes: 91 acknowledged (0 of them in doubt before), 9 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -12,17 +12,17 @@ end 45s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
   13.0s  ! start node-1
   13.0s  client: write 27 is refused: ReadOnly: node-1: this member has no grant to write
-  13.1s  status: Ready
+  13.4s  status: Ready
   13.5s  client: write 28 is acknowledged; the last before was 20, then 7 were refused and 0 in doubt
   20.0s  ! kill node-1
   20.0s  client: write 41 is refused: Unavailable: connection refused
-  20.3s  status: ReadOnly: PrimaryUnavailable of node-1
+  20.4s  status: ReadOnly: PrimaryUnavailable of node-1
   23.0s  ! start node-1
   23.0s  client: write 47 is refused: ReadOnly: node-1: this member has no grant to write
-  23.3s  status: Ready
+  23.4s  status: Ready
   23.5s  client: write 48 is acknowledged; the last before was 40, then 7 were refused and 0 in doubt
   30.0s  ! stop node-1
   33.0s  ! go node-1

@@ -8,29 +8,29 @@ end 35s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
-  10.0s  status: ReadOnly: PrimaryUnavailable of node-1
-  14.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.1s  failover-1 runs: Failover to node-3
-  14.1s  status: FailingOver: PrimaryUnavailable of node-1
-  14.1s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
-  14.1s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  14.1s  failover-1: fence: answered: node-2, node-3
-  14.1s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
+  10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  14.4s  failover-1 runs: Failover to node-3
+  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
+  14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  14.4s  failover-1: fence: answered: node-2, node-3
+  14.4s  failover-1: wait: node-1 does not answer (connection refused); waiting 12s until its grant has run out
   14.5s  client: write 30 is refused: Unavailable: no Primary: a promotion is under way
-  26.7s  failover-1: merge: node-3 pulled 0 versions and is frozen
-  26.7s  R: epoch 2.nonce-2, holder node-3, S: node-2
-  26.7s  failover-1: open: node-3 is the Primary of epoch 2
-  26.7s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
-  26.7s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.7s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.7s  status: Degraded: MemberUnavailable of node-1
-  26.7s  manager-1: Primary node-3 is not known to be unhealthy
+  26.9s  failover-1: merge: node-3 pulled 0 versions and is frozen
+  26.9s  R: epoch 2.nonce-2, holder node-3, S: node-2
+  26.9s  failover-1: open: node-3 is the Primary of epoch 2
+  26.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+  26.9s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.9s  status: Degraded: MemberUnavailable of node-1
+  26.9s  manager-1: Primary node-3 is not known to be unhealthy
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
 
 node-1: does not run
 node-2: epoch 2, gate closed, 36 secrets, 0 in quarantine
 node-3: epoch 2, gate open, 36 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 26.0s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+history: 26.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
 client: 70 writes: 36 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

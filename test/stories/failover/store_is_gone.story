@@ -9,15 +9,14 @@ end 60s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! cut managers from store (manager-1, manager-2, manager-3)
-  10.0s  manager-1: nothing can be done: reading HSMDevice default/local: the resource store does not answer
   10.0s  client: reads fail: Unavailable: reading HSMDevice default/local: the resource store does not answer
   10.0s  client: write 21 is refused: Unavailable: reading HSMDevice default/local: the resource store does not answer
+  10.4s  manager-1: nothing can be done: reading HSMDevice default/local: the resource store does not answer
   40.0s  ! join managers (manager-1, manager-2, manager-3)
   40.0s  client: write 81 is refused: ReadOnly: node-1: the grant to write has run out
-  40.0s  client: reads are marked, from node-2: renewing the arbiter: writing Lease default/local-primary: Lease default/local-primary was changed by somebody else: version 71 is now 75
+  40.0s  client: reads are answered by the Primary, node-1
   40.5s  client: write 82 is acknowledged; the last before was 20, then 61 were refused and 0 in doubt
-  40.5s  manager-1: Primary node-1 is not known to be unhealthy
-  41.0s  client: reads are answered by the Primary, node-1
+  40.9s  manager-1: Primary node-1 is not known to be unhealthy
 
 node-1: epoch 1, gate open, 59 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 59 secrets, 0 in quarantine

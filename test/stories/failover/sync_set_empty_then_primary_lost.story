@@ -13,13 +13,13 @@ end 125s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! kill mirrors (node-2, node-3)
   10.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: connection refused; node-3: connection refused)
-  10.0s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  10.4s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
   12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
-  14.1s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  14.1s  Event Warning DeviceLost: the device of node-3 does not answer as it should
-  14.1s  R: epoch 1.nonce-1, holder node-1, S: nobody
-  14.1s  manager-1: node-2, node-3 left the sync set: unhealthy
-  14.2s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  14.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
+  14.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
+  14.4s  manager-1: node-2, node-3 left the sync set: unhealthy
+  14.4s  manager-1: Primary node-1 is not known to be unhealthy
   14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
   14.5s  client: write 26, which was in doubt, is acknowledged
   15.0s  client: write 27, which was in doubt, is acknowledged
@@ -29,42 +29,42 @@ end 125s
   35.0s  ! start node-2
   35.0s  ! start node-3
   35.0s  client: write 61 is refused: Unavailable: no connection
-  40.1s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2, MemberUnavailable of node-3
-  50.6s  Event Normal DeviceReturned: the device of node-2 is back
-  50.6s  Event Normal DeviceReturned: the device of node-3 is back
-  50.6s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local
-  61.1s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  61.1s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
+  35.4s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2, MemberUnavailable of node-3
+  40.9s  Event Normal DeviceReturned: the device of node-2 is back
+  40.9s  Event Normal DeviceReturned: the device of node-3 is back
+  40.9s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local
+  46.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  46.4s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
   70.0s  ! failover node-2 accept-loss
-  71.6s  asked-1 runs: Failover to node-2
-  81.6s  status: FailingOver: PrimaryUnavailable of node-1, NoFullCopy of local
-  81.6s  R: epoch 2.nonce-2, no holder, target node-2, S: nobody
-  81.6s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  82.0s  client: write 165 is refused: Unavailable: no Primary: a promotion is under way
-  86.6s  asked-1: fence: answered: node-2, node-3
-  86.6s  asked-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
-  94.2s  asked-1: accept-loss: unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone
-  94.2s  asked-1: merge: node-2 pulled 0 versions and is frozen
-  94.2s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  94.2s  asked-1: open: node-2 is the Primary of epoch 2
-  94.2s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
-  94.2s  asked-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 12s
-  94.2s  manager-1: asked-1: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 12s
-  94.5s  client: write 190 is acknowledged; the last before was 60, then 129 were refused and 0 in doubt
+  73.9s  asked-1 runs: Failover to node-2
+  78.9s  status: FailingOver: PrimaryUnavailable of node-1, NoFullCopy of local
+  78.9s  R: epoch 2.nonce-2, no holder, target node-2, S: nobody
+  78.9s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  79.0s  client: write 159 is refused: Unavailable: no Primary: a promotion is under way
+  83.9s  asked-1: fence: answered: node-2, node-3
+  83.9s  asked-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
+  91.5s  asked-1: accept-loss: unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone
+  91.5s  asked-1: merge: node-2 pulled 0 versions and is frozen
+  91.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  91.5s  asked-1: open: node-2 is the Primary of epoch 2
+  91.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
+  91.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 12s
+  91.5s  manager-1: asked-1: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 12s
+  91.5s  client: write 184 is acknowledged; the last before was 60, then 123 were refused and 0 in doubt
+  96.5s  status: Degraded: MemberUnavailable of node-1
+  96.5s  manager-1: Primary node-2 is not known to be unhealthy
  100.0s  ! start node-1
- 104.2s  status: Degraded: MemberUnavailable of node-1
- 104.2s  manager-1: Primary node-2 is not known to be unhealthy
- 104.8s  Event Normal DeviceReturned: the device of node-1 is back
- 104.8s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
- 104.8s  status: Degraded: Divergence of node-1
- 104.8s  Event Warning Divergence: 40 versions that the current epoch does not have were set aside
- 104.8s  status: Degraded: NotEqual of node-1
- 105.3s  status: Degraded: Divergence of node-1
+ 102.5s  Event Normal DeviceReturned: the device of node-1 is back
+ 102.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+ 102.5s  status: Degraded: Divergence of node-1
+ 102.5s  Event Warning Divergence: 40 versions that the current epoch does not have were set aside
+ 102.5s  status: Degraded: NotEqual of node-1
+ 103.0s  status: Degraded: Divergence of node-1
 
-node-1: epoch 2, gate closed, 81 secrets, 40 in quarantine
-node-2: epoch 2, gate open, 81 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 81 secrets, 0 in quarantine
+node-1: epoch 2, gate closed, 87 secrets, 40 in quarantine
+node-2: epoch 2, gate open, 87 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 87 secrets, 0 in quarantine
 degraded Divergence of node-1: 40 versions are in quarantine: nobody else has them; next: kubectl hsm divergence list
-history: 94.0s Failover Succeeded from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
-client: 250 writes: 121 acknowledged (9 of them in doubt before), 129 refused, in doubt to the end: none
+history: 90.9s Failover Succeeded from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
+client: 250 writes: 127 acknowledged (9 of them in doubt before), 123 refused, in doubt to the end: none
 acknowledged and not on the Primary: 21-60

@@ -11,12 +11,12 @@ end 90s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2; manager-1 leads
   10.0s  ! kill node-2
   10.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: connection refused)
-  10.0s  status: Degraded: MemberUnavailable of node-2, OneFullCopy of local
+  10.4s  status: Degraded: MemberUnavailable of node-2, OneFullCopy of local
   12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
-  14.1s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  14.1s  R: epoch 1.nonce-1, holder node-1, S: nobody
-  14.1s  manager-1: node-2 left the sync set: unhealthy
-  14.2s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  14.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
+  14.4s  manager-1: node-2 left the sync set: unhealthy
+  14.4s  manager-1: Primary node-1 is not known to be unhealthy
   14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
   14.5s  client: write 26, which was in doubt, is acknowledged
   15.0s  client: write 27, which was in doubt, is acknowledged
@@ -32,13 +32,13 @@ end 90s
   45.5s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local
   70.0s  ! start node-1
   70.0s  client: write 141 is refused: ReadOnly: node-1: this member has no grant to write
-  70.1s  Event Normal DeviceReturned: the device of node-1 is back
-  70.1s  R: epoch 1.nonce-1, holder node-1, S: node-2
-  70.1s  status: Ready
-  70.1s  status: Degraded: NotEqual of node-2, OneFullCopy of local
-  70.1s  manager-1: Primary node-1 is not known to be unhealthy
+  70.0s  Event Normal DeviceReturned: the device of node-1 is back
+  70.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
+  70.0s  status: Ready
+  70.0s  status: Degraded: NotEqual of node-2, OneFullCopy of local
+  70.0s  manager-1: Primary node-1 is not known to be unhealthy
   70.5s  client: write 142 is acknowledged; the last before was 80, then 61 were refused and 0 in doubt
-  70.6s  status: Ready
+  70.5s  status: Ready
 
 node-1: epoch 1, gate open, 119 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 119 secrets, 0 in quarantine
