@@ -207,6 +207,7 @@ void Controller::TellOnce(const std::string& reason, const std::string& note) {
 
 Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state) {
   HSM_RETURN_IF_ERROR(FollowSpec(*pool_));
+  HSM_RETURN_IF_ERROR(old_grants_.Forget(*pool_));
   const bool strict = pool_->device().durability() == cluster::Durability::kStrict;
   const failover::SyncSetChange change = failover::DecideSyncSet(state, Unhealthy(), strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());

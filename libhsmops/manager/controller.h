@@ -13,6 +13,7 @@
 #include "libhsmops/failover/decide.h"
 #include "libhsmops/failover/sync_set.h"
 #include "libhsmops/health/tracker.h"
+#include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/manager/sync.h"
 
@@ -54,7 +55,8 @@ class Controller {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   std::optional<health::Tracker> tracker_;
-  std::set<std::string> pin_rejected_;       // told as PinRejected
+  std::set<std::string> pin_rejected_;  // told as PinRejected
+  OldGrants old_grants_;
   std::set<std::string> lost_;               // told as DeviceLost
   std::string told_;                         // the last note of WouldFailOver
   std::optional<base::TimePoint> synced_;    // when everything was last compared,

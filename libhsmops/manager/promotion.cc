@@ -12,6 +12,7 @@
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/merge_plan.h"
 #include "libhsmops/manager/promotion_record.h"
@@ -28,9 +29,7 @@ using failover::Purpose;
 
 namespace {
 
-constexpr double kRho = 0.05;                           // how far clock rates may differ
-constexpr std::chrono::milliseconds kWaitMargin{1500};  // above D(1+rho)/(1-rho)
-constexpr std::chrono::seconds kQuiesce{30};            // for copying what the target still lacks
+constexpr std::chrono::seconds kQuiesce{30};  // for copying what the target still lacks
 constexpr int kMergePasses = 4;
 constexpr std::size_t kKeptCuts = 64;
 
@@ -308,11 +307,7 @@ class Run {
     auto longest = pool_.arbiter().previous->grant_duration;
     longest =
         std::max({longest, pool_.arbiter().grant_duration, pool_.arbiter().old_grant_duration});
-    const auto wait =
-        base::On(Mutant::kNoDrift)
-            ? longest
-            : std::chrono::duration_cast<base::Duration>(longest * ((1 + kRho) / (1 - kRho))) +
-                  kWaitMargin;
+    const base::Duration wait = base::On(Mutant::kNoDrift) ? longest : LongestGrant(longest);
     note_("wait", fmt::format("{} does not answer ({}); waiting {} until its grant has run out",
                               old, why_not, base::FormatDuration(wait)));
     pool_.world().clock.SleepFor(fence_answered_ + wait - pool_.world().clock.Now());
