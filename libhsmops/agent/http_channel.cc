@@ -19,11 +19,14 @@ using std::chrono::seconds;
 namespace {
 
 constexpr std::size_t kShownOfRefusal = 200;
+// Of what is answered whatever the token does: an answer that is later is lost, and a grant should
+// not run out over waiting for it.
+constexpr seconds kAtOnce{3};
 
 // In the order of Verb.
 constexpr RequestKind kKinds[] = {
     {.name = "status"},
-    {.name = "open-gate", .at_once = true},
+    {.name = "open-gate", .at_once = true, .patience = kAtOnce},
     {.name = "fence"},
     {.name = "quiesce"},
     {.name = "freeze"},
@@ -42,8 +45,8 @@ constexpr RequestKind kKinds[] = {
     {.name = "collect", .patience = seconds(330)},
     {.name = "collect-tombstones", .patience = seconds(60)},
     {.name = "initialize", .patience = seconds(600)},
-    {.name = "told", .at_once = true},
-    {.name = "pulse", .at_once = true},
+    {.name = "told", .at_once = true, .patience = kAtOnce},
+    {.name = "pulse", .at_once = true, .patience = kAtOnce},
     {.name = "prepare", .waits_for_members = true, .patience = seconds(30)},
     {.name = "put", .waits_for_members = true, .patience = seconds(30)},
 };
