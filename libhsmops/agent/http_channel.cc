@@ -19,16 +19,18 @@ using std::chrono::seconds;
 namespace {
 
 constexpr std::size_t kShownOfRefusal = 200;
+// Of what is answered whatever the token does: an answer that is later is lost, and a grant should
+// not run out over waiting for it.
+constexpr seconds kAtOnce{3};
 
 // A host that is silent is to be noticed in the time that healthCheckInterval and
 // unhealthyThreshold say, so a look waits for little more than that.
 constexpr seconds kLookPatience{5};
-constexpr seconds kAtOncePatience{3};
 
 // In the order of Verb.
 constexpr RequestKind kKinds[] = {
     {.name = "status", .patience = kLookPatience},
-    {.name = "open-gate", .at_once = true, .patience = kAtOncePatience},
+    {.name = "open-gate", .at_once = true, .patience = kAtOnce},
     {.name = "fence"},
     {.name = "quiesce"},
     {.name = "freeze"},
@@ -47,8 +49,8 @@ constexpr RequestKind kKinds[] = {
     {.name = "collect", .patience = seconds(330)},
     {.name = "collect-tombstones", .patience = seconds(60)},
     {.name = "initialize", .patience = seconds(600)},
-    {.name = "told", .at_once = true, .patience = kAtOncePatience},
-    {.name = "pulse", .at_once = true, .patience = kAtOncePatience},
+    {.name = "told", .at_once = true, .patience = kAtOnce},
+    {.name = "pulse", .at_once = true, .patience = kAtOnce},
     {.name = "prepare", .waits_for_members = true, .patience = seconds(30)},
     {.name = "put", .waits_for_members = true, .patience = seconds(30)},
 };

@@ -338,6 +338,18 @@ class CurlTransport::Connections {
     ++count_;
   }
 
+  // The others to a peer are as good as the one that brought no answer: each would be waited for
+  // until its deadline.
+  void Forget(const Peer& peer) {
+    std::vector<std::unique_ptr<Connection>> closing;
+    const std::lock_guard lock(mutex_);
+    const auto found = idle_.find(KeyOf(peer));
+    if (found == idle_.end()) return;
+    closing = std::move(found->second);
+    count_ -= closing.size();
+    idle_.erase(found);
+  }
+
  private:
   using Key = std::pair<std::string, std::string>;
   static Key KeyOf(const Peer& peer) { return {peer.url, peer.identity.text()}; }
@@ -383,7 +395,10 @@ Result<Answer> CurlTransport::Call(const Peer& peer, Request request) {
   auto connection = idle_->Take(peer, credentials.get(), now);
   if (connection == nullptr) connection = std::make_unique<Connection>(credentials, peer.identity);
   auto answer = connection->Perform(peer, request, request.deadline - now, limits_.connect_time);
-  if (!answer.ok()) return answer.error().Within(whom);
+  if (!answer.ok()) {
+    idle_->Forget(peer);
+    return answer.error().Within(whom);
+  }
   idle_->Give(peer, std::move(connection), clock_.Now());
   return answer;
 }

@@ -14,8 +14,10 @@ struct CurlLimits {
   std::size_t idle = 64;          // the same, to all peers together
   // Kept open for so long; shorter than what a server allows, so that it seldom closes first.
   base::Duration idle_time = std::chrono::seconds(30);
-  // For connecting, and never more than half of what is left until the deadline.
-  base::Duration connect_time = std::chrono::seconds(3);
+  // For connecting, and never more than half of what is left until the deadline. It is what a peer
+  // that is cut off costs each look at it, and so a part of how long a failover takes; a first
+  // packet that is lost is sent again after one second.
+  base::Duration connect_time = std::chrono::seconds(2);
 };
 
 // The answer's header: no more than so much of it is taken. kLimit beyond.

@@ -338,7 +338,10 @@ HttpServer::Server::Session::Decision HttpServer::Server::Session::Decide(const 
     return Refuse(Refusal::kMalformed, PlainReply(417, "no such expectation is met here"), true);
   }
   auto routed = server_.router(head);
-  if (auto* reply = std::get_if<Reply>(&routed)) return {std::move(*reply), true};
+  if (auto* reply = std::get_if<Reply>(&routed)) {
+    if (reply->status == 403) return Refuse(Refusal::kRole, std::move(*reply), true);
+    return {std::move(*reply), true};
+  }
   return Admit(std::get<Route>(std::move(routed)), parser);
 }
 

@@ -7,8 +7,8 @@ namespace hsmops::net {
 std::string_view Name(Refusal kind) {
   static constexpr std::array<std::string_view, kRefusals> kNames = {
       "accept",       "connections", "handshake",   "handshake_time", "peer_connections",
-      "peer_expired", "rate",        "header_time", "header_size",    "malformed",
-      "body_size",    "body_time",   "busy",        "write_time"};
+      "peer_expired", "rate",        "header_time", "header_size",    "role",
+      "malformed",    "body_size",   "body_time",   "busy",           "write_time"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -26,6 +26,7 @@ enum class Refusal : std::uint8_t {
   kRate,             // more requests of one identity than allowed: 429
   kHeaderTime,       // the header did not come in time
   kHeaderSize,       // 431
+  kRole,             // asks what its role may not: 403
   kMalformed,        // not HTTP/1.1, or an expectation we do not know: 400, 417
   kBodySize,         // 413
   kBodyTime,         // the body did not come in time

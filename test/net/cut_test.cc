@@ -1,7 +1,7 @@
 // What is cut, lost or late on the network under load, and what is left of it.
 #include <doctest/doctest.h>
 
-#include "test/net/scene.h"
+#include "test/net/plots.h"
 
 namespace hsmops::test {
 namespace {
@@ -66,6 +66,15 @@ TEST_CASE("under load the Primary and one manager are apart from all others, cli
   scene.network().Cut({primary, "manager-1"}, others);
   scene.Lasts(kLong);
   scene.network().Heal();
+  scene.Recovers();
+  scene.Ends();
+}
+
+TEST_CASE(
+    "under load the Primary refuses the leader alone, while others go on renewing its grant") {
+  Scene scene;
+  scene.Burden();
+  RefuseTheLeader(scene);
   scene.Recovers();
   scene.Ends();
 }

@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "test/net/scene.h"
+#include "test/net/plots.h"
 
 namespace hsmops::test {
 namespace {
@@ -89,25 +89,11 @@ TEST_CASE("under load the leading manager is stopped between P2 and P4, and goes
   scene.Ends();
 }
 
-// The grant that it brings later counts from a nonce of long ago: it opens nothing.
 TEST_CASE(
     "under load a manager is stopped with a renewal in hand, and brings it after a failover") {
   Scene scene;
   scene.Burden();
-  const int leader = scene.Leader();
-  const std::string name = fmt::format("manager-{}", leader);
-  const std::string primary = scene.Primary();
-  scene.cluster().Arm(name, "after-swap");
-  scene.UntilStopped(scene.cluster().Manager(leader));
-  std::vector<std::string> others = scene.OthersThan(primary);
-  for (const int number : scene.cluster().managers()) {
-    if (number != leader) others.push_back(fmt::format("manager-{}", number));
-  }
-  scene.network().Cut({primary}, others);
-  scene.Until("another is the Primary", [&] { return scene.Primary() != primary; });
-  scene.Burden();
-  scene.cluster().Manager(leader).Signal(SIGCONT);
-  scene.Lasts(std::chrono::seconds(2));
+  BringLateGrant(scene);
   CHECK(scene.GatesOpen() == std::vector<std::string>{scene.Primary()});
   scene.network().Heal();
   scene.Recovers();

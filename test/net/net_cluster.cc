@@ -93,6 +93,10 @@ void NetCluster::Arm(const std::string& who, const std::string& failpoint) {
   WriteText(FailpointFolder(who) + "/" + failpoint, "");
 }
 
+void NetCluster::Disarm(const std::string& who, const std::string& failpoint) {
+  std::filesystem::remove(FailpointFolder(who) + "/" + failpoint);
+}
+
 bool NetCluster::Fired(const std::string& who, const std::string& failpoint) const {
   return !std::filesystem::exists(FailpointFolder(who) + "/" + failpoint);
 }
@@ -117,12 +121,12 @@ void NetCluster::StartAgent(const std::string& node) {
     listen = options_.network->AddressOf(node) + ":9443";
   }
   const auto as = As(node);
-  agent.process = std::make_unique<Process>(
-      std::vector<std::string>{CliPath(), "agent", "--token", agent.token->uri(), "--state",
-                               folder_.path() + "/state-" + node, "--listen", listen,
-                               "--status-listen", HostOf(listen) + ":0", "--ca", certs + "/ca.crt",
-                               "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"},
-      OptionsOf(node));
+  std::vector<std::string> argv = options_.before_agent;
+  argv.insert(argv.end(), {CliPath(), "agent", "--token", agent.token->uri(), "--state",
+                           folder_.path() + "/state-" + node, "--listen", listen, "--status-listen",
+                           HostOf(listen) + ":0", "--ca", certs + "/ca.crt", "--cert",
+                           certs + "/tls.crt", "--key", certs + "/tls.key"});
+  agent.process = std::make_unique<Process>(std::move(argv), OptionsOf(node));
   agent.pages = PagesOf(*agent.process);
   agent.address = ListensOn(*agent.process);
 }

@@ -22,7 +22,8 @@ struct NetOptions {
   Network* network = nullptr;
   // grantDuration 3 s, healthCheckInterval 1 s, minInterval 0.
   bool brisk = false;
-  std::map<std::string, std::string> env;       // of every agent and manager
+  std::map<std::string, std::string> env{};     // of every agent and manager
+  std::vector<std::string> before_agent{};      // a program that starts it
   std::map<std::string, std::string> fronts{};  // node -> host:port through which it is reached
 };
 
@@ -57,6 +58,7 @@ class NetCluster {
   int Leader() const;
   // Member "a", manager "manager-1": the next time that it comes to this failpoint it stops, once.
   void Arm(const std::string& who, const std::string& failpoint);
+  void Disarm(const std::string& who, const std::string& failpoint);
   bool Fired(const std::string& who, const std::string& failpoint) const;
   SoftHsmToken& token(const std::string& node) { return *agents_.at(node).token; }
   // A value, or the exit code where there is none: "exit 4".

@@ -87,7 +87,8 @@ Network::~Network() {
 }
 
 void Network::Lose(const std::string& from, const std::string& to, int percent) {
-  lost_[{from, to}] = percent;
+  verdicts_[{from, to}] =
+      percent < 100 ? fmt::format("numgen random mod 100 < {} drop", percent) : "drop";
   Apply(to);
 }
 
@@ -98,23 +99,26 @@ void Network::Cut(const std::vector<std::string>& one, const std::vector<std::st
 
 void Network::CutOneWay(const std::vector<std::string>& from, const std::vector<std::string>& to) {
   for (const std::string& receiver : to) {
-    for (const std::string& sender : from) lost_[{sender, receiver}] = 100;
+    for (const std::string& sender : from) verdicts_[{sender, receiver}] = "drop";
     Apply(receiver);
   }
 }
 
+void Network::Refuse(const std::string& from, const std::string& to) {
+  verdicts_[{from, to}] = "meta l4proto tcp reject with tcp reset";
+  Apply(to);
+}
+
 void Network::Heal() {
-  lost_.clear();
+  verdicts_.clear();
   for (const auto& [name, node] : nodes_) Apply(name);
 }
 
 void Network::Apply(const std::string& node) const {
   std::string rules;
-  for (const auto& [way, percent] : lost_) {
-    if (way.second != node) continue;
-    const std::string chance =
-        percent < 100 ? fmt::format("numgen random mod 100 < {} ", percent) : "";
-    rules += fmt::format("    ip saddr {} {}drop\n", AddressOf(way.first), chance);
+  for (const auto& [way, verdict] : verdicts_) {
+    if (way.second == node)
+      rules += fmt::format("    ip saddr {} {}\n", AddressOf(way.first), verdict);
   }
   const Visit visit(*this, node);
   Command({"nft", "-f", "-"},

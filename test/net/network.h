@@ -40,6 +40,8 @@ class Network {
   // Between everybody of the one side and everybody of the other, both ways.
   void Cut(const std::vector<std::string>& one, const std::vector<std::string>& other);
   void CutOneWay(const std::vector<std::string>& from, const std::vector<std::string>& to);
+  // A firewall answers in the receiver's place that nobody listens there.
+  void Refuse(const std::string& from, const std::string& to);
   void Heal();
 
  private:
@@ -51,7 +53,8 @@ class Network {
 
   int hub_ = -1;
   std::map<std::string, Node> nodes_;
-  std::map<std::pair<std::string, std::string>, int> lost_;  // percent, by from and to
+  using Way = std::pair<std::string, std::string>;  // from, to
+  std::map<Way, std::string> verdicts_;             // what nft does with its packets
 };
 
 }  // namespace hsmops::test

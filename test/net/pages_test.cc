@@ -20,9 +20,9 @@ TEST_CASE("agents and managers show their health and their metrics") {
   CHECK(cluster.BecomesPage(manager + "/metrics", 200, "hsm_device_up{namespace"));
   const Fetched agent = Fetch(cluster.AgentPages("a") + "/metrics");
   for (const char* series :
-       {"pkcs11_call_duration_seconds_count{function=\"C_CreateObject\"",
-        "route=\"put\"}", "hsm_device_up{node=\"a\"} 1",
-        "hsm_gate_open{node=\"a\"} 1", "hsm_certificate_not_after_timestamp_seconds"})
+       {"pkcs11_call_duration_seconds_count{function=\"C_CreateObject\"", "route=\"put\"}",
+        "hsm_device_up{node=\"a\"} 1", "hsm_gate_open{node=\"a\"} 1",
+        "hsm_certificate_not_after_timestamp_seconds"})
     CHECK_MESSAGE(agent.body.find(series) != std::string::npos, std::string(series));
   CHECK(agent.body.find("hidden-value") == std::string::npos);
   for (const char* series :

@@ -243,6 +243,31 @@ TEST_CASE("a deadline that passes after the request was sent leaves it in doubt"
             .Is(ErrorCode::kInDoubt));
 }
 
+TEST_CASE("what is kept to a peer that did not answer is not used again") {
+  const TestPool pool;
+  TestServer server(pool);
+  Caller caller(pool);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      const auto answer = caller.Call({server.url(), Worker(pool)}, "POST", "/hold");
+      CHECK(answer.ok());
+    });
+  }
+  for (int i = 0; i < 2; ++i) server.AwaitHeld();
+  server.Release(2);
+  for (auto& thread : threads) thread.join();
+  CHECK(server->connections() == 2);
+  Request request = caller.Make("POST", "/hold");
+  request.deadline = caller.clock.Now() + milliseconds(300);
+  CHECK_FALSE(caller.transport.Call({server.url(), Worker(pool)}, std::move(request)).ok());
+  // The server holds the one that it has not answered; the other is closed.
+  const auto until = std::chrono::steady_clock::now() + seconds(20);
+  while (server->connections() > 1 && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  CHECK(server->connections() == 1);
+}
+
 TEST_CASE("on a kept connection that the server closes, only a GET is sent again") {
   const TestPool pool;
   std::atomic<int> requests{0};

@@ -47,12 +47,19 @@ inline int PortOf(const std::string& address) {
   return std::stoi(address.substr(address.rfind(':') + 1));
 }
 
+// Of "127.0.0.1:443"; any other form means loopback.
+inline sockaddr_in AddressIn(const std::string& address) {
+  sockaddr_in in = Loopback(PortOf(address));
+  (void)inet_pton(AF_INET, address.substr(0, address.rfind(':')).c_str(), &in.sin_addr);
+  return in;
+}
+
 inline base::Fd Dial(const std::string& address) {
   base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   LimitWaiting(socket.get());
   const int yes = 1;
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  const sockaddr_in to = Loopback(PortOf(address));
+  const sockaddr_in to = AddressIn(address);
   REQUIRE(connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
   return socket;
 }
