@@ -9,25 +9,25 @@ end 80s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! cut node-1 from managers
   10.0s  ! still node-1 30s
-  15.0s  client: write 21 is refused: Unavailable: no connection
-  15.4s  status: ReadOnly: PrimaryUnavailable of node-1
-  26.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  26.4s  failover-1 runs: Failover to node-2
-  31.4s  status: FailingOver: PrimaryUnavailable of node-1
-  31.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  31.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  31.5s  client: write 64 is refused: Unavailable: no Primary: a promotion is under way
-  36.4s  failover-1: fence: answered: node-2, node-3
-  36.4s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
-  43.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  43.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  43.9s  failover-1: open: node-2 is the Primary of epoch 2
-  43.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  43.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  43.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  44.0s  client: write 89 is acknowledged; the last before was 20, then 68 were refused and 0 in doubt
-  48.9s  status: Degraded: MemberUnavailable of node-1
-  48.9s  manager-1: Primary node-2 is not known to be unhealthy
+  13.0s  client: write 21 is refused: Unavailable: no answer in time
+  13.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  20.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  20.4s  failover-1 runs: Failover to node-2
+  23.4s  status: FailingOver: PrimaryUnavailable of node-1
+  23.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  23.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  23.5s  client: write 48 is refused: Unavailable: no Primary: a promotion is under way
+  28.4s  failover-1: fence: answered: node-2, node-3
+  28.4s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
+  35.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  35.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  35.9s  failover-1: open: node-2 is the Primary of epoch 2
+  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  35.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
+  38.9s  status: Degraded: MemberUnavailable of node-1
+  38.9s  manager-1: Primary node-2 is not known to be unhealthy
   60.0s  ! join node-1
   60.4s  Event Normal DeviceReturned: the device of node-1 is back
   60.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
@@ -35,9 +35,9 @@ end 80s
   60.4s  status: Degraded: NotEqual of node-1
   60.9s  status: Ready
 
-node-1: epoch 2, gate closed, 92 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 92 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 92 secrets, 0 in quarantine
-history: 43.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 160 writes: 92 acknowledged (0 of them in doubt before), 68 refused, in doubt to the end: none
+node-1: epoch 2, gate closed, 108 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 108 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 108 secrets, 0 in quarantine
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 160 writes: 108 acknowledged (0 of them in doubt before), 52 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

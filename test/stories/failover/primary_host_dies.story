@@ -9,36 +9,38 @@ end 60s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
    1.0s  client: reads are answered by the Primary, node-1
   10.0s  ! lose node-1
-  15.0s  client: write 21 is refused: Unavailable: no connection
-  15.4s  status: ReadOnly: PrimaryUnavailable of node-1
-  20.0s  client: reads are marked, from node-2: unreachable: no connection
-  26.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  26.4s  failover-1 runs: Failover to node-2
-  31.4s  status: FailingOver: PrimaryUnavailable of node-1
-  31.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
-  31.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
-  31.5s  client: write 64 is refused: Unavailable: no Primary: a promotion is under way
-  36.4s  failover-1: fence: answered: node-2, node-3
-  36.4s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
-  37.0s  client: reads are marked, from node-2: a promotion is unfinished
+  13.0s  client: write 21 is refused: Unavailable: no answer in time
+  13.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  18.0s  client: reads are marked, from node-2: unreachable: no answer in time
+  20.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
+  20.4s  failover-1 runs: Failover to node-2
+  23.4s  status: FailingOver: PrimaryUnavailable of node-1
+  23.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
+  23.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
+  23.5s  client: write 48 is refused: Unavailable: no Primary: a promotion is under way
+  27.0s  client: reads are marked, from node-2: a promotion is unfinished
+  28.4s  failover-1: fence: answered: node-2, node-3
+  28.4s  failover-1: wait: node-1 does not answer (no connection); waiting 12s until its grant has run out
+  35.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
+  35.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
+  35.9s  failover-1: open: node-2 is the Primary of epoch 2
+  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  35.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  36.0s  client: reads are answered by the Primary, node-2
+  36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
+  38.9s  status: Degraded: MemberUnavailable of node-1
+  38.9s  manager-1: Primary node-2 is not known to be unhealthy
   40.0s  ! start node-1
-  43.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
-  43.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
-  43.9s  failover-1: open: node-2 is the Primary of epoch 2
-  43.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  43.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  43.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  43.9s  Event Normal DeviceReturned: the device of node-1 is back
-  43.9s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  43.9s  status: Ready
-  43.9s  manager-1: node-1 came into the sync set
-  43.9s  manager-1: Primary node-2 is not known to be unhealthy
-  44.0s  client: reads are answered by the Primary, node-2
-  44.0s  client: write 89 is acknowledged; the last before was 20, then 68 were refused and 0 in doubt
+  42.9s  Event Normal DeviceReturned: the device of node-1 is back
+  42.9s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
+  42.9s  status: Ready
+  42.9s  status: Degraded: NotEqual of node-1
+  43.4s  status: Ready
 
-node-1: epoch 2, gate closed, 52 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 52 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 52 secrets, 0 in quarantine
-history: 43.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-client: 120 writes: 52 acknowledged (0 of them in doubt before), 68 refused, in doubt to the end: none
+node-1: epoch 2, gate closed, 68 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 68 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 68 secrets, 0 in quarantine
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+client: 120 writes: 68 acknowledged (0 of them in doubt before), 52 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

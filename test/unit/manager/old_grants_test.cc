@@ -28,7 +28,7 @@ class OnePool {
     cluster::MirroringSpec& mirroring = device.spec.mirroring.emplace();
     mirroring.endpoints = {{"a", "https://a:9443"}, {"b", "https://b:9443"}};
     mirroring.primary_node = "a";
-    REQUIRE(cluster::Create(resources_, device).ok());
+    REQUIRE(cluster::CreateNew(resources_, device).ok());
     REQUIRE(CreateArbiterFor(world_, device).ok());
     Reopen();
   }
