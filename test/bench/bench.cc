@@ -25,81 +25,13 @@
 #include "libhsmops/mirror/replicated_write.h"
 #include "libhsmops/store/ledger.h"
 #include "libhsmops/token/pkcs11_token.h"
+#include "test/bench/cluster_bench.h"
+#include "test/bench/measure.h"
 
 namespace {
 
-using namespace hsmops;  // NOLINT: a program of its own
-using Seconds = std::chrono::duration<double>;
-
-const std::string kFolder = "/dev/shm/kubectl-hsm-bench." + std::to_string(::getpid());
-base::SystemClock wall;
-base::SystemRng rng;
-base::ThreadExecutor executor;
-int misses = 0;
-
-template <typename T>
-T Must(base::Result<T> result, const char* what) {
-  if (result.ok()) {
-    if constexpr (!std::is_void_v<T>)
-      return *std::move(result);
-    else
-      return;
-  }
-  std::cerr << "bench: " << what << ": " << result.error().message() << "\n";
-  std::filesystem::remove_all(kFolder);
-  std::exit(1);
-}
-
-double Time(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return Seconds(std::chrono::steady_clock::now() - begin).count();
-}
-
-bool counts = true;  // the careful profile is printed beside, and has no targets
-
-void Row(const std::string& work, double ours, double limit, const std::string& target, bool met) {
-  std::printf("%-58s %10.3f ms %10.3f ms %7.2f x   %-18s %s\n", work.c_str(), ours * 1e3,
-              limit * 1e3, limit > 0 ? ours / limit : 0.0, counts ? target.c_str() : "",
-              !counts ? ""
-              : met   ? "met"
-                      : "MISSED");
-  std::fflush(stdout);
-  if (!met && counts) ++misses;
-}
-
-// One token on memory-backed storage.
-struct Token {
-  std::string folder;
-  std::string uri;
-};
-
-Token MakeToken(const std::string& name) {
-  const std::string folder = kFolder + "/" + name;
-  return {folder,
-          Must(agent::MakeLocalToken(HSMOPS_CLI, folder, name, wall, rng), "making a token")};
-}
-
-struct Raw {
-  double seconds = 0;
-  double megabytes = 0;
-};
-
-Raw RunRaw(const Token& token, const std::string& mode, int count, std::size_t bytes) {
-  const std::string command = fmt::format(
-      "SOFTHSM2_CONF={0}/softhsm2.conf {1} {2} {0}/pin {3} {4} {5}", token.folder, HSMOPS_RAW,
-      Must(token::Uri::Parse(token.uri), "uri").module_path, mode, count, bytes);
-  FILE* out = popen(command.c_str(), "r");
-  Raw raw;
-  double kilobytes = 0;
-  if (out == nullptr || std::fscanf(out, "%lf %lf", &raw.seconds, &kilobytes) != 2 ||
-      pclose(out) != 0) {
-    std::cerr << "bench: " << command << " failed\n";
-    std::exit(1);
-  }
-  raw.megabytes = kilobytes / 1024;
-  return raw;
-}
+using namespace hsmops;         // NOLINT: a program of its own
+using namespace hsmops::bench;  // NOLINT
 
 // Both at once, as two devices would be filled.
 double RunRawOnTwo(const Token& a, const Token& b, int count, std::size_t bytes) {
@@ -228,7 +160,7 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
   std::printf("\n%s, %d secrets of 3 x 64 bytes\n%-58s %13s %13s %9s   %-18s\n", name.c_str(),
               secrets, "work", "ours", "beside it", "ratio", "target");
   const bool careful = !suffix.empty();
-  counts = !careful;
+  Count(!careful);
   const std::string id = fmt::format("{}{}", careful ? "g" : "s", secrets);
   const Token source_token = MakeToken(id + "p");
   const Token a_token = MakeToken(id + "a");
@@ -314,16 +246,16 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
                         true),
            "get");
   });
-  const bool counted = std::exchange(counts, false);
+  const bool counted = Count(false);
   Row("1,000 gets by name, warm, through the token's process", get, raw_get.seconds, "", true);
-  counts = counted;
+  Count(counted);
 
   const double memory = ChildMegabytes(a_token);
   const double raw_memory = RunRaw(MakeToken(id + "rm"), "create", secrets, bytes).megabytes;
   std::printf("%-58s %10.1f MB %10.1f MB %+7.1f MB  %-18s %s\n", "memory of a token's process",
               memory, raw_memory, memory - raw_memory, "<= + 25 MB",
               memory > 0 && memory <= raw_memory + 25 ? "met" : "MISSED");
-  if (counts && !(memory > 0 && memory <= raw_memory + 25)) ++misses;
+  if (!(memory > 0 && memory <= raw_memory + 25)) Miss();
   source.reset();
   const double library = GetInProcess(source_token, suffix);
   Row("1,000 gets by name, warm, in the library", library, raw_get.seconds, "<= 2 x",
@@ -338,7 +270,8 @@ int main(int argc, char** argv) {
   Suite(1000, "softhsm profile", "");
   if (!quick) Suite(10'000, "softhsm profile", "");
   Suite(1000, "generic profile (a fresh view for each batch)", "&x-profile=generic");
+  ClusterSuite(quick ? 1000 : 10'000);
   std::filesystem::remove_all(kFolder);
-  std::printf("\n%d targets missed\n", misses);
+  std::printf("\n%d targets missed\n", Misses());
   return 0;
 }
