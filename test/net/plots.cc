@@ -32,11 +32,11 @@ void BringLateGrant(Scene& scene) {
   const std::string primary = scene.Primary();
   scene.cluster().Arm(fmt::format("manager-{}", leader), "after-swap");
   scene.UntilStopped(scene.cluster().Manager(leader));
-  std::vector<std::string> others = scene.OthersThan(primary);
+  for (const std::string& mirror : scene.OthersThan(primary))
+    scene.network().Refuse(mirror, primary);
   for (const int number : scene.cluster().managers()) {
-    if (number != leader) others.push_back(fmt::format("manager-{}", number));
+    if (number != leader) scene.network().Refuse(fmt::format("manager-{}", number), primary);
   }
-  scene.network().Cut({primary}, others);
   UntilAnotherThan(scene, primary);
   scene.Lasts(kWhile);
   scene.cluster().Manager(leader).Signal(SIGCONT);

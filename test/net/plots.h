@@ -11,8 +11,8 @@ namespace hsmops::test {
 void RefuseTheLeader(Scene& scene);
 
 // The leader is stopped when R has taken its renewal and goes on after another is the Primary: its
-// grant is of a nonce of long ago. The old Primary is cut from all others, so it was not fenced; it
-// stays cut.
+// grant is of a nonce of long ago. The old Primary refuses all others, so it was not fenced; it
+// goes on refusing them.
 void BringLateGrant(Scene& scene);
 
 }  // namespace hsmops::test
