@@ -93,6 +93,7 @@ void AgentHost::Initialize(const store::Term& term) {
 }
 
 void AgentHost::EmptyToken() {
+  if (!lost_) lost_ = Held();
   memory_.Unplug();  // whoever has it open notices
   memory_.Wipe();
   memory_.Replug();
@@ -118,6 +119,23 @@ std::map<store::Id, store::Version> AgentHost::Held() const {
     version = std::max(version, label->version);
   }
   return held;
+}
+
+std::map<store::Id, store::Version> AgentHost::HeldOrLost() const {
+  std::map<store::Id, store::Version> held = Held();
+  for (const auto& [id, version] : lost_.value_or(std::map<store::Id, store::Version>{}))
+    held[id] = std::max(held[id], version);
+  return held;
+}
+
+std::set<std::pair<store::Id, store::Version>> AgentHost::Quarantined() const {
+  std::set<std::pair<store::Id, store::Version>> aside;
+  for (const std::string& text : memory_.Labels()) {
+    const auto label = store::Label::Parse(text);
+    if (label && label->kind == store::Label::Kind::kQuarantine)
+      aside.emplace(label->id, label->version);
+  }
+  return aside;
 }
 
 // --- managers ------------------------------------------------------------------------------------

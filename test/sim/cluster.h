@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ class AgentHost {
   SimClock& clock() { return clock_; }
   token::MemoryToken& memory() { return memory_; }
   store::Uid uid() const;
+  std::uint64_t life() const { return process_.life; }
   bool GateOpen() const { return process_.running && life_->agent.GateOpen(); }
   // The highest epoch that it has seen, as it remembers it.
   store::Epoch epoch() const {
@@ -63,8 +65,13 @@ class AgentHost {
   // Another token is plugged in: an empty one, or a member's of another pool.
   void EmptyToken();
   void ForeignToken();
+  // It is not the token of Initialize any more.
+  bool stranger() const { return lost_.has_value(); }
   // The greatest version of each secret whose head is on the token, by label.
   std::map<store::Id, store::Version> Held() const;
+  // The same, and a token that died counts as holding what it held.
+  std::map<store::Id, store::Version> HeldOrLost() const;
+  std::set<std::pair<store::Id, store::Version>> Quarantined() const;
 
  private:
   struct Life {
@@ -83,8 +90,9 @@ class AgentHost {
   SimClock clock_;
   SimRng rng_;
   token::MemoryToken memory_;
-  store::Ledger disk_ = store::Ledger::InMemory();  // what the next life finds
-  std::vector<std::unique_ptr<Life>> lives_;        // those before may still be ending
+  std::optional<std::map<store::Id, store::Version>> lost_;  // on the token that was here before
+  store::Ledger disk_ = store::Ledger::InMemory();           // what the next life finds
+  std::vector<std::unique_ptr<Life>> lives_;                 // those before may still be ending
   Life* life_ = nullptr;
 };
 

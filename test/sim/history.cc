@@ -3,8 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace hsmops::sim {
+
+namespace {
+
+constexpr std::chrono::milliseconds kTokensPeriod{3000};
+
+}  // namespace
 
 void History::Fail(std::string what) {
   if (!violation_) violation_ = Violation{std::move(what)};
@@ -112,6 +119,10 @@ void History::Look() {
   LookAtGates();
   LookAtArbiter();
   LookAtEpochs();
+  if (cluster_.scheduler().now() - tokens_looked_at_ < kTokensPeriod) return;
+  tokens_looked_at_ = cluster_.scheduler().now();
+  LookAtTokens();
+  LookAtSyncSet();
 }
 
 // I3, I5.
@@ -125,6 +136,8 @@ void History::LookAtGates() {
     store::Epoch& last = opened_[host->node()];
     if (last == host->epoch()) continue;
     last = host->epoch();
+    if (host->stranger())
+      Fail(fmt::format("I8: {} was promoted, and its token is not the pool's", host->node()));
     CheckHolds(*host, fmt::format("I5: when its gate opened in epoch {}", last.ToString()));
   }
 }
@@ -144,7 +157,9 @@ void History::LookAtArbiter() {
       Fail(fmt::format("I1: epoch {} has the holders {} and {}", now->epoch.counter, at->second,
                        now->holder->node_name));
   }
+  const bool changed = !arbiter_ || arbiter_->generation != now->generation;
   arbiter_ = std::move(now);
+  if (changed) LookAtSyncSet();
 }
 
 // I2.
@@ -155,6 +170,70 @@ void History::LookAtEpochs() {
       Fail(fmt::format("I2: the highest epoch of {} went from {} to {}", host->node(),
                        before.ToString(), host->epoch().ToString()));
     before = host->epoch();
+  }
+}
+
+// I6: what was there is there, or something later, or it was set aside or deleted. A crash takes
+// what was not durable yet, and nobody has counted on.
+void History::LookAtTokens() {
+  for (const auto& host : cluster_.agents()) LookAtToken(*host, kept_[host->node()]);
+}
+
+void History::LookAtToken(const AgentHost& host, Kept& kept) {
+  std::map<store::Id, store::Version> now = host.Held();
+  if (host.stranger() && !now.empty())
+    Fail(fmt::format("I8: {} was given records for a token that is not the pool's", host.node()));
+  if (kept.life == host.life() && kept.stranger == host.stranger()) {
+    for (const auto& [id, version] : kept.held) {
+      const auto at = now.find(id);
+      if (at != now.end() && at->second >= version) continue;
+      if (host.Quarantined().contains({id, version}) || MayBeGone(id, version)) continue;
+      Fail(fmt::format("I6: {} had {} of a secret and has {} now", host.node(), version.Full(),
+                       at == now.end() ? "nothing" : at->second.Full()));
+    }
+  }
+  kept = {host.life(), host.stranger(), std::move(now)};
+}
+
+bool History::MayBeGone(const store::Id& id, const store::Version& version) const {
+  return std::any_of(writes_.begin(), writes_.end(), [&](const Write& write) {
+    return write.remove && (!write.version || *write.version >= version) &&
+           store::IdOf(cluster_.pool(), *store::SecretName::Parse(write.name)) == id;
+  });
+}
+
+// I7. While a promotion runs it is P5 that says who has to answer.
+void History::LookAtSyncSet() {
+  const auto& r = arbiter_;
+  if (!r || r->phase != cluster::ArbiterPhase::kNormal) return;
+  std::vector<std::map<store::Id, store::Version>> members;
+  for (const auto& host : cluster_.agents()) {
+    if (r->sync_set.contains(store::UidText(host->uid()))) members.push_back(host->HeldOrLost());
+  }
+  const std::size_t needed = std::min(members.size(), static_cast<std::size_t>(std::max(r->k, 0)));
+  for (const auto& [name, version] : floor_) {
+    const store::Id id = store::IdOf(cluster_.pool(), *store::SecretName::Parse(name));
+    const auto holds = [&](const auto& held) {
+      const auto at = held.find(id);
+      return at != held.end() && at->second >= version;
+    };
+    const auto on = static_cast<std::size_t>(std::count_if(members.begin(), members.end(), holds));
+    if (on >= needed || MayBeGone(name, version)) continue;
+    Fail(fmt::format("I7: {} {} is on {} of {} members of S, and {} must have it", name,
+                     version.Full(), on, members.size(), needed));
+  }
+}
+
+// I9.
+void History::Said(const std::string& sentence) {
+  if (sentence.find(kMarker) != std::string::npos) Fail("I9: a value is in: " + sentence);
+}
+
+void History::LookForValues() {
+  for (const cluster::Kind kind : cluster::kAllKinds) {
+    const auto all = cluster_.shared().List(kind, kNamespace);
+    if (!all.ok()) continue;
+    for (const cluster::Object& object : all->items) Said(object.document().dump());
   }
 }
 
@@ -171,19 +250,24 @@ void History::CheckHolds(const AgentHost& host, const std::string& when) {
 
 void History::LookAtTheEnd() {
   Look();
+  LookForValues();
   const auto r = cluster_.Arbiter();
   if (!r || !r->holder) return Fail("in the end there is no Primary");
+  const auto& all = cluster_.agents();
+  const auto strangers = static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [](const auto& host) { return host->stranger(); }));
   std::optional<std::map<store::Id, store::Version>> first;
   for (const auto& host : cluster_.agents()) {
+    if (host->stranger()) continue;
     if (host->node() == r->holder->node_name) CheckHolds(*host, "in the end");
     if (first && *first != HeldForGood(*host))
       Fail(fmt::format("in the end {} and {} hold different things",
                        cluster_.agents().front()->node(), host->node()));
     if (!first) first = HeldForGood(*host);
   }
-  if (r->sync_set.size() + 1 != cluster_.agents().size())
+  if (r->sync_set.size() + 1 + strangers != cluster_.agents().size())
     Fail(fmt::format("in the end {} of {} mirrors are in the sync set", r->sync_set.size(),
-                     cluster_.agents().size() - 1));
+                     cluster_.agents().size() - 1 - strangers));
 }
 
 void History::Forgive() {

@@ -11,6 +11,9 @@
 
 namespace hsmops::sim {
 
+// In every value, and in nothing that is not the answer to who asked for it.
+inline constexpr const char* kMarker = "DO-NOT-TELL";
+
 struct Violation {
   std::string what;
 };
@@ -36,6 +39,8 @@ class History {
   void Read(const std::string& name, Time asked, const std::optional<std::string>& value,
             const store::Version& version);
 
+  // A sentence of a manager, or an error that a client got (I9).
+  void Said(const std::string& sentence);
   // After each turn of a fibre.
   void Look();
   // When everything has healed: what must be so in the end.
@@ -61,6 +66,18 @@ class History {
   void LookAtGates();
   void LookAtArbiter();
   void LookAtEpochs();
+  void LookAtTokens();
+  void LookAtSyncSet();
+  void LookForValues();
+  // What its token held when it was last looked at, and in which life of its process.
+  struct Kept {
+    std::uint64_t life = 0;
+    bool stranger = false;
+    std::map<store::Id, store::Version> held;
+  };
+  void LookAtToken(const AgentHost& host, Kept& kept);
+  // A deletion that was asked for explains that nothing of it is there.
+  bool MayBeGone(const store::Id& id, const store::Version& version) const;
   // Whether a name that had at least `version` may be gone by now, and its tombstone collected.
   bool MayBeGone(const std::string& name, const store::Version& version) const;
   void ReadNothing(const std::string& name, Time asked);
@@ -77,6 +94,8 @@ class History {
   std::map<std::string, store::Version> floor_;  // the greatest acknowledged of each name
   std::map<std::string, store::Epoch> opened_;   // node -> the last epoch its gate was seen open in
   std::map<std::string, store::Epoch> epochs_;
+  std::map<std::string, Kept> kept_;  // by node
+  Time tokens_looked_at_{0};
   std::optional<cluster::Arbiter> arbiter_;
   std::uint64_t looked_at_writes_ = ~std::uint64_t{0};
   std::map<std::uint64_t, std::string> holders_;  // by epoch counter

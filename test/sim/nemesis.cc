@@ -13,7 +13,7 @@ Nemesis::Nemesis(Scheduler& scheduler, Cluster& cluster, Process& tester, const 
       cluster_(cluster),
       tester_(tester),
       options_(options),
-      theme_(ThemeOf(options.seed)) {}
+      theme_(options.theme) {}
 
 void Nemesis::Begin() {
   scheduler_.Spawn(&tester_, [this] {

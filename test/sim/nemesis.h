@@ -37,20 +37,23 @@ enum class Theme : std::uint8_t {
   kKillOnAnswer,
   kFarRates,
   kForced,
+  // Of no seed: only for who asks for them (sim --theme N), so that the runs of the others stay.
+  kStillClocks,
+  kStrangeToken,
 };
 inline constexpr std::uint64_t kThemes = 19;
 
 class Nemesis {
  public:
   struct Options {
-    std::uint64_t seed;
+    Theme theme;
     bool trace;
   };
   Nemesis(Scheduler& scheduler, Cluster& cluster, Process& tester, const Options& options);
 
   static Theme ThemeOf(std::uint64_t seed) { return static_cast<Theme>(seed % kThemes); }
   // What kind of cluster the theme needs.
-  static ClusterOptions Choose(Scheduler& scheduler, std::uint64_t seed);
+  static ClusterOptions Choose(Scheduler& scheduler, Theme theme);
 
   void Begin();
   // After each turn of a fibre: whether something that was waited for has come.
@@ -135,6 +138,8 @@ class Nemesis {
   void KillOnAnswer();
   void FarRates();
   void Forced();
+  void StillClocks();
+  void StrangeToken();
   void AskForFailover(const AgentHost& target);
 
   Scheduler& scheduler_;

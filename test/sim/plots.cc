@@ -18,13 +18,13 @@ bool FencePoint(const cluster::Arbiter& before, const cluster::Arbiter& now) {
 
 }  // namespace
 
-ClusterOptions Nemesis::Choose(Scheduler& scheduler, std::uint64_t seed) {
+ClusterOptions Nemesis::Choose(Scheduler& scheduler, Theme theme) {
   ClusterOptions options;
   options.nodes = scheduler.Below(10) == 0 ? 2 : 3;
   options.grant = seconds(2 + scheduler.Below(5));
   options.slow_calls = scheduler.Chance(0.5) ? 3 : 30;
   options.far_rates = scheduler.Chance(0.2);
-  switch (ThemeOf(seed)) {
+  switch (theme) {
     case Theme::kOldGrantLate:
     case Theme::kShrinkAndKill:
       options.grant = seconds(15 + scheduler.Below(10));
@@ -40,6 +40,8 @@ ClusterOptions Nemesis::Choose(Scheduler& scheduler, std::uint64_t seed) {
       break;
     case Theme::kFreshReplicas:
       options.grant = seconds(4 + scheduler.Below(8));
+      break;
+    case Theme::kStrangeToken:
       break;
     default:
       return options;
@@ -97,6 +99,10 @@ void Nemesis::Plot() {
       return FarRates();
     case Theme::kForced:
       return Forced();
+    case Theme::kStillClocks:
+      return StillClocks();
+    case Theme::kStrangeToken:
+      return StrangeToken();
     default:
       return AnyFault();
   }
@@ -379,6 +385,46 @@ void Nemesis::KillOnAnswer() {
   };
   SleepFor(lasting + Between(seconds(1), seconds(20)));
   on_answer_ = nullptr;
+}
+
+// --- what is not as it was ---------------------------------------------------------------------
+
+// The Primary's clock stands still, as of a machine that was suspended, and somebody else takes
+// over.
+void Nemesis::StillClocks() {
+  AgentHost* primary = Primary();
+  const Duration lasting = Between(seconds(5), seconds(40));
+  Trace("the clock of {} stands still for {}", primary->node(), base::FormatDuration(lasting));
+  primary->clock().StandStill(lasting);
+  for (const auto& manager : cluster_.managers()) {
+    if (scheduler_.Chance(0.9)) CutBoth(primary->node(), manager->name(), lasting, true);
+  }
+  for (AgentHost* mirror : Mirrors()) {
+    if (scheduler_.Chance(0.3)) CutBoth(primary->node(), mirror->node(), lasting, true);
+  }
+  SleepFor(Between(seconds(1), lasting));
+  if (scheduler_.Chance(0.3) && !healed_) KillManager();
+}
+
+// One token is empty or another pool's from now on, in a run or while its host was away. What it
+// held is on the others; it has to stay a failed member.
+void Nemesis::StrangeToken() {
+  const auto strange = [](const auto& host) { return host->stranger(); };
+  const auto& all = cluster_.agents();
+  if (std::any_of(all.begin(), all.end(), strange)) return KillManager();
+  if (!Await([this] { return SyncSet().size() == 2; }, seconds(15))) return;
+  AgentHost& host = scheduler_.Chance(0.5) ? *Primary() : AnyAgent();
+  const bool running = scheduler_.Chance(0.5);
+  const bool empty = scheduler_.Chance(0.5);
+  Trace("the token of {} is {}{}", host.node(), empty ? "empty" : "another pool's",
+        running ? "" : " when it returns");
+  if (!running) KillFor(host, Between(milliseconds(200), seconds(25)));
+  if (empty) {
+    host.EmptyToken();
+  } else {
+    host.ForeignToken();
+  }
+  SleepFor(Between(seconds(1), seconds(20)));
 }
 
 // --- two leaders ---------------------------------------------------------------------------------

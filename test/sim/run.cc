@@ -25,9 +25,11 @@ class Story {
   explicit Story(const RunOptions& options)
       : options_(options),
         scheduler_(options.seed),
-        cluster_(scheduler_, Nemesis::Choose(scheduler_, options.seed)),
+        cluster_(scheduler_, Options()),
         history_(cluster_),
-        nemesis_(scheduler_, cluster_, tester_, {options.seed, options.trace}) {}
+        nemesis_(scheduler_, cluster_, tester_, {ThemeOf(options), options.trace}) {
+    if (ThemeOf(options) == Theme::kStillClocks) history_.AllowTwoGates();
+  }
   ~Story() { scheduler_.Finish(); }
 
   Outcome Go() {
@@ -68,6 +70,18 @@ class Story {
   }
 
  private:
+  static Theme ThemeOf(const RunOptions& options) {
+    return options.theme.value_or(Nemesis::ThemeOf(options.seed));
+  }
+
+  ClusterOptions Options() {
+    ClusterOptions chosen = Nemesis::Choose(scheduler_, ThemeOf(options_));
+    chosen.told = [this](const std::string&, const std::string& sentence) {
+      history_.Said(sentence);
+    };
+    return chosen;
+  }
+
   Duration Between(Duration least, Duration most) {
     return least + Duration(static_cast<std::int64_t>(
                        scheduler_.Below(static_cast<std::uint64_t>((most - least).count()))));
@@ -98,7 +112,7 @@ class Story {
         if (quiet_) continue;
         const std::string name = fmt::format("s{}", scheduler_.Below(kNames));
         if (scheduler_.Chance(0.6)) {
-          WriteOne(*client, name, fmt::format("c{}-{}", number, ++count));
+          WriteOne(*client, name, fmt::format("{}-c{}-{}", kMarker, number, ++count));
         } else {
           ReadOne(*client, name);
         }
@@ -130,6 +144,8 @@ class Story {
                         .remove = remove,
                         .op_id = op});
       const auto results = Any(client).Put(*stamp, writes);
+      if (!results.ok()) history_.Said(results.error().message());
+      if (results.ok() && !results->front().ok()) history_.Said(results->front().error().message());
       if (results.ok() && results->size() == 1 && results->front().ok()) {
         history_.Acknowledged(write, results->front()->version, results->front()->repeated);
         nemesis_.ClientWasTold(results->front()->repeated);
@@ -143,6 +159,7 @@ class Story {
   void ReadOne(Client& client, const std::string& name) {
     const Time asked = scheduler_.now();
     const auto served = Any(client).Get(*store::SecretName::Parse(name));
+    if (!served.ok()) history_.Said(served.error().message());
     if (!served.ok() || !served->by_primary) return;
     if (!served->secret) return history_.Read(name, asked, std::nullopt, {});
     const auto value = served->secret->keys.at("v").view();

@@ -3,16 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "libhsmops/base/mutant.h"
+#include "test/sim/nemesis.h"
 
 namespace hsmops::sim {
 
 struct RunOptions {
   std::uint64_t seed = 1;
   base::Mutant mutant = base::Mutant::kNone;
-  bool trace = false;  // every fault and every turn's sentence, to stderr
+  std::optional<Theme> theme;  // other than the seed's
+  bool trace = false;          // every fault and every turn's sentence, to stderr
 };
 
 struct Outcome {

@@ -13,9 +13,9 @@ namespace {
 using namespace hsmops;
 
 [[noreturn]] void Usage() {
-  fmt::print(
-      stderr,
-      "usage: sim [--seeds N] [--from S] [--step N] [--mutant NUMBER] [--trace] [--keep-going]\n");
+  fmt::print(stderr,
+             "usage: sim [--seeds N] [--from S] [--step N] [--theme N] [--mutant NUMBER] [--trace] "
+             "[--keep-going]\n");
   std::exit(2);
 }
 
@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
       step = std::max<std::uint64_t>(number(), 1);
     } else if (word == "--mutant") {
       options.mutant = static_cast<base::Mutant>(number());
+    } else if (word == "--theme") {
+      options.theme = static_cast<sim::Theme>(number());
     } else if (word == "--trace") {
       options.trace = true;
     } else if (word == "--keep-going") {
@@ -64,8 +66,9 @@ int main(int argc, char** argv) {
     epochs += outcome.epochs;
     if (outcome.violation.empty()) continue;
     ++failed;
-    fmt::print("seed {}: {}\n  again: ./dev sim --seeds 1 --from {} --trace{}\n", seed,
+    fmt::print("seed {}: {}\n  again: ./dev sim --seeds 1 --from {} --trace{}{}\n", seed,
                outcome.violation, seed,
+               options.theme ? fmt::format(" --theme {}", static_cast<int>(*options.theme)) : "",
                options.mutant == base::Mutant::kNone
                    ? ""
                    : fmt::format(" --mutant {}", static_cast<int>(options.mutant)));

@@ -18,7 +18,7 @@ constexpr seconds kAskAgain{2};
 Error NobodyRuns() { return {ErrorCode::kUnavailable, "no manager runs"}; }
 
 std::string NameOf(int number) { return fmt::format("app/{}", number); }
-std::string ValueOf(int number) { return fmt::format("{}-{}", kMarker, number); }
+std::string ValueOf(int number) { return fmt::format("{}-{}", sim::kMarker, number); }
 
 // The same sentence of another write or version is no news.
 std::string Kind(const std::string& why) {

@@ -16,8 +16,6 @@
 namespace hsmops::stories {
 
 inline constexpr const char* kClient = "client";
-// In every value, and in nothing that is not the answer to who asked for it.
-inline constexpr const char* kMarker = "DO-NOT-TELL";
 
 class Client {
  public:
