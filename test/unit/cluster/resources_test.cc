@@ -149,7 +149,8 @@ TEST_CASE("each mistake in a device is named by its path") {
       {"mirroring: {failover: {unhealthyThreshold: 0}}",
        "spec.mirroring.failover.unhealthyThreshold: 0 is less than 1"},
       {"mirroring: {failover: {healthCheckInterval: 0}}",
-       "spec.mirroring.failover.healthCheckInterval: 0 ms is not within 100 ms to 31622400 seconds"},
+       "spec.mirroring.failover.healthCheckInterval: 0 ms is not within 100 ms to 31622400 "
+       "seconds"},
       {"mirroring: {failover: {healthCheckInterval: 0.5}}",
        "spec.mirroring.failover.healthCheckInterval: 0.5 is neither whole seconds nor text like "
        "\"500ms\""},
