@@ -7,6 +7,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/printer.h"
+#include "cli/process_log.h"
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
@@ -59,11 +60,12 @@ int Finish(Context& context, const HSMOperation& operation) {
   return printed != kDone ? printed : code;
 }
 
-// Its steps as they come, its end, or --timeout.
+// Its steps as they come, its end, --timeout, or Ctrl-C.
 int Follow(Context& context, cluster::ResourceStore& resources, const std::string& name) {
   const auto timeout = context.Timeout();
   if (!timeout.ok()) return context.Fail(timeout.error());
   const base::TimePoint deadline = context.clock().Now() + *timeout;
+  const StopSignal stop;
   std::size_t told = 0;
   for (;;) {
     const auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, name);
@@ -73,6 +75,13 @@ int Follow(Context& context, cluster::ResourceStore& resources, const std::strin
       context.err() << fmt::format("{}: {}\n", step.name, base::Printable(step.message));
     }
     if (operation->Finished()) return Finish(context, *operation);
+    if (stop.asked()) {
+      context.err() << context.WithCluster(fmt::format(
+          "detached: {0} goes on; kubectl hsm operation wait {0} says how it ends, kubectl hsm "
+          "operation cancel {0} ends it where that is still possible\n",
+          name));
+      return kInterrupted;
+    }
     if (context.clock().Now() >= deadline) {
       context.err() << context.WithCluster(fmt::format(
           "still running: {0}; kubectl hsm operation wait {0} says how it ends\n", name));

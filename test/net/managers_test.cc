@@ -40,4 +40,25 @@ TEST_CASE("what acts is handed to the manager that leads, and outlives the one t
   CHECK(cluster.Value("app") == "2");
 }
 
+TEST_CASE("Ctrl-C detaches from an operation that a manager does, and says so") {
+  NetCluster cluster({"a", "b", "c"}, 1);
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 2 more"));
+  cluster.Must({"pause", "--for", "1h", "--reason", "this test promotes"});
+  cluster.Agent("a").Signal(SIGKILL);
+  REQUIRE(cluster.Agent("a").Wait().signal == SIGKILL);
+  // It waits for the grant of the one that is gone: long enough to be interrupted.
+  Process failover(
+      {CliPath(), "--local", cluster.folder(), "failover", "--to", "b", "--reason", "a is gone"});
+  REQUIRE(failover.WaitFor("wait: a does not answer", std::chrono::seconds(40)));
+  failover.Signal(SIGINT);
+  const Ended ended = failover.Wait();
+  CHECK(ended.code == 130);
+  const std::string mark = "detached: ";
+  const std::size_t at = ended.err.find(mark);
+  REQUIRE_MESSAGE(at != std::string::npos, ended.err);
+  const std::string name =
+      ended.err.substr(at + mark.size(), ended.err.find(' ', at + mark.size()) - at - mark.size());
+  CHECK(cluster.Must({"operation", "wait", name}).find("b is the Primary") != std::string::npos);
+}
+
 }  // namespace hsmops::test

@@ -14,16 +14,11 @@ namespace {
 
 constexpr std::chrono::seconds kBecomes{40};
 
-// What a process says behind these words, to the end of the line.
 std::string Says(Process& process, const std::string& words) {
-  REQUIRE_MESSAGE(process.WaitFor(words, std::chrono::seconds(30)), process.err());
-  const std::string& said = process.err();
-  const std::size_t at = said.find(words) + words.size();
-  while (said.find('\n', at) == std::string::npos && process.WaitFor("\n")) {
-  }
-  return said.substr(at, said.find('\n', at) - at);
+  std::string said = process.Says(words);
+  REQUIRE_MESSAGE(!said.empty(), process.err());
+  return said;
 }
-
 std::string ListensOn(Process& process) { return Says(process, "listening on "); }
 std::string PagesOf(Process& process) { return Says(process, "health and metrics on "); }
 

@@ -170,6 +170,17 @@ bool Process::WaitFor(const std::string& text, std::chrono::milliseconds limit) 
   return true;
 }
 
+std::string Process::Says(const std::string& words, std::chrono::milliseconds limit) {
+  const auto deadline = SteadyClock::now() + limit;
+  for (;;) {
+    const std::size_t at = err_.find(words);
+    const std::size_t end = at == std::string::npos ? at : err_.find('\n', at);
+    if (end != std::string::npos) return err_.substr(at + words.size(), end - at - words.size());
+    const int left = LeftMs(deadline);
+    if (left == 0 || !Pump(left)) return "";
+  }
+}
+
 Ended Run(std::vector<std::string> argv, ProcessOptions options, std::chrono::milliseconds limit) {
   return Process(std::move(argv), std::move(options)).Wait(limit);
 }

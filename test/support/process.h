@@ -42,6 +42,9 @@ class Process {
   Ended Wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
   // Until standard output or standard error holds `text`, it ends, or the limit. True: found.
   bool WaitFor(const std::string& text, std::chrono::milliseconds limit = std::chrono::seconds(20));
+  // What standard error says behind `words`, to the end of the line; "" when it does not in time.
+  std::string Says(const std::string& words,
+                   std::chrono::milliseconds limit = std::chrono::seconds(30));
   const std::string& out() const { return out_; }
   const std::string& err() const { return err_; }
 
