@@ -22,7 +22,8 @@ class Daemon {
   Daemon& operator=(Daemon&& other) noexcept;
   ~Daemon();  // as Kill
 
-  void Kill();                                             // SIGKILL, and waits for its end
+  void Kill();  // SIGKILL, and waits for its end
+  pid_t pid() const { return pid_; }
   const std::string& address() const { return address_; }  // "127.0.0.1:43211"
   const std::string& pages() const { return pages_; }      // of its health pages
   std::string Log() const;

@@ -252,10 +252,7 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
 
   const double memory = ChildMegabytes(a_token);
   const double raw_memory = RunRaw(MakeToken(id + "rm"), "create", secrets, bytes).megabytes;
-  std::printf("%-58s %10.1f MB %10.1f MB %+7.1f MB  %-18s %s\n", "memory of a token's process",
-              memory, raw_memory, memory - raw_memory, "<= + 25 MB",
-              memory > 0 && memory <= raw_memory + 25 ? "met" : "MISSED");
-  if (!(memory > 0 && memory <= raw_memory + 25)) Miss();
+  MemoryRow("memory of a token's process", memory, raw_memory, 25);
   source.reset();
   const double library = GetInProcess(source_token, suffix);
   Row("1,000 gets by name, warm, in the library", library, raw_get.seconds, "<= 2 x",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -288,6 +289,21 @@ void Load(BenchCluster& cluster) {
   Row("  99 % of them within", p99, 0, "<= 10 ms", p99 <= 0.010);
 }
 
+double ResidentMegabytes(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+// Of the mirror, with everything on its token and nothing to do.
+void Memory(BenchCluster& cluster, int secrets) {
+  const double raw = RunRaw(MakeToken("rawmemory"), "create", secrets, 256).megabytes;
+  MemoryRow(fmt::format("memory of an agent with {} secrets", secrets),
+            ResidentMegabytes(cluster.Agent("c").pid()), raw, 25);
+}
+
 // The mirror's agent is away while everything is written.
 void NewMirror(BenchCluster& cluster, int secrets) {
   const Token raw_token = MakeToken("rawmirror");
@@ -327,6 +343,7 @@ void ClusterSuite(int secrets) {
   }
   BenchCluster cluster("s", {"a", "b", "c"}, [](cluster::FailoverSpec&) {});
   NewMirror(cluster, secrets);
+  Memory(cluster, secrets);
 }
 
 }  // namespace hsmops::bench

@@ -46,10 +46,15 @@ void RateRow(const std::string& work, double ours, double limit, const std::stri
   std::fflush(stdout);
 }
 
-bool Count(bool counts) { return std::exchange(row_counts, counts); }
-void Miss() {
-  if (row_counts) ++missed;
+void MemoryRow(const std::string& work, double ours, double limit, double more) {
+  const bool met = ours > 0 && ours <= limit + more;
+  std::printf("%-58s %10.1f MB %10.1f MB %+7.1f MB  %-18s %s\n", work.c_str(), ours, limit,
+              ours - limit, row_counts ? fmt::format("<= + {} MB", more).c_str() : "",
+              Verdict(met).c_str());
+  std::fflush(stdout);
 }
+
+bool Count(bool counts) { return std::exchange(row_counts, counts); }
 int Misses() { return missed; }
 
 void Give(const std::string& what) {
