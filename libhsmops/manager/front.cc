@@ -58,9 +58,23 @@ Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
   return std::move(results).Within(primary);
 }
 
+// nullopt: it is the Primary's turn, or the mirror has nothing to give.
+std::optional<Served> Front::FromMirror(Pool& pool, const store::SecretName& name) {
+  const std::vector<std::string> mirrors = pool.SyncSetNodes();
+  const std::size_t turn = world_.rng.U64() % (mirrors.size() + 1);
+  if (turn == mirrors.size()) return std::nullopt;
+  auto read = pool.At(mirrors[turn]).Read(name, false);
+  if (!read.ok() || !read->secret) return std::nullopt;
+  return Served{std::move(read->secret),       mirrors[turn], false, true,
+                "policy Active spreads reads", false};
+}
+
 Result<Served> Front::Get(const store::SecretName& name) {
   HSM_TRY(Pool * pool, this->pool());
   const std::string primary = pool->holder();
+  if (pool->device().policy() == cluster::MirroringPolicy::kActive && !primary.empty()) {
+    if (auto spread = FromMirror(*pool, name)) return std::move(*spread);
+  }
   if (!primary.empty()) {
     auto read = pool->At(primary).Read(name, true);
     if (read.ok()) return Served{std::move(read->secret), primary, true, true, "", true};

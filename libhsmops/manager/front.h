@@ -28,10 +28,14 @@ class Front {
   // What puts that are asked for now are stamped with. kUnavailable: no Primary answers.
   base::Result<mirror::Stamp> TakeStamp();
   // As manager::Read; from the Primary when its gate is open, which no grant of ours is needed for.
+  // With policy Active from anybody of S and the Primary, marked: each of them holds what is
+  // acknowledged. That there is none only the Primary says.
   base::Result<Served> Get(const store::SecretName& name);
   base::Result<Pool*> pool();
 
  private:
+  std::optional<Served> FromMirror(Pool& pool, const store::SecretName& name);
+
   World& world_;
   const std::string ns_;
   const std::string device_;

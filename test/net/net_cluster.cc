@@ -56,12 +56,15 @@ NetCluster::NetCluster(const std::vector<std::string>& nodes, int managers, NetO
   }
 }
 
+void NetCluster::EditDevice(const std::map<std::string, std::string>& changes) const {
+  ReplaceIn(folder() + "/hsmdevices/default.local.yaml", changes);
+}
+
 // The device is not used yet, so R may be another from the start.
 void NetCluster::MakeBrisk() const {
-  ReplaceIn(folder() + "/hsmdevices/default.local.yaml",
-            {{"grantDuration: 10", "grantDuration: 3"},
-             {"healthCheckInterval: 2", "healthCheckInterval: 1"},
-             {"minInterval: 600", "minInterval: 0"}});
+  EditDevice({{"grantDuration: 10", "grantDuration: 3"},
+              {"healthCheckInterval: 2", "healthCheckInterval: 1"},
+              {"minInterval: 600", "minInterval: 0"}});
   ReplaceIn(folder() + "/leases/default.local-primary.yaml",
             {{"leaseDurationSeconds: 10", "leaseDurationSeconds: 3"},
              {"old-grant-duration: \"10\"", "old-grant-duration: \"3\""}});

@@ -40,6 +40,8 @@ class NetCluster {
   // Again and again until it prints `text` with exit 0, or half a minute is over.
   bool Becomes(const std::vector<std::string>& words, const std::string& text);
 
+  // As `kubectl edit hsmdevice` would: each text is there once and becomes the other.
+  void EditDevice(const std::map<std::string, std::string>& changes) const;
   void StartAgent(const std::string& node);  // at the address that it had
   Process& Agent(const std::string& node) { return *agents_.at(node).process; }
   // Where others reach it: host:port.
