@@ -35,8 +35,7 @@ LedgerState AtTerm(LedgerState state, const store::Term& term) {
 
 Result<store::Term> ToldOf(const LedgerState& state, const store::Uid& pool,
                            const store::Uid& member) {
-  if (state.pool != pool || state.member != member)
-    return Error(ErrorCode::kNotFound, "it remembers nothing of this pool");
+  if (state.pool != pool || state.member != member) return ToldNothing();
   return store::Term{state.epoch, state.generation};
 }
 
@@ -141,10 +140,8 @@ Result<mirror::MemberStatus> Agent::Status(bool live) {
   return status;
 }
 
-Result<store::Term> Agent::Told() {
-  const std::lock_guard lock(*monitor_);
-  return ToldOf(ledger_.state(), pool_, member_);
-}
+// Whatever the token is busy with: it is how one that is busy is told from one that is gone.
+Result<store::Term> Agent::Told() { return gatekeeper_.Told(pool_, member_); }
 
 Result<mirror::Pulse> Agent::TakePulse() {
   const base::TimePoint now = clock_.Now();

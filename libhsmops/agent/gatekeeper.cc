@@ -31,6 +31,8 @@ Result<void> CheckNotStale(const Epoch& epoch, const Epoch& highest) {
   return {};
 }
 
+base::Error ToldNothing() { return {ErrorCode::kNotFound, "it remembers nothing of this pool"}; }
+
 void Gatekeeper::Follow(const store::LedgerState& state) {
   const std::lock_guard lock(mutex_);
   if (state.epoch != term_.epoch) {
@@ -40,7 +42,15 @@ void Gatekeeper::Follow(const store::LedgerState& state) {
   }
   if (!state.primary) granted_.reset();
   term_ = {state.epoch, state.generation};
+  pool_ = state.pool;
+  member_ = state.member;
   primary_ = state.primary;
+}
+
+Result<store::Term> Gatekeeper::Told(const store::Uid& pool, const store::Uid& member) const {
+  const std::lock_guard lock(mutex_);
+  if (pool_ != pool || member_ != member) return ToldNothing();
+  return term_;
 }
 
 std::uint64_t Gatekeeper::IssueNonce(base::Rng& rng, base::TimePoint now) {

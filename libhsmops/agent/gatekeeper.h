@@ -57,6 +57,8 @@ class Gatekeeper {
   // The epoch in which its role is the Primary's; nullopt when it is not.
   bool primary() const;
   store::Term term() const;
+  // Of the same state: the term if it is of this member of this pool, as ToldOf.
+  base::Result<store::Term> Told(const store::Uid& pool, const store::Uid& member) const;
 
   // The first step of a change of S, k or D: from now on only what satisfies this too is
   // acknowledged, until a grant of a generation above `term`'s. kStaleEpoch: the term is not that
@@ -84,13 +86,18 @@ class Gatekeeper {
   std::vector<mirror::SyncRule> Rules() const;
 
   mutable std::mutex mutex_;
-  store::Term term_;  // the highest seen
+  store::Term term_;   // the highest seen
+  store::Uid pool_{};  // whose ledger that is
+  store::Uid member_{};
   bool primary_ = false;
   std::map<std::uint64_t, base::TimePoint> nonces_;  // of this run, with when each was issued
   std::optional<Granted> granted_;
   base::TimePoint quiesced_until_{};
   std::vector<Prepared> prepared_;  // in epoch term_.epoch
 };
+
+// kNotFound: a ledger of no pool, or of another.
+base::Error ToldNothing();
 
 // kStaleEpoch unless `epoch` may follow `highest`: above it, or the very same.
 base::Result<void> CheckNotStale(const store::Epoch& epoch, const store::Epoch& highest);

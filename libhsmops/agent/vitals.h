@@ -17,8 +17,9 @@
 
 namespace hsmops::agent {
 
-// A look that is older says that the loop which takes it hangs.
-inline constexpr std::chrono::seconds kOldLook{45};
+// A look that is older says that the loop which takes it hangs. It waits for its turn at the token
+// behind a verification, which may take ten minutes; a call that hangs is the watchdog's to end.
+inline constexpr std::chrono::minutes kOldLook{15};
 
 class Vitals {
  public:

@@ -26,6 +26,8 @@ namespace {
 
 // Latencies and times alone are told no oftener.
 constexpr std::chrono::seconds kStatusPeriod{30};
+// A verification of all values on a slow card takes minutes.
+constexpr std::chrono::minutes kLongestBusy{5};
 
 failover::Policy PolicyOf(const cluster::HSMDevice& device) {
   failover::Policy policy;
@@ -78,15 +80,18 @@ Result<void> Controller::Open() {
   const base::Duration interval = spec.health_check_interval;
   if (!tracker_ || threshold != tracker_->threshold() || interval != tracker_->interval())
     tracker_.emplace(threshold, interval);
-  if (first) HSM_RETURN_IF_ERROR(TakeOver(*pool_));
+  if (!first) return {};
+  if (auto taken = TakeOver(*pool_); !taken.ok()) {
+    pool_.reset();  // so that the next turn tries again
+    return taken;
+  }
   return {};
 }
 
 void Controller::Track(const ClusterState& state) {
   for (const MemberView& member : state.members) {
-    // Its agent answers and its token is at something long, which a watchdog of its own ends.
-    const bool busy = !member.reachable() && member.told.has_value();
-    if (!busy) tracker_->Saw(member.node, member.Healthy(), world_.clock.Now(), member.latency);
+    if (!Busy(member))
+      tracker_->Saw(member.node, member.Healthy(), world_.clock.Now(), member.latency);
     const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
     if (lost && lost_.insert(member.node).second)
       pool_->Tell(cluster::EventType::kWarning, "DeviceLost",
@@ -105,6 +110,17 @@ void Controller::Track(const ClusterState& state) {
                               member.node));
     }
   }
+}
+
+// Its agent answers and its token is at something long, which a watchdog of its own ends where it
+// hangs; but not for ever.
+bool Controller::Busy(const MemberView& member) {
+  if (!member.told || !member.status.Is(ErrorCode::kUnavailable)) {
+    busy_since_.erase(member.node);
+    return false;
+  }
+  const base::TimePoint now = world_.clock.Now();
+  return now - busy_since_.try_emplace(member.node, now).first->second < kLongestBusy;
 }
 
 std::set<std::string> Controller::Unhealthy() const {

@@ -38,6 +38,7 @@ class Controller {
  private:
   base::Result<void> Open();
   void Track(const failover::ClusterState& state);
+  bool Busy(const failover::MemberView& member);
   std::set<std::string> Unhealthy() const;
   bool PrimaryUnhealthy(const failover::ClusterState& state) const;
   bool InDelay(const failover::ClusterState& state) const;  // unhealthy, and not for long enough
@@ -57,6 +58,7 @@ class Controller {
   std::optional<health::Tracker> tracker_;
   std::set<std::string> pin_rejected_;  // told as PinRejected
   OldGrants old_grants_;
+  std::map<std::string, base::TimePoint> busy_since_;
   std::set<std::string> lost_;               // told as DeviceLost
   std::string told_;                         // the last note of WouldFailOver
   std::optional<base::TimePoint> synced_;    // when everything was last compared,

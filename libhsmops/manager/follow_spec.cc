@@ -18,10 +18,9 @@ Result<void> FollowSpec(Pool& pool) {
   cluster::Arbiter next = pool.arbiter();
   if (device.spec.mirroring) next.grant_duration = device.spec.mirroring->failover.grant_duration;
   if (next.grant_duration == pool.arbiter().grant_duration) return {};
-  // A second change may come before the grants of the first have run out.
-  const bool lately =
-      next.grant_replaced_at &&
-      pool.world().clock.Wall() - *next.grant_replaced_at < 2 * next.old_grant_duration;
+  // A second change may come before the grants of the first have run out: then OldGrants has not
+  // taken it off yet. No wall clock is asked, for it may jump.
+  const bool lately = next.grant_replaced_at.has_value();
   next.old_grant_duration = lately
                                 ? std::max(next.old_grant_duration, pool.arbiter().grant_duration)
                                 : pool.arbiter().grant_duration;

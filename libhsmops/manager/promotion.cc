@@ -31,6 +31,7 @@ namespace {
 
 constexpr std::chrono::seconds kQuiesce{30};  // for copying what the target still lacks
 constexpr int kMergePasses = 4;
+constexpr int kGrantTries = 3;
 constexpr std::size_t kKeptCuts = 64;
 
 // Whether a member answers with what it holds.
@@ -561,7 +562,7 @@ class Run {
 
   // P8: the target's own grant, and a write probe that leaves nothing behind.
   Result<void> Open() {
-    HSM_RETURN_IF_ERROR(GrantTo(pool_, report_.to).Within("P8"));
+    HSM_RETURN_IF_ERROR(GrantSurely().Within("P8"));
     HSM_TRY(const mirror::MemberStatus open, pool_.At(report_.to).Status(true).Within(report_.to));
     if (!open.gate_open)
       return Error(ErrorCode::kUnavailable,
@@ -569,6 +570,18 @@ class Run {
     report_.writes_stopped = pool_.world().clock.Now() - begun_;
     note_("open", fmt::format("{} is the Primary of epoch {}", report_.to, report_.epoch.counter));
     return {};
+  }
+
+  // Another replica may relay the first grant at the same time, and its answer may be lost; while R
+  // is as this promotion left it, it is given again.
+  Result<void> GrantSurely() {
+    auto granted = GrantTo(pool_, report_.to);
+    for (int tries = 0; tries < kGrantTries && !granted.ok(); ++tries) {
+      HSM_RETURN_IF_ERROR(pool_.ReloadArbiter());
+      if (pool_.holder() != report_.to || pool_.epoch() != report_.epoch) return granted;
+      granted = GrantTo(pool_, report_.to);
+    }
+    return granted;
   }
 
   void Remember(const std::string& outcome, const std::string& cause) {

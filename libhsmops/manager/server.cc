@@ -150,12 +150,13 @@ class Running {
     return election_->Leads();
   }
 
-  std::set<std::string> Devices() {
+  // nullopt: they cannot be listed now, which says nothing of them.
+  std::optional<std::set<std::string>> Devices() {
     std::set<std::string> names;
     const auto devices = resources_.List(cluster::Kind::kHsmDevice, config_.ns);
     if (!devices.ok()) {
       Tell("", "the devices cannot be listed: " + devices.error().message());
-      return names;
+      return std::nullopt;
     }
     for (const cluster::Object& device : devices->items) names.insert(device.key().name);
     return names;
@@ -169,9 +170,10 @@ class Running {
   // All devices at once: one whose Primary is silent keeps no other from its grant.
   void Relay() {
     std::map<std::string, Relayed> devices;
+    std::set<std::string> names;
     while (Sleep(kRelayPeriod)) {
       vitals_->Turned(Loop::kRelay);
-      const std::set<std::string> names = Devices();
+      if (const auto listed = Devices()) names = *listed;
       std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
       std::vector<base::Executor::Task> tasks;
       for (const std::string& name : names)
@@ -195,35 +197,49 @@ class Running {
       Forget(name + "/grant");
   }
 
-  // A thread for each device: a promotion or a long sync of one keeps no other waiting.
+  struct Controlled {
+    std::atomic<bool> ended{false};
+    std::jthread thread;
+  };
+
+  // A thread for each device: a promotion or a long sync of one keeps no other waiting. It rests
+  // while another replica leads, and ends when its device is gone.
   void Control() {
-    std::map<std::string, std::jthread> devices;
+    std::map<std::string, Controlled> devices;
     do {
       vitals_->Turned(Loop::kControl);
-      const std::set<std::string> names = Leads() ? Devices() : std::set<std::string>();
-      // Its loop sees that it leads no more, or that the device is gone, and ends.
-      std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
-      for (const std::string& name : names) {
-        if (!devices.contains(name))
-          devices.emplace(name,
-                          [this, name](const std::stop_token& ended) { ControlOne(name, ended); });
+      const auto listed = Devices();
+      if (!listed) continue;
+      for (auto& [name, device] : devices) {
+        if (!listed->contains(name)) device.thread.request_stop();
+      }
+      std::erase_if(devices, [](const auto& entry) { return entry.second.ended.load(); });
+      for (const std::string& name : *listed) {
+        auto [at, is_new] = devices.try_emplace(name);
+        if (is_new) StartControl(name, at->second);
       }
     } while (Sleep(kIdlePeriod));
   }
 
-  void ControlOne(const std::string& name, const std::stop_token& ended) {
+  void StartControl(const std::string& name, Controlled& controlled) {
+    controlled.thread = std::jthread([this, name, &controlled](const std::stop_token& asked) {
+      ControlOne(name, asked);
+      controlled.ended = true;
+    });
+  }
+
+  void ControlOne(const std::string& name, const std::stop_token& asked) {
     Controller controller(*world_, config_.ns, name);
     base::Duration period{0};
-    while (Sleep(period) && !ended.stop_requested()) {
+    while (Sleep(period) && !asked.stop_requested()) {
+      period = kIdlePeriod;
       if (!Leads()) {
         controller.Rest();
-        period = kIdlePeriod;
         continue;
       }
       const Turned turned = controller.Turn();
       Tell(name, name + ": " + turned.reason);
-      period =
-          turned.acted ? base::Duration(0) : std::min<base::Duration>(kIdlePeriod, turned.next);
+      period = turned.acted ? base::Duration(0) : std::min<base::Duration>(period, turned.next);
     }
   }
 

@@ -7,6 +7,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 #include "libhsmops/manager/device_metrics.h"
 
 namespace hsmops::manager {
@@ -94,14 +96,25 @@ void Vitals::Saw(base::Result<std::vector<cluster::HSMDevice>> devices) {
   }
   devices_ = *std::move(devices);
   for (const cluster::HSMDevice& device : devices_) CountHistory(device);
+  std::erase_if(counted_, [&](const auto& entry) {
+    return std::none_of(devices_.begin(), devices_.end(), [&](const cluster::HSMDevice& device) {
+      return device.metadata.name == entry.first;
+    });
+  });
 }
 
-// What ended before this process began is not its to count.
+// Only while it leads, so that each is counted once; and what ended before that is not its to
+// count.
 void Vitals::CountHistory(const cluster::HSMDevice& device) {
-  base::WallTime& until = counted_.try_emplace(device.metadata.name, began_).first->second;
+  const bool known = counted_.contains(device.metadata.name);
+  std::set<std::string> seen;
   for (const cluster::HistoryEntry& entry : device.status.history) {
-    if (!entry.time || *entry.time <= until) continue;
-    until = *entry.time;
+    std::string key =
+        fmt::format("{} {} {} {}", entry.epoch, entry.type, entry.outcome, entry.operation);
+    const bool counted = counted_[device.metadata.name].contains(key);
+    seen.insert(std::move(key));
+    const bool ours = known || (entry.time && *entry.time > began_);
+    if (counted || !ours || !leads_) continue;
     metrics_->promotions
         .Add({{"device", device.metadata.name}, {"kind", entry.type}, {"outcome", entry.outcome}})
         .Increment();
@@ -109,6 +122,7 @@ void Vitals::CountHistory(const cluster::HSMDevice& device) {
       metrics_->promotion_time.Add({{"device", device.metadata.name}}, kLongSeconds)
           .Observe(static_cast<double>(*entry.duration_ms) / 1000);
   }
+  counted_[device.metadata.name] = std::move(seen);
 }
 
 void Vitals::Synced(const std::string& device, base::Duration time, bool whole) {
@@ -144,8 +158,8 @@ void Vitals::AddDevices(HealthReport& report) const {
       if (part.name.empty()) part = {"device/" + member.node_name, true, ""};
       part.ok = part.ok && member.available;
       if (!member.available)
-        part.message += fmt::format("{}{}: {}", part.message.empty() ? "" : "; ",
-                                    device.metadata.name, member.reason);
+        part.message += fmt::format("{}{} cannot use it", part.message.empty() ? "" : "; ",
+                                    device.metadata.name);
       if (!member.in_sync.value_or(false) && member.node_name != device.status.primary_node) {
         sync.message = sync.ok ? "" : sync.message + "; ";
         sync.ok = false;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,7 @@ class Vitals {
   std::optional<base::Error> unseen_;  // why the last look saw nothing
   bool looked_ = false;
   std::vector<cluster::HSMDevice> devices_;
-  std::map<std::string, base::WallTime> counted_;  // up to which entry of a device's history
+  std::map<std::string, std::set<std::string>> counted_;  // of each device's history
 };
 
 }  // namespace hsmops::manager

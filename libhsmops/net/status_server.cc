@@ -10,6 +10,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <list>
 #include <thread>
 
 #include "libhsmops/net/health_page.h"
@@ -65,19 +66,24 @@ class StatusServer::Server {
       if (error) {
         pause_.expires_after(kStatusAcceptPause);
         co_await pause_.async_wait(kAsTuple);
-      } else if (open_ < kMaxStatusConnections) {
-        ++open_;
-        status_asio::co_spawn(io_, Serve(StatusStream(std::move(socket))),
-                              [this](const std::exception_ptr&) { --open_; });
+        continue;
       }
+      // Whoever was there longest goes: silent peers cannot keep a probe out.
+      if (open_.size() >= kMaxStatusConnections) {
+        open_.front()->close();
+        open_.pop_front();
+      }
+      open_.push_back(std::make_shared<StatusStream>(std::move(socket)));
+      status_asio::co_spawn(io_, Serve(open_.back()), [](const std::exception_ptr&) {});
     }
   }
 
-  status_asio::awaitable<void> Serve(StatusStream stream) {
+  status_asio::awaitable<void> Serve(std::shared_ptr<StatusStream> stream) {
     boost::beast::flat_buffer buffer(kMaxStatusHeader * 2);
-    for (bool again = true; again;) again = co_await ServeOne(stream, buffer);
+    for (bool again = true; again;) again = co_await ServeOne(*stream, buffer);
     boost::system::error_code ignored;
-    stream.socket().shutdown(status_asio::ip::tcp::socket::shutdown_send, ignored);
+    stream->socket().shutdown(status_asio::ip::tcp::socket::shutdown_send, ignored);
+    open_.remove(stream);
   }
 
   status_asio::awaitable<bool> ServeOne(StatusStream& stream, boost::beast::flat_buffer& buffer) {
@@ -103,7 +109,7 @@ class StatusServer::Server {
   status_asio::io_context io_{1};
   status_asio::ip::tcp::acceptor acceptor_{io_};
   status_asio::steady_timer pause_{io_};
-  std::size_t open_ = 0;  // connections; of the one thread
+  std::list<std::shared_ptr<StatusStream>> open_;  // the oldest first; of the one thread
   std::thread thread_;
 };
 

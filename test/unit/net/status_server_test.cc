@@ -84,7 +84,7 @@ TEST_CASE("silent and endless peers of the status server cost the others nothing
       "127.0.0.1:0", [](std::string_view path) { return HealthPage(path, Report(true)); });
   REQUIRE(server.ok());
   std::vector<int> peers;
-  for (int i = 0; i < 40; ++i) peers.push_back(Connect((*server)->address()));
+  for (int i = 0; i < 200; ++i) peers.push_back(Connect((*server)->address()));
   const int endless = Connect((*server)->address());
   const std::string much(std::size_t{64} << 10, 'x');
   while (send(endless, much.data(), much.size(), MSG_NOSIGNAL) > 0) {
