@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,6 +40,13 @@ int Connect(const std::string& address) {
       htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   REQUIRE(connect(peer, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   return peer;
+}
+
+bool ClosedWithin(int peer, std::chrono::milliseconds time) {
+  pollfd waits{peer, POLLIN, 0};
+  if (poll(&waits, 1, static_cast<int>(time.count())) <= 0) return false;
+  char byte = 0;
+  return recv(peer, &byte, 1, MSG_DONTWAIT) <= 0;
 }
 
 }  // namespace
@@ -90,6 +98,9 @@ TEST_CASE("silent and endless peers of the status server cost the others nothing
   while (send(endless, much.data(), much.size(), MSG_NOSIGNAL) > 0) {
   }
   CHECK(Fetch("http://" + (*server)->address() + "/livez").status == 200);
+  // As many as are allowed stay, the latest; who was there before them is let go at once.
+  CHECK(ClosedWithin(peers.front(), std::chrono::seconds(5)));
+  CHECK(!ClosedWithin(peers.back(), std::chrono::milliseconds(0)));
   close(endless);
   for (const int peer : peers) close(peer);
 }

@@ -1,0 +1,70 @@
+// Controller: what counts as a member that fails, and what is told of it.
+#include "libhsmops/manager/controller.h"
+
+#include "test/unit/manager/small_pool.h"
+
+namespace hsmops::manager {
+
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// Turns two seconds apart, for so long; the last sentence.
+std::string TurnFor(SmallPool& pool, Controller& controller, base::Duration time) {
+  const base::TimePoint until = pool.clock().Now() + time;
+  std::string reason;
+  while (pool.clock().Now() < until) {
+    reason = controller.Turn().reason;
+    pool.clock().Advance(seconds(2));
+  }
+  return reason;
+}
+
+}  // namespace
+
+TEST_CASE("a Primary that is silent is replaced, and one that is busy is waited for") {
+  for (const Reached reached : {Reached::kNo, Reached::kBusy}) {
+    SmallPool pool({"a", "b", "c"});
+    pool.EditFailover([](cluster::FailoverSpec& failover) { failover.min_interval = seconds(0); });
+    Controller controller(pool.world(), "default", "d");
+    TurnFor(pool, controller, seconds(10));
+    REQUIRE(pool.Open()->SyncSetNodes().size() == 2);
+    REQUIRE(pool.holder() == "a");
+    pool.Reach("a", reached);
+    TurnFor(pool, controller, minutes(4));
+    CHECK((pool.holder() == "a") == (reached == Reached::kBusy));
+    CHECK(pool.Told("DeviceLost") == (reached == Reached::kBusy ? 0 : 1));
+    // But not for ever: something that no watchdog sees may hold it.
+    TurnFor(pool, controller, minutes(2));
+    CHECK(pool.holder() != "a");
+    CHECK(pool.Told("DeviceLost") == 1);
+    CHECK(pool.Told("HSMFailover") == 1);
+  }
+}
+
+TEST_CASE("what a member was busy with before does not count the next time") {
+  SmallPool pool({"a", "b", "c"});
+  Controller controller(pool.world(), "default", "d");
+  TurnFor(pool, controller, seconds(10));
+  for (int times = 0; times < 3; ++times) {
+    pool.Reach("a", Reached::kBusy);
+    TurnFor(pool, controller, minutes(4));
+    pool.Reach("a", Reached::kYes);
+    TurnFor(pool, controller, seconds(4));
+  }
+  CHECK(pool.holder() == "a");
+  CHECK(pool.Told("DeviceLost") == 0);
+}
+
+TEST_CASE("a PIN that is refused is told once") {
+  SmallPool pool({"a", "b"});
+  Controller controller(pool.world(), "default", "d");
+  TurnFor(pool, controller, seconds(10));
+  CHECK(pool.Told("PinRejected") == 0);
+  pool.token("b").SetPin(token::PinState::kRejected);
+  TurnFor(pool, controller, seconds(20));
+  CHECK(pool.Told("PinRejected") == 1);
+}
+
+}  // namespace hsmops::manager

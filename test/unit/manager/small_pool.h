@@ -1,0 +1,108 @@
+// SmallPool: a device with agents on tokens in memory, over channels that a test may break.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "libhsmops/agent/agent.h"
+#include "libhsmops/agent/client.h"
+#include "libhsmops/cluster/memory_resource_store.h"
+#include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/pool.h"
+#include "libhsmops/token/memory_token.h"
+
+namespace hsmops::manager {
+
+enum class Reached : std::uint8_t {
+  kYes,
+  kBusy,  // its token is at something long: only what it remembers is answered
+  kNo,
+};
+
+class SmallPool {
+ public:
+  explicit SmallPool(const std::vector<std::string>& nodes) {
+    cluster::HSMDevice device;
+    device.metadata.ns = "default";
+    device.metadata.name = "d";
+    cluster::MirroringSpec& mirroring = device.spec.mirroring.emplace();
+    for (const std::string& node : nodes) mirroring.endpoints[node] = "https://" + node + ":9443";
+    mirroring.primary_node = nodes.front();
+    REQUIRE(cluster::CreateNew(resources_, device).ok());
+    REQUIRE(CreateArbiterFor(world_, device).ok());
+    auto pool = Open();
+    for (const std::string& node : nodes) {
+      hosts_[node] = std::make_unique<Host>(pool->uid(), node, clock_, rng_);
+      REQUIRE(hosts_.at(node)->agent.Initialize(pool->term(), false).ok());
+    }
+  }
+
+  std::unique_ptr<Pool> Open() {
+    auto opened = Pool::Open(world_, "default", "d");
+    REQUIRE_MESSAGE(opened.ok(), opened.error().message());
+    return *std::move(opened);
+  }
+  void EditFailover(const std::function<void(cluster::FailoverSpec&)>& edit) {
+    auto device = cluster::Load<cluster::HSMDevice>(resources_, "default", "d");
+    REQUIRE(device.ok());
+    edit(device->spec.mirroring->failover);
+    REQUIRE(cluster::Save(resources_, *device).ok());
+  }
+  // How often this was told as an Event.
+  int Told(const std::string& reason) {
+    const auto events = cluster::LoadAll<cluster::Event>(resources_, "default");
+    REQUIRE(events.ok());
+    return static_cast<int>(std::count_if(events->items.begin(), events->items.end(),
+                                          [&](const auto& one) { return one.reason == reason; }));
+  }
+  std::string holder() { return Open()->holder(); }
+
+  void Reach(const std::string& node, Reached reached) { hosts_.at(node)->reached = reached; }
+  token::MemoryToken& token(const std::string& node) { return hosts_.at(node)->token; }
+  World& world() { return world_; }
+  base::ManualClock& clock() { return clock_; }
+
+ private:
+  struct Host {
+    Host(const store::Uid& pool, const std::string& node, base::Clock& clock, base::Rng& rng)
+        : token({"khsm", "nobody", "memory", "serial-" + node}, kProfile, rng),
+          agent(pool, MemberUid(pool, node), token, ledger, clock, rng) {}
+    static constexpr token::Profile kProfile{"softhsm", 1024, 4096, token::Proof::kFiles, 0};
+    token::MemoryToken token;
+    store::Ledger ledger = store::Ledger::InMemory();
+    agent::Agent agent;
+    Reached reached = Reached::kYes;
+  };
+
+  class HostChannel : public agent::Channel {
+   public:
+    HostChannel(SmallPool& pool, std::string node) : pool_(pool), node_(std::move(node)) {}
+    base::Result<base::SecretBytes> Call(base::SecretBytes request) override {
+      const auto host = pool_.hosts_.find(node_);
+      if (host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
+          (host->second->reached == Reached::kBusy && !agent::AsksTold(request.view())))
+        return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
+      return agent::Serve(host->second->agent, request.view());
+    }
+
+   private:
+    SmallPool& pool_;
+    const std::string node_;
+  };
+
+  base::ManualClock clock_;
+  base::SystemRng rng_;
+  base::SequentialExecutor executor_;
+  cluster::MemoryResourceStore resources_{clock_, rng_};
+  std::map<std::string, std::unique_ptr<Host>> hosts_;
+  World world_{
+      resources_, clock_, rng_, executor_,
+      [this](const std::string& node, const std::string&, const store::Uid&, const store::Uid&) {
+        return std::make_unique<agent::Client>(std::make_unique<HostChannel>(*this, node));
+      }};
+};
+
+}  // namespace hsmops::manager
