@@ -5,9 +5,9 @@
 
 #include <memory>
 
+#include "cli/commands/serving_words.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
-#include "cli/process_log.h"
 #include "libhsmops/agent/server.h"
 
 namespace hsmops::cli {
@@ -17,11 +17,7 @@ struct AgentWords {
   std::string token;
   std::string state;
   std::string listen = ":9443";
-  std::string status_listen;
-  std::string ca;
-  std::string cert;
-  std::string key;
-  std::string log_format;
+  ServingWords serving;
 };
 
 // The PIN and values are in this process's memory, and are to stay there. Only what is touched is
@@ -35,7 +31,7 @@ bool LockMemory() {
 }
 
 int Run(const AgentWords& words, Context& context) {
-  auto log = ProcessLog::Open(context, words.log_format);
+  auto log = ProcessLog::Open(context, words.serving.log_format);
   if (!log.ok()) return context.Fail(log.error());
   if (!LockMemory())
     (*log)->Say("warning",
@@ -46,14 +42,10 @@ int Run(const AgentWords& words, Context& context) {
   config.token = words.token;
   config.state_folder = words.state;
   config.listen = words.listen;
-  config.status_listen = words.status_listen;
-  config.credentials = {words.ca, words.cert, words.key};
+  config.status_listen = words.serving.status_listen;
+  config.credentials = words.serving.credentials;
   const auto served = agent::RunAgent(
-      config, stop.asked(),
-      [&](const agent::Listening& at) {
-        if (!at.status.empty()) (*log)->Say("info", "health and metrics on http://" + at.status);
-        (*log)->Say("info", "listening on " + at.address);
-      },
+      config, stop.asked(), [&](const net::Listening& at) { SayListening(**log, at); },
       [&](const std::string& line) { (*log)->Say("warning", line); });
   if (!served.ok()) return context.Fail(served.error());
   (*log)->Say("info", "stopped: the gate is closed and no write is in flight");
@@ -77,23 +69,11 @@ Verb AgentVerb() {
         words.Option("state", "DIR", "where it remembers what it promised; on a disk that stays",
                      options->state);
         words.Option("listen", "ADDRESS", "host:port; by default :9443", options->listen);
-        words.Option("status-listen", "ADDRESS",
-                     "host:port of health pages and metrics, plain HTTP; by default none",
-                     options->status_listen);
-        words.Option("ca", "FILE", "whom it believes", options->ca);
-        words.Option("cert", "FILE", "its certificate, spiffe://POOL/member/NODE", options->cert);
-        words.Option("key", "FILE", "the key of it, readable by its owner only", options->key);
-        words.Option("log-format", "FORMAT", "text or json", options->log_format);
-        words.Takes("log-format", {"text", "json"});
+        options->serving.Declare(words, "member/NODE");
         return [options](Context& context) -> int {
-          for (const auto& [word, value] :
-               {std::pair("--token", &options->token), std::pair("--state", &options->state),
-                std::pair("--ca", &options->ca), std::pair("--cert", &options->cert),
-                std::pair("--key", &options->key)}) {
-            if (value->empty())
-              return context.Fail(
-                  {base::ErrorCode::kInvalid, fmt::format("agent needs {}; see --help", word)});
-          }
+          const auto whole = options->serving.Need(
+              "agent", {{"--token", &options->token}, {"--state", &options->state}});
+          if (!whole.ok()) return context.Fail(whole.error());
           return Run(*options, context);
         };
       }};

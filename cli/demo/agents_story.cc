@@ -68,7 +68,7 @@ class AgentsStory {
     HSM_RETURN_IF_ERROR(tell_.Await({"check", "--for", "failover"},
                                     {kDone, {"could be promoted"}, {}}, kSyncLimit));
     HSM_RETURN_IF_ERROR(tell_.File("first", "written with all three"));
-    HSM_RETURN_IF_ERROR(Put("first", "worker-"));
+    HSM_RETURN_IF_ERROR(Put("first"));
     return tell_.Run({"status"}, {kDone, {"worker-1"}, {}});
   }
 
@@ -99,7 +99,7 @@ class AgentsStory {
     managers_.at(leader).Kill();
     managers_.erase(leader);
     HSM_RETURN_IF_ERROR(tell_.File("second", "written while nobody led"));
-    HSM_RETURN_IF_ERROR(Put("second", "worker-"));
+    HSM_RETURN_IF_ERROR(Put("second"));
     HSM_RETURN_IF_ERROR(tell_.Until([&] { return managers_.contains(LeadingManager()); },
                                     kFailoverLimit, "no other manager leads"));
     tell_.Aside(LeadingManager() + " leads now");
@@ -118,7 +118,7 @@ class AgentsStory {
     nodes_.at(cut).relay.Cut(true);
     HSM_RETURN_IF_ERROR(AwaitPromotion(cut, began));
     HSM_RETURN_IF_ERROR(tell_.File("third", "written on the other side"));
-    HSM_RETURN_IF_ERROR(Put("third", "worker-"));
+    HSM_RETURN_IF_ERROR(Put("third"));
     tell_.Say("The network is back. The old Primary learns of the new epoch and follows.");
     tell_.Aside("mending the network of " + cut);
     nodes_.at(cut).relay.Cut(false);
@@ -197,9 +197,9 @@ class AgentsStory {
     return tell_.Await({"health"}, {kDone, {"healthy"}, {}}, kSyncLimit);
   }
 
-  Result<void> Put(const std::string& name, const std::string& says) {
+  Result<void> Put(const std::string& name) {
     return tell_.Await({"put", "app/" + name, "--from-file", "note=" + tell_.Path(name)},
-                       {kDone, {"written", says}, {}}, kFailoverLimit);
+                       {kDone, {"written", "worker-"}, {}}, kFailoverLimit);
   }
 
   Result<std::unique_ptr<cluster::DirectoryResourceStore>> OpenResources() {

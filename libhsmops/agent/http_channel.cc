@@ -6,7 +6,6 @@
 
 #include "libhsmops/agent/frame.h"
 #include "libhsmops/agent/verb.h"
-#include "libhsmops/base/printable.h"
 
 namespace hsmops::agent {
 
@@ -18,7 +17,6 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr std::size_t kShownOfRefusal = 200;
 // Of what is answered whatever the token does: an answer that is later is lost, and a grant should
 // not run out over waiting for it.
 constexpr seconds kAtOnce{3};
@@ -79,11 +77,8 @@ class HttpChannel : public Channel {
 
  private:
   static Error Refused(const net::Answer& answer) {
-    const base::ByteView body = answer.body.view();
-    const std::string why = base::Printable(std::string(
-        body.begin(),
-        body.begin() + static_cast<std::ptrdiff_t>(std::min(body.size(), kShownOfRefusal))));
-    const std::string text = fmt::format("the agent answered {}: {}", answer.status, why);
+    const std::string text =
+        fmt::format("the agent answered {}: {}", answer.status, net::ShownBody(answer));
     switch (answer.status) {
       case 403:
         return {ErrorCode::kAuthFailed, text};

@@ -11,7 +11,6 @@
 #include "libhsmops/base/file.h"
 #include "libhsmops/net/curl_transport.h"
 #include "libhsmops/net/http_server.h"
-#include "libhsmops/net/status_server.h"
 #include "libhsmops/store/ledger.h"
 #include "libhsmops/token/pkcs11_token.h"
 
@@ -77,8 +76,8 @@ class Running {
     return {};
   }
 
-  Result<Listening> Listen(const ServerConfig& its,
-                           const std::function<void(const std::string&)>& log) {
+  Result<net::Listening> Listen(const ServerConfig& its,
+                                const std::function<void(const std::string&)>& log) {
     net::ServerConfig config;
     config.listen = its.listen;
     config.answered = [this](const std::string& route, int status, base::Duration time) {
@@ -91,7 +90,7 @@ class Running {
     HSM_TRY(server_, net::HttpServer::Start(
                          std::move(config), *credentials_, clock_,
                          [this](const net::Received& head) { return Find(head); }, log));
-    Listening listening{server_->address(), ""};
+    net::Listening listening{server_->address(), ""};
     if (its.status_listen.empty()) return listening;
     HSM_TRY(pages_, net::StatusServer::Start(its.status_listen, [this](std::string_view path) {
               return vitals_->Page(path, server_.get());
@@ -152,11 +151,11 @@ store::Uid PoolUidOf(const std::string& trust_domain) {
 }
 
 Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
-                      const std::function<void(const Listening&)>& ready,
+                      const std::function<void(const net::Listening&)>& ready,
                       const std::function<void(const std::string& line)>& log) {
   Running running;
   HSM_RETURN_IF_ERROR(running.Open(config, log));
-  HSM_TRY(const Listening listening, running.Listen(config, log));
+  HSM_TRY(const net::Listening listening, running.Listen(config, log));
   ready(listening);
   running.RunUntil(stop);
   return {};

@@ -13,6 +13,7 @@
 #include "libhsmops/base/clock.h"
 #include "libhsmops/base/result.h"
 #include "libhsmops/net/credentials.h"
+#include "libhsmops/net/status_server.h"
 #include "libhsmops/store/secret.h"
 
 namespace hsmops::agent {
@@ -31,18 +32,12 @@ struct ServerConfig {
 // meet.
 store::Uid PoolUidOf(const std::string& trust_domain);
 
-// Where it listens, the ports as they really are.
-struct Listening {
-  std::string address;
-  std::string status;  // empty: not there
-};
-
 // Serves until `stop` says so, asked several times a second; then closes the gate, ends the write
 // in flight and returns. `ready` is told the addresses once it listens. A call to the token that
 // hangs ends the process with 75. Errors: kInvalid, the certificate is no member's; and those of
 // what it opens.
 base::Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
-                            const std::function<void(const Listening&)>& ready,
+                            const std::function<void(const net::Listening&)>& ready,
                             const std::function<void(const std::string& line)>& log);
 
 }  // namespace hsmops::agent

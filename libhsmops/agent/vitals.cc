@@ -5,6 +5,8 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <map>
+
 namespace hsmops::agent {
 
 using net::HealthPart;
@@ -45,6 +47,7 @@ struct Vitals::Metrics {
   prometheus::Registry registry;
   net::HttpMetrics http;
   prometheus::Family<prometheus::Histogram>& calls;
+  std::map<const char*, prometheus::Histogram*> by_function;
   prometheus::Gauge& up;
   prometheus::Gauge& epoch;
   prometheus::Gauge& primary;
@@ -64,8 +67,15 @@ Vitals::Vitals(std::string node, const base::Clock& clock, std::function<bool()>
 Vitals::~Vitals() = default;
 
 void Vitals::Called(const char* function, base::Duration time) {
-  metrics_->calls.Add({{"function", function}}, kCallSeconds)
-      .Observe(std::chrono::duration<double>(time).count());
+  // Each call into the module comes here, so its series is looked up by the literal's address.
+  prometheus::Histogram* series = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    prometheus::Histogram*& known = metrics_->by_function[function];
+    if (known == nullptr) known = &metrics_->calls.Add({{"function", function}}, kCallSeconds);
+    series = known;
+  }
+  series->Observe(std::chrono::duration<double>(time).count());
 }
 
 void Vitals::Answered(const std::string& route, int status, base::Duration time) {

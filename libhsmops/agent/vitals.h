@@ -28,6 +28,7 @@ class Vitals {
          net::CredentialSource& credentials);
   ~Vitals();
 
+  // `function`: a literal.
   void Called(const char* function, base::Duration time);
   void Answered(const std::string& route, int status, base::Duration time);
   void Saw(const mirror::MemberStatus& status);

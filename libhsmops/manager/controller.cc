@@ -131,13 +131,12 @@ std::set<std::string> Controller::Unhealthy() const {
   return nodes;
 }
 
-bool Controller::PrimaryUnhealthy(const ClusterState& state) const {
-  if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
-  return !InDelay(state);
+bool Controller::HolderFails(const ClusterState& state) const {
+  return state.holder && tracker_->Of(*state.holder) == health::Verdict::kUnhealthy;
 }
 
 bool Controller::InDelay(const ClusterState& state) const {
-  if (!state.holder || tracker_->Of(*state.holder) != health::Verdict::kUnhealthy) return false;
+  if (!HolderFails(state)) return false;
   const auto since = tracker_->FailingSince(*state.holder);
   return since && world_.clock.Now() - *since < FailoverOf(pool_->device()).delay;
 }
@@ -171,9 +170,10 @@ Result<Turned> Controller::GoOn() {
   }
   HSM_TRY(auto asked, DoAsked());
   if (asked) return *std::move(asked);
-  Decision decision = failover::Decide(state, PolicyOf(pool_->device()), PrimaryUnhealthy(state),
-                                       world_.clock.Wall());
-  if (decision.action == Decision::Action::kNone && InDelay(state))
+  const bool in_delay = InDelay(state);
+  Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
+                                       HolderFails(state) && !in_delay, world_.clock.Wall());
+  if (decision.action == Decision::Action::kNone && in_delay)
     decision.reason =
         fmt::format("Primary {} is unhealthy, and failover.delay gives it {} to return",
                     *state.holder, base::FormatDuration(FailoverOf(pool_->device()).delay));

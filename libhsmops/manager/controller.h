@@ -40,8 +40,8 @@ class Controller {
   void Track(const failover::ClusterState& state);
   bool Busy(const failover::MemberView& member);
   std::set<std::string> Unhealthy() const;
-  bool PrimaryUnhealthy(const failover::ClusterState& state) const;
-  bool InDelay(const failover::ClusterState& state) const;  // unhealthy, and not for long enough
+  bool HolderFails(const failover::ClusterState& state) const;
+  bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();
   base::Result<Turned> FailOver(const failover::Decision& decision);
@@ -56,10 +56,10 @@ class Controller {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   std::optional<health::Tracker> tracker_;
+  std::map<std::string, base::TimePoint> busy_since_;
+  std::set<std::string> lost_;          // told as DeviceLost
   std::set<std::string> pin_rejected_;  // told as PinRejected
   OldGrants old_grants_;
-  std::map<std::string, base::TimePoint> busy_since_;
-  std::set<std::string> lost_;               // told as DeviceLost
   std::string told_;                         // the last note of WouldFailOver
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again

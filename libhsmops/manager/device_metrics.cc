@@ -61,43 +61,29 @@ class OfDevice {
   }
 
  private:
-  Labels Own() const {
-    return {{"namespace", device_.metadata.ns}, {"device", device_.metadata.name}};
-  }
-  void Set(const std::string& name, const std::string& help, double value) {
-    families_.Set(name, help, Own(), value);
-  }
-  void Set(const std::string& name, const std::string& help, const std::string& label,
-           const std::string& text, double value) {
-    Labels labels = Own();
-    labels.push_back({label, text});
+  // With the device's own labels before these.
+  void Set(const std::string& name, const std::string& help, double value, Labels labels = {}) {
+    labels.insert(labels.begin(),
+                  {{"namespace", device_.metadata.ns}, {"device", device_.metadata.name}});
     families_.Set(name, help, std::move(labels), value);
   }
 
   void DescribeMember(const DeviceStatus& member) {
-    const std::string& node = member.node_name;
-    Set("hsm_device_up", "1: the member answers and can be used", "node", node,
-        member.available ? 1 : 0);
+    const ClientMetric::Label node{"node", member.node_name};
+    Set("hsm_device_up", "1: the member answers and can be used", member.available ? 1 : 0, {node});
     for (const auto& [role, name] : cluster::NamesOf(cluster::DeviceRole{})) {
       if (role == cluster::DeviceRole::kUnset) continue;
-      Labels labels = Own();
-      labels.push_back({"node", node});
-      labels.push_back({"role", std::string(name)});
-      families_.Set("hsm_device_role", "1 at the role that the member has", std::move(labels),
-                    role == member.role ? 1 : 0);
+      Set("hsm_device_role", "1 at the role that the member has", role == member.role ? 1 : 0,
+          {node, {"role", std::string(name)}});
     }
     if (member.lag.versions)
       Set("hsm_replication_lag_versions", "Versions that the Primary has and the member lacks",
-          "node", node, static_cast<double>(*member.lag.versions));
+          static_cast<double>(*member.lag.versions), {node});
     if (member.lag.seconds)
-      Set("hsm_replication_lag_seconds", "Age of the oldest of them", "node", node,
-          static_cast<double>(*member.lag.seconds));
-    if (!member.pin.empty()) {
-      Labels labels = Own();
-      labels.push_back({"node", node});
-      labels.push_back({"state", member.pin});
-      families_.Set("hsm_pin_state", "1 at the state that the PIN is in", std::move(labels), 1);
-    }
+      Set("hsm_replication_lag_seconds", "Age of the oldest of them",
+          static_cast<double>(*member.lag.seconds), {node});
+    if (!member.pin.empty())
+      Set("hsm_pin_state", "1 at the state that the PIN is in", 1, {node, {"state", member.pin}});
   }
 
   void DescribeSecrets() {
@@ -107,8 +93,8 @@ class OfDevice {
          {std::pair("full", counts.full), std::pair("partial", counts.partial),
           std::pair("inconsistent", counts.inconsistent),
           std::pair("unreplicated", counts.unreplicated)})
-      Set("hsm_secrets", "Secrets by how many members have them", "state", state,
-          static_cast<double>(count));
+      Set("hsm_secrets", "Secrets by how many members have them", static_cast<double>(count),
+          {{"state", state}});
     Set("hsm_divergence", "Versions set aside that wait for a person",
         static_cast<double>(counts.diverged));
   }

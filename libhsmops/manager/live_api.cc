@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "libhsmops/agent/message.h"
-#include "libhsmops/base/printable.h"
 
 namespace hsmops::manager {
 
@@ -27,7 +26,6 @@ using net::Reply;
 namespace {
 
 constexpr std::string_view kPrefix = "/v1/devices/";
-constexpr std::size_t kShownOfRefusal = 200;
 
 template <typename T>
 SecretBytes Encode(const Result<T>& result) {
@@ -136,11 +134,8 @@ Result<SecretBytes> LiveClient::Ask(const std::string& verb, SecretBytes body) {
   HSM_TRY(net::Answer answer, transport_.Call(manager_, std::move(request)));
   if (answer.status == 200 && answer.content_type == kLiveContentType)
     return std::move(answer.body);
-  const base::ByteView text = answer.body.view();
-  const std::string why = base::Printable(std::string(
-      text.begin(),
-      text.begin() + static_cast<std::ptrdiff_t>(std::min(text.size(), kShownOfRefusal))));
-  const std::string message = fmt::format("the manager answered {}: {}", answer.status, why);
+  const std::string message =
+      fmt::format("the manager answered {}: {}", answer.status, net::ShownBody(answer));
   if (answer.status == 403) return Error(ErrorCode::kAuthFailed, message);
   if (answer.status == 404) return Error(ErrorCode::kNotFound, message);
   if (answer.status == 429 || answer.status == 503) return Error(ErrorCode::kUnavailable, message);

@@ -18,7 +18,6 @@
 #include "libhsmops/manager/vitals.h"
 #include "libhsmops/net/curl_transport.h"
 #include "libhsmops/net/http_server.h"
-#include "libhsmops/net/status_server.h"
 
 namespace hsmops::manager {
 
@@ -65,7 +64,7 @@ class Running {
     return {};
   }
 
-  Result<Listening> Listen() {
+  Result<net::Listening> Listen() {
     net::ServerConfig server;
     server.listen = config_.listen;
     server.lanes = {{"live", 16, 64}};
@@ -82,7 +81,7 @@ class Running {
         resources_, clock_,
         ElectionOptions{config_.ns, "hsm-manager",
                         fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())), url});
-    Listening listening{server_->address(), ""};
+    net::Listening listening{server_->address(), ""};
     if (config_.status_listen.empty()) return listening;
     HSM_TRY(pages_, net::StatusServer::Start(config_.status_listen, [this](std::string_view path) {
               return vitals_->Page(path, server_.get());
@@ -282,10 +281,11 @@ class Running {
 
 Result<void> RunManager(cluster::ResourceStore& resources, const ServerConfig& config,
                         const std::atomic<bool>& stop,
-                        const std::function<void(const Listening&)>& ready, const ServerLog& log) {
+                        const std::function<void(const net::Listening&)>& ready,
+                        const ServerLog& log) {
   Running running(resources, config, stop, log);
   HSM_RETURN_IF_ERROR(running.Open());
-  HSM_TRY(const Listening listening, running.Listen());
+  HSM_TRY(const net::Listening listening, running.Listen());
   ready(listening);
   running.Run();
   return {};

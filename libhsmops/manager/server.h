@@ -8,6 +8,7 @@
 
 #include "libhsmops/cluster/resource_store.h"
 #include "libhsmops/net/credentials.h"
+#include "libhsmops/net/status_server.h"
 
 namespace hsmops::manager {
 
@@ -19,12 +20,6 @@ struct ServerConfig {
   net::CredentialFiles credentials;
 };
 
-// Where it listens, the ports as they really are.
-struct Listening {
-  std::string address;
-  std::string status;  // empty: not there
-};
-
 using ServerLog = std::function<void(const std::string& level, const std::string& sentence)>;
 
 // Serves until `stop` says so, asked several times a second; then gives up the lease and returns.
@@ -33,7 +28,7 @@ using ServerLog = std::function<void(const std::string& level, const std::string
 // manager's; and those of what it opens.
 base::Result<void> RunManager(cluster::ResourceStore& resources, const ServerConfig& config,
                               const std::atomic<bool>& stop,
-                              const std::function<void(const Listening&)>& ready,
+                              const std::function<void(const net::Listening&)>& ready,
                               const ServerLog& log);
 
 }  // namespace hsmops::manager

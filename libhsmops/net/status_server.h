@@ -15,6 +15,12 @@
 
 namespace hsmops::net {
 
+// Where a process listens, with and without the pages here; ports as they really are.
+struct Listening {
+  std::string address;
+  std::string status;  // empty: no pages
+};
+
 // Of a path without its query. Does not wait and does not throw.
 using Pages = std::function<Reply(std::string_view path)>;
 

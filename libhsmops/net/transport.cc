@@ -13,6 +13,8 @@
 namespace hsmops::net {
 namespace {
 
+constexpr std::size_t kShownOfBody = 200;
+
 using base::Error;
 using base::ErrorCode;
 using base::Result;
@@ -66,6 +68,13 @@ Result<void> CheckUrl(const std::string& url) {
 }
 
 }  // namespace
+
+std::string ShownBody(const Answer& answer) {
+  const base::ByteView body = answer.body.view();
+  return base::Printable(
+      std::string(body.begin(),
+                  body.begin() + static_cast<std::ptrdiff_t>(std::min(body.size(), kShownOfBody))));
+}
 
 Result<void> Check(const Peer& peer, const Request& request) {
   HSM_RETURN_IF_ERROR(CheckUrl(peer.url));

@@ -34,6 +34,9 @@ struct Answer {
   std::optional<base::Duration> retry_after;
 };
 
+// The begin of an answer's body, fit for a terminal: why a peer refused, in its own words.
+std::string ShownBody(const Answer& answer);
+
 // kInvalid: the url, or the request's method, path, content type or a header, is malformed, or a
 // header is one that a transport writes itself (Content-Length and the like).
 base::Result<void> Check(const Peer& peer, const Request& request);

@@ -21,8 +21,8 @@ constexpr milliseconds kElectPeriod{1000};
 constexpr milliseconds kRelayPeriod{200};
 constexpr seconds kLivePatience{20};
 
-net::SpiffeId IdOf(net::Role role, const std::string& name) {
-  return *net::Identity{kTrustDomain, role, name}.Id();
+net::SpiffeId ManagerId(const std::string& name) {
+  return *net::Identity{kTrustDomain, net::Role::kManager, name}.Id();
 }
 
 net::Reply Answer(std::variant<net::Route, net::Reply> found, net::Received&& received) {
@@ -43,8 +43,8 @@ AgentHost::Life::Life(AgentHost& host, store::Ledger found)
       agent(host.cluster_.pool(), host.uid(), host.node_, token, ledger, host.clock_, host.rng_,
             executor,
             [this, &host](const store::Uid&, const mirror::PeerAddress& address) {
-              return std::make_unique<agent::Client>(agent::MakeHttpChannel(
-                  transport, {address.url, IdOf(net::Role::kMember, address.node)}, host.clock_));
+              return agent::ReachMember(transport, kTrustDomain, address.node, address.url,
+                                        host.clock_);
             }),
       routes(agent) {}
 
@@ -147,8 +147,7 @@ ManagerHost::Life::Life(ManagerHost& host, std::uint64_t number)
       world{host.resources_, host.clock_, host.rng_, executor,
             [this, &host](const std::string& node, const std::string& endpoint, const store::Uid&,
                           const store::Uid&) -> std::unique_ptr<mirror::Member> {
-              return std::make_unique<agent::Client>(agent::MakeHttpChannel(
-                  transport, {endpoint, IdOf(net::Role::kMember, node)}, host.clock_));
+              return agent::ReachMember(transport, kTrustDomain, node, endpoint, host.clock_);
             }},
       election(host.resources_, host.clock_,
                {kNamespace, "hsm-manager", fmt::format("{}.{}", host.name_, number),
@@ -287,9 +286,9 @@ void Cluster::Begin() {
 std::unique_ptr<manager::LiveClient> Cluster::Client(net::Transport& transport, base::Clock& clock,
                                                      int manager) {
   const std::string name = fmt::format("manager-{}", manager);
-  return std::make_unique<manager::LiveClient>(
-      transport, net::Peer{"https://" + name, IdOf(net::Role::kManager, name)}, clock, kNamespace,
-      kDevice, kLivePatience);
+  return std::make_unique<manager::LiveClient>(transport,
+                                               net::Peer{"https://" + name, ManagerId(name)}, clock,
+                                               kNamespace, kDevice, kLivePatience);
 }
 
 }  // namespace hsmops::sim
