@@ -121,7 +121,7 @@ Names NamesOf(const Line& line) {
   return names;
 }
 
-Names Nodes(const Line& line) {
+Names NodeNames(const Line& line) {
   Names names;
   base::SystemClock clock;
   base::SystemRng rng;
@@ -151,7 +151,7 @@ Completion Values(const Parser& parser, const Line& line, const CLI::Option* opt
   }
   if (line.local.empty()) return answer;
   Names names;
-  if (kind == "NODE" || kind == "OTHER") names = Nodes(line);
+  if (kind == "NODE" || kind == "OTHER") names = NodeNames(line);
   if (kind == "DEVICE") names = NamesOf<cluster::HSMDevice>(line);
   if (kind == "NAME" && (option->get_positional() || option->check_name("--secret")))
     names = NamesOf<cluster::HSMSecret>(line);

@@ -22,7 +22,7 @@ using nlohmann::json;
 
 // Superseded versions are destroyed after the answer, and only for so long; the rest is for the
 // next command.
-constexpr base::Duration kCollectBudget = std::chrono::milliseconds(200);
+constexpr base::Duration kAfterWriteBudget = std::chrono::milliseconds(200);
 
 struct Written {
   std::string name;
@@ -108,7 +108,7 @@ Result<void> SetWriteWords(Context& context, const std::string& expect, const st
 void CollectGarbage(manager::Pool& pool) {
   std::vector<base::Executor::Task> tasks;
   for (const std::string& node : pool.nodes())
-    tasks.push_back([&pool, &node] { (void)pool.At(node).Collect(kCollectBudget); });
+    tasks.push_back([&pool, &node] { (void)pool.At(node).Collect(kAfterWriteBudget); });
   pool.world().executor.RunAll(std::move(tasks));
 }
 

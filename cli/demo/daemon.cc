@@ -22,7 +22,7 @@ using base::Result;
 namespace {
 
 constexpr std::chrono::seconds kListens{20};
-constexpr std::chrono::milliseconds kLook{20};
+constexpr std::chrono::milliseconds kDaemonLook{20};
 constexpr std::size_t kMaxLog = std::size_t{4} << 20;
 constexpr std::size_t kLastWords = 400;
 
@@ -107,7 +107,7 @@ Result<Daemon> Daemon::Start(const std::string& program, std::vector<std::string
                    fmt::format("{} does not listen: {}", words[1],
                                all.substr(all.size() - std::min(all.size(), kLastWords))));
     }
-    if (daemon.address_.empty()) clock.SleepFor(kLook);
+    if (daemon.address_.empty()) clock.SleepFor(kDaemonLook);
   }
   daemon.pages_ = daemon.Said("health and metrics on ");
   return daemon;

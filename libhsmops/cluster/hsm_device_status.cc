@@ -7,16 +7,16 @@
 namespace hsmops::cluster {
 namespace {
 
-constexpr Named<DevicePhase> kPhaseNames[] = {{DevicePhase::kUnset, ""},
-                                              {DevicePhase::kReady, "Ready"},
-                                              {DevicePhase::kDegraded, "Degraded"},
-                                              {DevicePhase::kReadOnly, "ReadOnly"},
-                                              {DevicePhase::kFailingOver, "FailingOver"},
-                                              {DevicePhase::kPaused, "Paused"},
-                                              {DevicePhase::kUnavailable, "Unavailable"},
-                                              {DevicePhase::kPending, "Pending"},
-                                              {DevicePhase::kDiscovering, "Discovering"},
-                                              {DevicePhase::kError, "Error"}};
+constexpr Named<DevicePhase> kDevicePhaseNames[] = {{DevicePhase::kUnset, ""},
+                                                    {DevicePhase::kReady, "Ready"},
+                                                    {DevicePhase::kDegraded, "Degraded"},
+                                                    {DevicePhase::kReadOnly, "ReadOnly"},
+                                                    {DevicePhase::kFailingOver, "FailingOver"},
+                                                    {DevicePhase::kPaused, "Paused"},
+                                                    {DevicePhase::kUnavailable, "Unavailable"},
+                                                    {DevicePhase::kPending, "Pending"},
+                                                    {DevicePhase::kDiscovering, "Discovering"},
+                                                    {DevicePhase::kError, "Error"}};
 constexpr Named<DeviceRole> kRoleNames[] = {{DeviceRole::kUnset, ""},
                                             {DeviceRole::kPrimary, "Primary"},
                                             {DeviceRole::kReadOnly, "ReadOnly"},
@@ -26,7 +26,7 @@ constexpr Named<Severity> kSeverityNames[] = {{Severity::kDegraded, "degraded"},
 
 }  // namespace
 
-std::span<const Named<DevicePhase>> NamesOf(DevicePhase) { return kPhaseNames; }
+std::span<const Named<DevicePhase>> NamesOf(DevicePhase) { return kDevicePhaseNames; }
 std::span<const Named<DeviceRole>> NamesOf(DeviceRole) { return kRoleNames; }
 std::span<const Named<Severity>> NamesOf(Severity) { return kSeverityNames; }
 
