@@ -54,7 +54,7 @@ doctest_tier() {
 }
 
 # clang-tidy takes longer than all tests together; `./dev lint` runs it.
-tier_lint() { lint layers format shell; }
+tier_lint() { lint layers format names shell; }
 tier_unit() { doctest_tier dev unit_tests; }
 tier_crash() { doctest_tier dev crash_tests; }
 tier_kill() { doctest_tier dev kill_tests; }
