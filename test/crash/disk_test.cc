@@ -52,7 +52,13 @@ class SmallDisk {
     WriteText(folder_ / "filler",
               std::string(space.available > bytes ? space.available - bytes : 0, 'x'));
   }
-  void Empty() const { fs::remove(folder_ / "filler"); }
+  // Cut first: a command begun meanwhile by another lane may have inherited the open file, and a
+  // removed file that is open still takes its room.
+  void Empty() const {
+    std::error_code missing;
+    fs::resize_file(folder_ / "filler", 0, missing);
+    fs::remove(folder_ / "filler");
+  }
 
  private:
   TempFolder folder_;
