@@ -51,6 +51,7 @@ Agent::Agent(const store::Uid& pool, const store::Uid& member, token::Token& tok
       rng_(rng),
       store_(token, ledger, clock, rng) {
   run_ = rng_.U64();
+  era_ = rng_.U64();
   gatekeeper_.Follow(ledger_.state());
   if (base::On(base::Mutant::kGrantSurvivesRestart)) gatekeeper_.Resume(clock_.Now());
 }
@@ -154,6 +155,8 @@ Result<mirror::Pulse> Agent::TakePulse() {
   return pulse;
 }
 
+Result<std::uint64_t> Agent::Era() { return era_.load(); }
+
 Result<void> Agent::OpenGate(const mirror::Grant& grant) {
   HSM_RETURN_IF_ERROR(gatekeeper_.Check(grant, clock_.Now()));
   if (gatekeeper_.Renews(grant) && gatekeeper_.Accept(grant, clock_.Now())) return {};
@@ -234,7 +237,9 @@ Result<store::InventoryDigest> Agent::Digest() {
 Result<store::Inventory> Agent::ReadInventory(const std::bitset<store::kBuckets>& buckets) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  return store_.ReadInventory(buckets);
+  HSM_TRY(store::Inventory inventory, store_.ReadInventory(buckets));
+  inventory.era = era_;
+  return inventory;
 }
 
 Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_primary) {
@@ -284,9 +289,14 @@ Result<std::vector<Result<store::Staged>>> Agent::Stage(std::vector<store::Write
 }
 
 Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& sender,
+                                                         std::uint64_t era,
                                                          std::vector<store::Record> records) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey(sender));
+  if (era != era_ && !base::On(base::Mutant::kEraIgnored)) {
+    return Error(ErrorCode::kConflict,
+                 "deletions were collected here since these records were read");
+  }
   if (ledger_.state().frozen == sender.epoch && !base::On(base::Mutant::kNotFrozen))
     return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
   return store_.Apply(std::move(records), [] { return Result<void>(); });
@@ -360,6 +370,7 @@ Result<std::uint64_t> Agent::CollectTombstones(const store::Term& sender,
                                                const std::vector<store::IdVersion>& tombstones) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(Obey(sender));
+  if (!tombstones.empty()) era_ = rng_.U64();
   return store_.CollectTombstones(tombstones);
 }
 
@@ -367,6 +378,7 @@ Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
   const std::lock_guard lock(*monitor_);
   gatekeeper_.Close();
   HSM_RETURN_IF_ERROR(EnsureOpen());
+  era_ = rng_.U64();
   auto initialized = store_.Initialize(pool_, member_, term, wipe);
   gatekeeper_.Follow(ledger_.state());
   return initialized;

@@ -6,6 +6,7 @@
 // object; a grant never does (protocol.md, 3).
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "libhsmops/agent/gatekeeper.h"
@@ -33,6 +34,7 @@ class Agent : public mirror::Member {
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<store::Term> Told() override;
   base::Result<mirror::Pulse> TakePulse() override;
+  base::Result<std::uint64_t> Era() override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
   base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
                              const mirror::PeerAddresses& peers) override;
@@ -49,7 +51,7 @@ class Agent : public mirror::Member {
   base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
   base::Result<std::vector<base::Result<store::Applied>>> Apply(
-      const store::Term& sender, std::vector<store::Record> records) override;
+      const store::Term& sender, std::uint64_t era, std::vector<store::Record> records) override;
   base::Result<std::vector<base::Result<void>>> Acknowledge(
       const std::vector<mirror::Confirmation>& confirmations) override;
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
@@ -73,6 +75,8 @@ class Agent : public mirror::Member {
  protected:
   Gatekeeper& gatekeeper() { return gatekeeper_; }
   base::Result<void> Gate() const { return gatekeeper_.Gate(clock_.Now()); }
+  const store::Uid& pool() const { return pool_; }
+  const base::Clock& clock() const { return clock_; }
   base::TimePoint Now() const { return clock_.Now(); }
   // Tells this process from those before it.
   std::uint64_t run() const { return run_; }
@@ -97,6 +101,7 @@ class Agent : public mirror::Member {
   store::SecretStore store_;
   Gatekeeper gatekeeper_;
   std::uint64_t run_ = 0;
+  std::atomic<std::uint64_t> era_{0};  // of deletions
   bool open_ = false;
 };
 

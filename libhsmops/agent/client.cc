@@ -79,8 +79,10 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
       return Take<vector<store::Write>, std::uint64_t>(
           in, [&](auto writes, std::uint64_t max) { return member.Stage(std::move(writes), max); });
     case Verb::kApply:
-      return Take<store::Term, vector<store::Record>>(
-          in, [&](const auto& t, auto records) { return member.Apply(t, std::move(records)); });
+      return Take<store::Term, std::uint64_t, vector<store::Record>>(
+          in, [&](const auto& t, std::uint64_t era, auto records) {
+            return member.Apply(t, era, std::move(records));
+          });
     case Verb::kAcknowledge:
       return Take<vector<mirror::Confirmation>>(
           in, [&](const auto& v) { return member.Acknowledge(v); });
@@ -115,6 +117,8 @@ base::SecretBytes Serve(mirror::Member& member, base::ByteView request) {
     case Verb::kPut:
       return Take<mirror::Stamp, vector<store::Write>>(
           in, [&](const auto& stamp, auto writes) { return member.Put(stamp, std::move(writes)); });
+    case Verb::kEra:
+      return Take<>(in, [&] { return member.Era(); });
   }
   return Answer(Result<bool>(Error(ErrorCode::kInvalid, "unknown request")));
 }
@@ -140,6 +144,7 @@ Result<mirror::MemberStatus> Client::Status(bool live) {
 }
 Result<store::Term> Client::Told() { return Ask<store::Term>(Verb::kTold); }
 Result<mirror::Pulse> Client::TakePulse() { return Ask<mirror::Pulse>(Verb::kTakePulse); }
+Result<std::uint64_t> Client::Era() { return Ask<std::uint64_t>(Verb::kEra); }
 Result<void> Client::Prepare(const store::Term& term, const mirror::SyncRule& rule,
                              const mirror::PeerAddresses& peers) {
   return Ask<void>(Verb::kPrepare, term, rule, peers);
@@ -174,8 +179,9 @@ Result<std::vector<Result<store::Staged>>> Client::Stage(std::vector<store::Writ
   return Ask<std::vector<Result<store::Staged>>>(Verb::kStage, writes, max_object_bytes);
 }
 Result<std::vector<Result<store::Applied>>> Client::Apply(const store::Term& sender,
+                                                          std::uint64_t era,
                                                           std::vector<store::Record> records) {
-  return Ask<std::vector<Result<store::Applied>>>(Verb::kApply, sender, records);
+  return Ask<std::vector<Result<store::Applied>>>(Verb::kApply, sender, era, records);
 }
 Result<std::vector<Result<void>>> Client::Acknowledge(
     const std::vector<mirror::Confirmation>& confirmations) {

@@ -32,6 +32,7 @@ class Client : public mirror::Member {
   base::Result<mirror::MemberStatus> Status(bool live) override;
   base::Result<store::Term> Told() override;
   base::Result<mirror::Pulse> TakePulse() override;
+  base::Result<std::uint64_t> Era() override;
   base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
                              const mirror::PeerAddresses& peers) override;
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
@@ -48,7 +49,7 @@ class Client : public mirror::Member {
   base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) override;
   base::Result<std::vector<base::Result<store::Applied>>> Apply(
-      const store::Term& sender, std::vector<store::Record> records) override;
+      const store::Term& sender, std::uint64_t era, std::vector<store::Record> records) override;
   base::Result<std::vector<base::Result<void>>> Acknowledge(
       const std::vector<mirror::Confirmation>& confirmations) override;
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(

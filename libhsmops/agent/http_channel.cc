@@ -51,6 +51,7 @@ constexpr RequestKind kKinds[] = {
     {.name = "pulse", .at_once = true, .patience = kAtOnce},
     {.name = "prepare", .waits_for_members = true, .patience = seconds(30)},
     {.name = "put", .waits_for_members = true, .patience = seconds(30)},
+    {.name = "era", .by_member = true, .at_once = true, .patience = kAtOnce},
 };
 static_assert(std::size(kKinds) == static_cast<std::size_t>(LastOf(Verb{})) + 1);
 

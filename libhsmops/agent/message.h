@@ -266,7 +266,7 @@ void Fields(A& a, QuarantineItem& v) {
 }
 template <typename A>
 void Fields(A& a, Inventory& v) {
-  a(v.digest, v.items, v.quarantine, v.legacy, v.foreign_objects);
+  a(v.digest, v.items, v.quarantine, v.legacy, v.foreign_objects, v.era);
 }
 template <typename A>
 void Fields(A& a, VerifyReport& v) {

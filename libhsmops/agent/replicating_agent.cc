@@ -17,9 +17,6 @@ using mirror::SyncRule;
 
 namespace {
 
-constexpr std::chrono::milliseconds kFirstPause{250};
-constexpr std::chrono::milliseconds kLongestPause{4000};
-
 // Every write of a batch has a name of its own.
 bool SharesName(const std::set<std::string>& names, const std::vector<store::Write>& writes) {
   return std::any_of(writes.begin(), writes.end(),
@@ -36,12 +33,12 @@ class ReplicatingAgent::Turn {
  public:
   explicit Turn(ReplicatingAgent& agent) : agent_(agent) {
     const std::lock_guard lock(*agent_.monitor_);
-    while (agent_.taken_) agent_.monitor_->Wait();
-    agent_.taken_ = true;
+    while (agent_.proving_ || (agent_.writing_ && !agent_.waiting_)) agent_.monitor_->Wait();
+    agent_.proving_ = true;
   }
   ~Turn() {
     const std::lock_guard lock(*agent_.monitor_);
-    agent_.taken_ = false;
+    agent_.proving_ = false;
     agent_.monitor_->NotifyAll();
   }
   Turn(const Turn&) = delete;
@@ -61,6 +58,14 @@ ReplicatingAgent::ReplicatingAgent(const store::Uid& pool, const store::Uid& mem
       reacher_(std::move(reacher)),
       monitor_(executor.MakeMonitor()) {}
 
+ReplicatingAgent::~ReplicatingAgent() {
+  const std::lock_guard lock(*monitor_);
+  for (auto& [member, stream] : streams_) {
+    stream.Close();
+    while (stream.sending()) monitor_->Wait();
+  }
+}
+
 Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(const mirror::Stamp& stamp,
                                                                 std::vector<store::Write> writes) {
   if (writes.size() > mirror::kMaxPut) {
@@ -74,18 +79,18 @@ Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(const mirror::St
     return Error(ErrorCode::kUnavailable, "too many writes are waiting; none of these was tried");
   queue_.push_back(&ticket);
   while (!ticket.done) {
-    if (taken_) {
+    if (writing_ || proving_) {
       monitor_->Wait();
       continue;
     }
     // Whoever comes first writes for all.
     const std::vector<Ticket*> batch = TakeBatch();
-    taken_ = true;
+    writing_ = true;
     monitor_->unlock();
     WriteBatch(batch);
     monitor_->lock();
     for (Ticket* written : batch) written->done = true;
-    taken_ = false;
+    writing_ = false;
     monitor_->NotifyAll();
   }
   return std::move(ticket.results);
@@ -160,51 +165,85 @@ std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store:
   const std::optional<Reach> reach = gatekeeper().Reaches();
   if (!reach)
     return Everywhere(count, Error(ErrorCode::kReadOnly, "this member has no grant to write"));
-  mirror::SyncSet sync_set;
-  std::set<store::Uid> members;
   for (const SyncRule& rule : reach->rules) {
-    if (rule.RefusesAll()) {
-      return Everywhere(count,
-                        Error(ErrorCode::kReadOnly,
-                              fmt::format("durability Strict: {} mirrors are in the sync set, {} "
-                                          "must hold a write",
-                                          rule.members.size(), rule.Needed())));
+    if (!rule.RefusesAll()) continue;
+    return Everywhere(
+        count, Error(ErrorCode::kReadOnly,
+                     fmt::format("durability Strict: {} mirrors are in the sync set, {} must hold "
+                                 "a write",
+                                 rule.members.size(), rule.Needed())));
+  }
+  std::set<store::Id> ids;
+  for (const store::Write& write : writes) ids.insert(store::IdOf(pool(), write.name));
+  {
+    const std::lock_guard lock(*monitor_);
+    for (auto& [member, stream] : streams_) stream.Supersede(ids);
+  }
+  auto delivery = std::make_shared<Delivery>(
+      mirror::ReplicatedBatch::Stage(node_, *this, reach->max_object_bytes, std::move(writes)),
+      store::Term{reach->epoch, reach->generation});
+  if (!delivery->batch.settled()) AwaitEnough(delivery);
+  const std::lock_guard lock(*monitor_);
+  return delivery->batch.TakeResults();
+}
+
+// W7 and W8: until enough have confirmed, all have answered, or it may not write any more. Whoever
+// comes into S meanwhile gets the batch as well, and who left it is not waited for.
+void ReplicatingAgent::AwaitEnough(const std::shared_ptr<Delivery>& delivery) {
+  mirror::ReplicatedBatch& batch = delivery->batch;
+  std::unique_lock lock(*monitor_);
+  waiting_ = true;
+  monitor_->NotifyAll();
+  for (;;) {
+    if (const auto senders = OfferToAll(delivery); !senders.empty()) {
+      lock.unlock();
+      for (MirrorStream* stream : senders) executor_.Start([stream] { stream->Send(); });
+      lock.lock();
     }
-    members.insert(rule.members.begin(), rule.members.end());
+    if (!Enough(batch) && delivery->awaited > 0 && Gate().ok()) {
+      monitor_->Wait();
+      continue;
+    }
+    const std::vector<mirror::Confirmation> confirmations = batch.Confirmations();
+    lock.unlock();
+    const auto acknowledged = Acknowledge(confirmations);
+    lock.lock();
+    batch.Settle(acknowledged);
+    // A rule that came in between may want others, who are still to answer.
+    if (batch.settled() || !acknowledged.ok() || delivery->awaited == 0) break;
   }
-  for (const store::Uid& member : members) {
-    const auto address = reach->peers.find(member);
-    if (address == reach->peers.end()) continue;  // it cannot confirm, which W8 sees
-    Peer& peer = PeerAt(member, address->second);
-    if (Now() < peer.not_before) continue;
-    sync_set.mirrors[address->second.node] = {member, peer.member.get()};
-  }
-  std::set<std::string> silent;
-  auto results =
-      mirror::ReplicatedWrite(node_, *this, sync_set, {reach->epoch, reach->generation},
-                              reach->max_object_bytes, std::move(writes), executor_, &silent);
-  Remember(sync_set, silent);
-  return results;
+  waiting_ = false;
 }
 
-ReplicatingAgent::Peer& ReplicatingAgent::PeerAt(const store::Uid& member,
-                                                 const mirror::PeerAddress& address) {
-  Peer& peer = peers_[member];
-  if (!peer.member || peer.address != address)
-    peer = {address, reacher_(member, address), base::Duration(0), {}};
-  return peer;
+// The streams that nobody sends from yet.
+std::vector<MirrorStream*> ReplicatingAgent::OfferToAll(const std::shared_ptr<Delivery>& delivery) {
+  std::vector<MirrorStream*> idle;
+  const std::optional<Reach> reach = gatekeeper().Reaches();
+  if (!reach) return idle;
+  for (const SyncRule& rule : reach->rules) {
+    for (const store::Uid& member : rule.members) {
+      const auto address = reach->peers.find(member);
+      if (address == reach->peers.end()) continue;  // it cannot confirm, which W8 sees
+      if (delivery->offered.contains(member)) continue;
+      MirrorStream& stream = StreamTo(member, address->second);
+      if (stream.Offer(delivery)) idle.push_back(&stream);
+    }
+  }
+  return idle;
 }
 
-// A mirror that did not answer is not waited for again at every batch; whoever leads the pool takes
-// it out of S.
-void ReplicatingAgent::Remember(const mirror::SyncSet& asked, const std::set<std::string>& silent) {
-  for (const auto& [node, mirror] : asked.mirrors) {
-    Peer& peer = peers_.at(mirror.uid);
-    peer.pause = silent.contains(node)
-                     ? std::clamp<base::Duration>(peer.pause * 2, kFirstPause, kLongestPause)
-                     : base::Duration(0);
-    peer.not_before = Now() + peer.pause;
-  }
+bool ReplicatingAgent::Enough(const mirror::ReplicatedBatch& batch) {
+  const std::vector<mirror::Confirmation> confirmations = batch.Confirmations();
+  return std::all_of(
+      confirmations.begin(), confirmations.end(),
+      [&](const mirror::Confirmation& one) { return gatekeeper().WhyNotEnough(one.by).empty(); });
+}
+
+MirrorStream& ReplicatingAgent::StreamTo(const store::Uid& member,
+                                         const mirror::PeerAddress& address) {
+  MirrorStream& stream = streams_.try_emplace(member, member, *monitor_, clock()).first->second;
+  stream.Reach(address, [&] { return reacher_(member, address); });
+  return stream;
 }
 
 Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<SyncRule>& rules,
@@ -212,11 +251,14 @@ Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<S
   if (base::On(base::Mutant::kNotCaughtUp)) return {};
   mirror::Members mirrors;
   std::map<std::string, store::Uid> uids;
+  std::vector<std::shared_ptr<mirror::Member>> held_on_to;  // whatever their streams reach by then
   for (const SyncRule& rule : rules) {
     for (const store::Uid& member : rule.members) {
       const auto address = reach.peers.find(member);
       if (address == reach.peers.end()) continue;
-      mirrors[address->second.node] = PeerAt(member, address->second).member.get();
+      const std::lock_guard lock(*monitor_);
+      held_on_to.push_back(StreamTo(member, address->second).member());
+      mirrors[address->second.node] = held_on_to.back().get();
       uids[address->second.node] = member;
     }
   }
@@ -226,6 +268,8 @@ Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<S
     HSM_TRY(const mirror::Comparison comparison,
             mirror::CopyMissing(node_, *this, mirrors, {reach.epoch, reach.generation}, executor_));
     for (const std::string& node : comparison.equal) equal.insert(uids.at(node));
+    const std::lock_guard lock(*monitor_);
+    for (const store::Uid& member : equal) streams_.at(member).Answered();
     for (const auto& mirror : comparison.mirrors) {
       missing += fmt::format(
           "{}{}{}", missing.empty() ? "" : "; ", mirror.node,
@@ -268,6 +312,29 @@ Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& 
   auto proved = ProveHeld(reach, {rule}, newcomers);
   if (!proved.ok()) gatekeeper().Unprepare(term, rule);
   return proved;
+}
+
+void ReplicatingAgent::LookAgain() {
+  const std::lock_guard lock(*monitor_);
+  monitor_->NotifyAll();
+}
+
+Result<void> ReplicatingAgent::OpenGate(const mirror::Grant& grant) {
+  auto opened = Agent::OpenGate(grant);
+  LookAgain();
+  return opened;
+}
+
+Result<mirror::FenceAnswer> ReplicatingAgent::Fence(const store::Term& term) {
+  auto answer = Agent::Fence(term);
+  LookAgain();
+  return answer;
+}
+
+Result<void> ReplicatingAgent::Quiesce(base::Duration limit) {
+  auto quiesced = Agent::Quiesce(limit);
+  LookAgain();
+  return quiesced;
 }
 
 Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name, bool as_primary) {

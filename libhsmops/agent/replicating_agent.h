@@ -1,9 +1,10 @@
 // ReplicatingAgent: an Agent that reaches the other members itself, and so takes a write from W0 to
 // W8 (protocol.md, 1 and 3).
 //
-// Puts that come at once share one batch (group commit). One batch, one step of a change of S or
-// one settling at a time; the token is free for reads, fences and grants while mirrors are waited
-// for. Thread-safe.
+// Puts that come at once share one batch (group commit), and the next batch is begun when enough
+// members have confirmed this one; slower ones get it from their stream. One change of S or one
+// settling at a time, which a batch that waits for its mirrors does not hold up; and the token is
+// free for reads, fences and grants meanwhile. Thread-safe.
 #pragma once
 
 #include <deque>
@@ -11,9 +12,9 @@
 #include <memory>
 
 #include "libhsmops/agent/agent.h"
+#include "libhsmops/agent/mirror_stream.h"
 #include "libhsmops/base/executor.h"
 #include "libhsmops/mirror/compare.h"
-#include "libhsmops/mirror/replicated_write.h"
 
 namespace hsmops::agent {
 
@@ -28,12 +29,18 @@ class ReplicatingAgent : public Agent {
   ReplicatingAgent(const store::Uid& pool, const store::Uid& member, std::string node,
                    token::Token& token, store::Ledger& ledger, base::Clock& clock, base::Rng& rng,
                    base::Executor& executor, Reacher reacher);
+  // Waits for what is being sent. No call may be under way.
+  ~ReplicatingAgent() override;
 
   base::Result<std::vector<base::Result<mirror::Acknowledged>>> Put(
       const mirror::Stamp& stamp, std::vector<store::Write> writes) override;
   base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
+  // They also tell a batch that waits for its mirrors to look again at what it waits for.
+  base::Result<void> OpenGate(const mirror::Grant& grant) override;
+  base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
+  base::Result<void> Quiesce(base::Duration limit) override;
 
  private:
   struct Ticket {
@@ -42,13 +49,9 @@ class ReplicatingAgent : public Agent {
     std::vector<base::Result<mirror::Acknowledged>> results;
     bool done = false;
   };
-  struct Peer {
-    mirror::PeerAddress address;
-    std::unique_ptr<mirror::Member> member;
-    base::Duration pause{0};       // after a failure it is left alone for so long,
-    base::TimePoint not_before{};  // which is until then
-  };
-  class Turn;  // while it lives nobody else writes, prepares or settles
+  // While it lives nobody else prepares or settles, and no batch is begun: one may wait for its
+  // mirrors, and be acknowledged by what holds then.
+  class Turn;
 
   std::vector<Ticket*> TakeBatch();
   void WriteBatch(const std::vector<Ticket*>& batch);
@@ -56,8 +59,11 @@ class ReplicatingAgent : public Agent {
   void RememberDone(const std::vector<store::OpId>& ids,
                     const std::vector<base::Result<mirror::Acknowledged>>& results);
   std::vector<base::Result<mirror::Acknowledged>> Replicate(std::vector<store::Write> writes);
-  Peer& PeerAt(const store::Uid& member, const mirror::PeerAddress& address);
-  void Remember(const mirror::SyncSet& asked, const std::set<std::string>& silent);
+  void AwaitEnough(const std::shared_ptr<Delivery>& delivery);
+  std::vector<MirrorStream*> OfferToAll(const std::shared_ptr<Delivery>& delivery);
+  bool Enough(const mirror::ReplicatedBatch& batch);
+  MirrorStream& StreamTo(const store::Uid& member, const mirror::PeerAddress& address);
+  void LookAgain();
   base::Result<void> Settle();
   // Everything on this token is held by as many members as each of the rules wants, after those
   // that lag a little were brought up to date; and by all of `newcomers`.
@@ -69,10 +75,12 @@ class ReplicatingAgent : public Agent {
   const Reacher reacher_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::deque<Ticket*> queue_;
-  bool taken_ = false;                   // somebody has the turn
+  bool writing_ = false;                 // a batch,
+  bool waiting_ = false;                 // which only waits for its mirrors
+  bool proving_ = false;                 // a Turn lives
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
-  std::map<store::Uid, Peer> peers_;     // of whoever has the turn
-  std::set<store::OpId> done_;           // lately; the same
+  std::map<store::Uid, MirrorStream> streams_;
+  std::set<store::OpId> done_;  // lately; of whoever writes
   std::deque<std::pair<base::TimePoint, store::OpId>> done_in_order_;
 };
 

@@ -117,6 +117,7 @@ class Running {
     }
     (void)agent_->Quiesce(kStopPatience);  // the write in flight is through when this returns
     server_->Stop(clock_.Now() + kStopPatience);
+    transport_->Stop();  // a mirror that hangs does not hold up the end
   }
 
  private:

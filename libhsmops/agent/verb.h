@@ -30,7 +30,8 @@ enum class Verb : std::uint8_t {
   kTakePulse,
   kPrepare,
   kPut,
+  kEra,
 };
-constexpr Verb LastOf(Verb) { return Verb::kPut; }
+constexpr Verb LastOf(Verb) { return Verb::kEra; }
 
 }  // namespace hsmops::agent

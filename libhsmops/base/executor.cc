@@ -19,6 +19,16 @@ void ThreadExecutor::RunAll(std::vector<Task> tasks) {
   work();
 }
 
+void ThreadExecutor::Start(Task task) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(started_, [](const Started& one) { return one.ended.load(); });  // and joins them
+  Started& one = started_.emplace_back();
+  one.thread = std::jthread([&one, task = std::move(task)] {
+    task();
+    one.ended = true;
+  });
+}
+
 void SequentialExecutor::RunAll(std::vector<Task> tasks) {
   std::mt19937_64 order(state_++);
   std::shuffle(tasks.begin(), tasks.end(), order);

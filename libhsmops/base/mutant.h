@@ -38,6 +38,7 @@ enum class Mutant : std::uint8_t {
   kRepeatedUnconfirmed,    // a re-sent opId is acknowledged without W7
   kNoDrift,                // W is D, with neither rho nor a margin; and no guard
   kNoGuard,                // no guard alone: harmless, and no test may find it
+  kEraIgnored,             // a copy read before a deletion was collected is taken after it
 };
 
 #ifdef HSMOPS_MUTANTS

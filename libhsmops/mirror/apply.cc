@@ -74,7 +74,7 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
     sent.push_back(step);
   }
   if (records.empty()) return outcome;
-  auto applied = member.Apply(sender, std::move(records));
+  auto applied = member.Apply(sender, sent.front()->era, std::move(records));
   for (std::size_t i = 0; i < sent.size(); ++i) {
     if (!applied.ok()) {
       outcome.failed.push_back({*sent[i], applied.error()});
@@ -130,7 +130,7 @@ class Run {
         HSM_TRY(store::Record record, std::move(records[0]));
         std::vector<store::Record> one;
         one.push_back(std::move(record));
-        HSM_TRY(auto applied, source_.Apply(sender_, std::move(one)));
+        HSM_TRY(auto applied, source_.Apply(sender_, step->era, std::move(one)));
         if (applied.size() != 1) return Error(ErrorCode::kInternal, "no answer for this record");
         HSM_RETURN_IF_ERROR(applied[0]);
         return {};

@@ -127,6 +127,8 @@ class Member {
   // touched. kNotFound: it remembers nothing of this pool.
   virtual base::Result<store::Term> Told() = 0;
   virtual base::Result<Pulse> TakePulse() = 0;
+  // Of deletions, for Apply; whatever the token is busy with.
+  virtual base::Result<std::uint64_t> Era() = 0;
 
   // kStaleEpoch: an epoch below its own, or the same counter with another nonce, or a lower
   // generation. kInvalid: a nonce of another run. kCorrupt: the digest in R is not its own.
@@ -164,9 +166,12 @@ class Member {
   virtual base::Result<std::vector<base::Result<store::Staged>>> Stage(
       std::vector<store::Write> writes, std::uint64_t max_object_bytes) = 0;
   // W3 to W6 of the Primary's records. `sender`: its epoch is at least the member's own
-  // (kStaleEpoch); its generation is kept if it is higher.
+  // (kStaleEpoch); its generation is kept if it is higher. `era`: this member's, as Era or an
+  // inventory told it before these records were read where they come from, or while nobody could
+  // supersede them. It changes when deletions are collected here, so that a copy that was under way
+  // for long does not bring back what was deleted meanwhile: kConflict, and nothing was touched.
   virtual base::Result<std::vector<base::Result<store::Applied>>> Apply(
-      const store::Term& sender, std::vector<store::Record> records) = 0;
+      const store::Term& sender, std::uint64_t era, std::vector<store::Record> records) = 0;
   // W8 on the Primary, one result each: the gate holds, as many members confirmed as the grant and
   // everything prepared want, and the promise is on stable storage; or an error, kInDoubt for too
   // few.

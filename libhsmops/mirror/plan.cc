@@ -23,7 +23,7 @@ const InventoryItem* Find(const store::Inventory& inventory, const store::Id& id
 
 Step MakeStep(Step::Kind kind, const std::string& node, const InventoryItem& item,
               std::string reason) {
-  return {kind, node, item.id, item.name, item.version, item.bytes, std::move(reason)};
+  return {kind, node, item.id, item.name, item.version, item.bytes, 0, std::move(reason)};
 }
 
 bool HasLegacy(const store::Inventory& inventory, const std::string& name) {
@@ -132,6 +132,7 @@ SyncPlan Plan(const store::Inventory& source, const std::vector<MemberInventory>
       if (!mirror.inventory.ok()) continue;
       auto step = Compare(from, mirror.node, Find(*mirror.inventory, id), epoch, cuts);
       if (!step) continue;
+      step->era = step->kind == Step::Kind::kRestore ? source.era : mirror.inventory->era;
       restored = restored || step->kind == Step::Kind::kRestore;
       plan.steps.push_back(*std::move(step));
     }

@@ -32,6 +32,7 @@ struct Step {
   std::string name;  // empty when not known
   store::Version version;
   std::uint64_t bytes = 0;
+  std::uint64_t era = 0;  // of who takes the record, for Member::Apply
   std::string reason;
 };
 

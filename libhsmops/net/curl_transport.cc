@@ -46,6 +46,7 @@ void InitialiseOnce() {
 // --- one exchange on one connection.
 
 struct Exchange {
+  const std::atomic<bool>* stopped = nullptr;
   base::ByteView to_send;
   std::size_t sent = 0;
   bool repeatable = false;
@@ -65,6 +66,11 @@ int BeforeRequest(void* argument, char*, char*, int, int) {
   ++exchange.beginnings;
   exchange.sent = 0;
   return CURL_PREREQFUNC_OK;
+}
+
+// Asked at every event and once a second at the least.
+int GoOn(void* argument, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<Exchange*>(argument)->stopped ? 1 : 0;
 }
 
 std::size_t ReadBody(char* out, std::size_t size, std::size_t count, void* argument) {
@@ -154,7 +160,7 @@ class Connection {
   const Credentials* credentials() const { return credentials_.get(); }
   // After an error: not to be used again.
   Result<Answer> Perform(const Peer& peer, const Request& request, base::Duration left,
-                         base::Duration connect_time);
+                         base::Duration connect_time, const std::atomic<bool>& stopped);
 
   base::TimePoint idle_since;
 
@@ -222,6 +228,9 @@ Result<void> Connection::SetForRequest(const std::string& url, const Request& re
       .Set(CURLOPT_HTTPHEADER, headers)
       .Set(CURLOPT_PREREQFUNCTION, BeforeRequest)
       .Set(CURLOPT_PREREQDATA, &exchange)
+      .Set(CURLOPT_NOPROGRESS, 0L)
+      .Set(CURLOPT_XFERINFOFUNCTION, GoOn)
+      .Set(CURLOPT_XFERINFODATA, &exchange)
       .Set(CURLOPT_HEADERFUNCTION, TakeHeader)
       .Set(CURLOPT_HEADERDATA, &exchange)
       .Set(CURLOPT_WRITEFUNCTION, TakeBody)
@@ -270,8 +279,9 @@ long Milliseconds(base::Duration duration) {
 }
 
 Result<Answer> Connection::Perform(const Peer& peer, const Request& request, base::Duration left,
-                                   base::Duration connect_time) {
+                                   base::Duration connect_time, const std::atomic<bool>& stopped) {
   Exchange exchange;
+  exchange.stopped = &stopped;
   exchange.to_send = request.body.view();
   exchange.limit = request.max_answer_bytes;
   exchange.repeatable = request.method == "GET" || request.method == "HEAD";
@@ -392,9 +402,11 @@ Result<Answer> CurlTransport::Call(const Peer& peer, Request request) {
   const base::TimePoint now = clock_.Now();
   if (request.deadline <= now)
     return Error(ErrorCode::kUnavailable, whom + ": not asked: the deadline has passed");
+  if (stopped_) return Error(ErrorCode::kUnavailable, whom + ": not asked: this process ends");
   auto connection = idle_->Take(peer, credentials.get(), now);
   if (connection == nullptr) connection = std::make_unique<Connection>(credentials, peer.identity);
-  auto answer = connection->Perform(peer, request, request.deadline - now, limits_.connect_time);
+  auto answer =
+      connection->Perform(peer, request, request.deadline - now, limits_.connect_time, stopped_);
   if (!answer.ok()) {
     idle_->Forget(peer);
     return answer.error().Within(whom);

@@ -1,6 +1,7 @@
 // CurlTransport: the Transport over real networks: HTTP/1.1 over mutual TLS 1.3, by libcurl.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "libhsmops/base/clock.h"
@@ -40,12 +41,17 @@ class CurlTransport : public Transport {
 
   base::Result<Answer> Call(const Peer& peer, Request request) override;
 
+  // Calls under way end within about a second, and later ones at once, as if the peer were gone:
+  // for a process that ends.
+  void Stop() { stopped_ = true; }
+
  private:
   class Connections;
   CredentialSource& credentials_;
   const base::Clock& clock_;
   const CurlLimits limits_;
   std::unique_ptr<Connections> idle_;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace hsmops::net

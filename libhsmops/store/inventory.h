@@ -55,6 +55,7 @@ struct Inventory {
   std::vector<QuarantineItem> quarantine;
   std::vector<LegacyItem> legacy;
   std::uint64_t foreign_objects = 0;  // with our application, but not ours
+  std::uint64_t era = 0;              // of deletions, when it was read: Member::Apply
 };
 
 struct Counts {

@@ -127,7 +127,8 @@ Result<std::vector<Result<store::Applied>>> ApplyOne(World& world, std::uint64_t
   std::vector<store::Record> records;
   HSM_TRY(store::Record record, store::Encode(head, One(value), 32 * 1024));
   records.push_back(std::move(record));
-  return world.agent->Apply({kEpoch, 1}, std::move(records));
+  HSM_TRY(const std::uint64_t era, world.agent->Era());
+  return world.agent->Apply({kEpoch, 1}, era, std::move(records));
 }
 
 // Long values by their first letter and length, so that a line stays one.

@@ -106,6 +106,8 @@ void SimExecutor::RunAll(std::vector<Task> tasks) {
   while (left > 0) scheduler_.Block();
 }
 
+void SimExecutor::Start(Task task) { scheduler_.Spawn(&process_, std::move(task)); }
+
 void SimRng::Fill(std::span<std::uint8_t> out) {
   for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(scheduler_.rng()());
 }

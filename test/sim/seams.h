@@ -66,6 +66,7 @@ class SimExecutor : public base::Executor {
  public:
   SimExecutor(Scheduler& scheduler, Process& process) : scheduler_(scheduler), process_(process) {}
   void RunAll(std::vector<Task> tasks) override;
+  void Start(Task task) override;
   std::unique_ptr<base::Monitor> MakeMonitor() override {
     return std::make_unique<SimMonitor>(scheduler_);
   }

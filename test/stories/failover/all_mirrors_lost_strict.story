@@ -17,7 +17,7 @@ end 65s
   20.0s  ! kill node-3
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
   20.4s  status: Degraded: WritesRefused of node-1, MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
+  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: it did not answer and is left alone for a moment)
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back

@@ -16,7 +16,7 @@ end 45s
   15.9s  status: Ready
   15.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
   16.4s  status: Ready
-  20.5s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
+  20.5s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: it did not answer and is left alone for a moment; node-3: it did not answer and is left alone for a moment)
   20.9s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local
   21.4s  status: Ready
   21.4s  status: Degraded: NotEqual of node-2, NotEqual of node-3, OneFullCopy of local

@@ -14,7 +14,7 @@ end 125s
   10.0s  ! kill mirrors (node-2, node-3)
   10.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: connection refused; node-3: connection refused)
   10.4s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
+  12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: it did not answer and is left alone for a moment; node-3: it did not answer and is left alone for a moment)
   14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   14.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: nobody

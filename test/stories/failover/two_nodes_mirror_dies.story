@@ -12,7 +12,7 @@ end 90s
   10.0s  ! kill node-2
   10.0s  client: write 21 is in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: connection refused)
   10.4s  status: Degraded: MemberUnavailable of node-2, OneFullCopy of local
-  12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do
+  12.0s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: it did not answer and is left alone for a moment)
   14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
   14.4s  manager-1: node-2 left the sync set: unhealthy

@@ -102,7 +102,7 @@ TEST_CASE("epochs: below, equal counter with another nonce, and lower generation
   CHECK(one.node.Grant({5, 50}, 2).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Fence({{4, 99}, 1}).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Fence({{5, 51}, 1}).Is(ErrorCode::kStaleEpoch));
-  CHECK(one.node.client->Apply({{4, 99}, 1}, {}).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Apply({{4, 99}, 1}, 0, {}).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Freeze({5, 51}).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Quarantine({{4, 1}, 1}, {}).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->CollectTombstones({{4, 1}, 1}, {}).Is(ErrorCode::kStaleEpoch));
@@ -117,10 +117,10 @@ TEST_CASE(
   One one;
   REQUIRE(one.node.Grant({5, 50}, 3).ok());
   const auto generation = [&] { return one.node.client->Status(false)->generation; };
-  CHECK(one.node.client->Apply({{5, 50}, 7}, {}).ok());
+  CHECK(one.node.client->Apply({{5, 50}, 7}, *one.node.client->Era(), {}).ok());
   CHECK(generation() == 7);
   CHECK(one.node.Stage("app", "1", 1).ok());  // and nothing else has changed
-  CHECK(one.node.client->Apply({{5, 50}, 6}, {}).ok());
+  CHECK(one.node.client->Apply({{5, 50}, 6}, *one.node.client->Era(), {}).ok());
   CHECK(one.node.client->CollectTombstones({{5, 50}, 8}, {}).ok());
   one.node.Restart();
   one.node.memory.Unplug();
@@ -208,11 +208,12 @@ TEST_CASE(
     REQUIRE(nodes.a.Grant({5, 50}, 1).ok());
     const auto one = nodes.a.Stage("app", "1", 1);
     const auto two = nodes.a.Stage("b", "2", 2);
-    REQUIRE(nodes.b.client->Apply({{5, 50}, 1}, Clone(one->record)).ok());
+    REQUIRE(nodes.b.client->Apply({{5, 50}, 1}, *nodes.b.client->Era(), Clone(one->record)).ok());
     const auto digest = nodes.b.client->Freeze({6, 60});
     REQUIRE(digest.ok());
     if (restart) nodes.b.Restart();
-    CHECK(nodes.b.client->Apply({{6, 60}, 1}, Clone(two->record)).Is(ErrorCode::kReadOnly));
+    CHECK(nodes.b.client->Apply({{6, 60}, 1}, *nodes.b.client->Era(), Clone(two->record))
+              .Is(ErrorCode::kReadOnly));
     CHECK(nodes.b.client->Status(false)->frozen == Epoch{6, 60});
     CHECK(nodes.b.Seen("b") == "absent");
     CHECK(nodes.b.Grant({6, 60}, 1, seconds(10), base::Digest{1}).Is(ErrorCode::kCorrupt));
@@ -222,7 +223,7 @@ TEST_CASE(
     CHECK(nodes.b.Stage("x", "1", 9).ok());
     // A later promotion thaws one that was not the one.
     REQUIRE(nodes.c.client->Freeze({6, 60}).ok());
-    CHECK(nodes.c.client->Apply({{7, 70}, 1}, Clone(two->record)).ok());
+    CHECK(nodes.c.client->Apply({{7, 70}, 1}, *nodes.c.client->Era(), Clone(two->record)).ok());
     CHECK(nodes.c.Seen("b") == "k=2");
   }
 }

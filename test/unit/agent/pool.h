@@ -1,6 +1,7 @@
 // Three agents on tokens in memory, reached through Client and Serve as over a pipe.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -24,9 +25,9 @@ class LoopChannel : public agent::Channel {
     return answer;
   }
   std::function<void()> before;  // each request
-  bool lose_request = false;
-  bool lose_answer = false;
-  int calls = 0;
+  std::atomic<bool> lose_request = false;
+  std::atomic<bool> lose_answer = false;
+  std::atomic<int> calls = 0;
 
  private:
   mirror::Member*& member_;

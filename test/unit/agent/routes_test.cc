@@ -49,7 +49,8 @@ TEST_CASE(
     const std::string name(agent::KindOf(body.view())->name);
     CAPTURE(name);
     CHECK(asked.Ask(name, Role::kManager) == 200);
-    const bool by_member = name == "apply" || name == "digest" || name == "inventory";
+    const bool by_member =
+        name == "apply" || name == "digest" || name == "inventory" || name == "era";
     CHECK(asked.Ask(name, Role::kMember) == (by_member ? 200 : 403));
     CHECK(asked.Ask(name, Role::kReader) == (name == "read" ? 200 : 403));
   }

@@ -121,7 +121,7 @@ TEST_CASE("a mirror that has another content for the version does not confirm") 
   head.version = {kEpoch, 1};
   std::vector<store::Record> clash;
   clash.push_back(*store::Encode(head, KeysOf({{"k", "other"}}), 512));
-  REQUIRE((*world.b.client->Apply({kEpoch, 1}, std::move(clash)))[0].ok());
+  REQUIRE((*world.b.client->Apply({kEpoch, 1}, *world.b.client->Era(), std::move(clash)))[0].ok());
   const auto done = world.Put("app", "1", 1, 2);
   CHECK(done.Is(ErrorCode::kInDoubt));
   const auto plan = world.PlanNow();
@@ -175,7 +175,8 @@ TEST_CASE("sync makes everything equal: missing, older, damaged, deleted, set as
     REQUIRE(lost.ok());
     std::vector<store::Record> record;
     record.push_back(lost->record.Clone());
-    REQUIRE((*world.b.client->Apply({kEpoch, 1}, std::move(record)))[0].ok());
+    REQUIRE(
+        (*world.b.client->Apply({kEpoch, 1}, *world.b.client->Era(), std::move(record)))[0].ok());
     REQUIRE(world.a.client->Quarantine({{8, 8}, 1}, {{lost->id, lost->version}}).ok());
     plan = world.PlanNow({8, 8});
     REQUIRE(plan.steps.size() == 1);

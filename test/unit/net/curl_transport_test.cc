@@ -243,6 +243,24 @@ TEST_CASE("a deadline that passes after the request was sent leaves it in doubt"
             .Is(ErrorCode::kInDoubt));
 }
 
+TEST_CASE("calls end when the transport stops, long before their deadline") {
+  const TestPool pool;
+  TestServer server(pool);
+  Caller caller(pool);
+  std::thread asks([&] {
+    Request request = caller.Make("POST", "/hold");
+    request.deadline = caller.clock.Now() + std::chrono::seconds(60);
+    const base::TimePoint begin = caller.clock.Now();
+    CHECK(caller.transport.Call({server.url(), Worker(pool)}, std::move(request))
+              .Is(ErrorCode::kInDoubt));
+    CHECK(caller.clock.Now() - begin < std::chrono::seconds(30));
+  });
+  server.AwaitHeld();
+  caller.transport.Stop();
+  asks.join();
+  CHECK(caller.Call({server.url(), Worker(pool)}, "POST", "/echo").Is(ErrorCode::kUnavailable));
+}
+
 TEST_CASE("what is kept to a peer that did not answer is not used again") {
   const TestPool pool;
   TestServer server(pool);
