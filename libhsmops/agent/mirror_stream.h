@@ -44,6 +44,8 @@ class MirrorStream {
   std::shared_ptr<mirror::Member> member() const { return member_; }
   const std::string& node() const { return address_.node; }
 
+  // It did not answer the last time that it was asked something.
+  bool unreached() const { return pause_ > base::Duration(0); }
   // It answered, by another way.
   void Answered();
   // Takes the batch, or answers at once that this mirror is left out. True: the caller has to run

@@ -314,6 +314,16 @@ Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& 
   return proved;
 }
 
+Result<mirror::MemberStatus> ReplicatingAgent::Status(bool live) {
+  HSM_TRY(mirror::MemberStatus status, Agent::Status(live));
+  if (!status.primary) return status;
+  const std::lock_guard lock(*monitor_);
+  for (const auto& [member, stream] : streams_) {
+    if (stream.unreached()) status.unreached.insert(member);
+  }
+  return status;
+}
+
 void ReplicatingAgent::LookAgain() {
   const std::lock_guard lock(*monitor_);
   monitor_->NotifyAll();

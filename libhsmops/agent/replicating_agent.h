@@ -37,6 +37,7 @@ class ReplicatingAgent : public Agent {
   base::Result<void> Prepare(const store::Term& term, const mirror::SyncRule& rule,
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
+  base::Result<mirror::MemberStatus> Status(bool live) override;
   // They also tell a batch that waits for its mirrors to look again at what it waits for.
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
   base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;

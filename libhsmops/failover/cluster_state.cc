@@ -38,4 +38,14 @@ const MemberView* ClusterState::Find(std::string_view node) const {
 
 const MemberView* ClusterState::Holder() const { return holder ? Find(*holder) : nullptr; }
 
+std::set<std::string> ClusterState::Unreached() const {
+  std::set<std::string> nodes;
+  const MemberView* primary = Holder();
+  if (primary == nullptr || !primary->reachable()) return nodes;
+  for (const MemberView& member : members) {
+    if (primary->status->unreached.contains(member.uid)) nodes.insert(member.node);
+  }
+  return nodes;
+}
+
 }  // namespace hsmops::failover

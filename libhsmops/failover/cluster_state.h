@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ struct ClusterState {
 
   const MemberView* Find(std::string_view node) const;
   const MemberView* Holder() const;
+  // The nodes that the Primary says it does not reach. Empty when it does not answer.
+  std::set<std::string> Unreached() const;
 };
 
 }  // namespace hsmops::failover

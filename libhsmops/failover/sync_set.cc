@@ -2,7 +2,7 @@
 
 namespace hsmops::failover {
 
-SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& unhealthy,
+SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& failing,
                             bool strict) {
   SyncSetChange change;
   const MemberView* primary = state.Holder();
@@ -10,11 +10,11 @@ SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::strin
   unsigned left = 0;
   for (const MemberView& member : state.members) {
     if (member.holder) continue;
-    const bool failed = unhealthy.contains(member.node);
+    const bool failed = failing.contains(member.node);
     if (member.in_sync_set && !failed) ++left;
     if (member.in_sync_set && failed) change.drop.insert(member.node);
     if (!member.Healthy()) continue;
-    if (!member.in_sync_set) change.add.insert(member.node);
+    if (!member.in_sync_set && !failed) change.add.insert(member.node);
     if (member.status->digest != primary->status->digest) change.lagging.push_back(member.node);
   }
   if (strict && left < state.needed) change.drop.clear();

@@ -11,16 +11,17 @@
 namespace hsmops::failover {
 
 struct SyncSetChange {
-  std::set<std::string> drop;        // of S, unhealthy for as long as it takes to be called so
-  std::set<std::string> add;         // healthy and not in S; what they lack is copied first
+  std::set<std::string> drop;        // of S, failing for as long as it takes to be called so
+  std::set<std::string> add;         // fit for S and not in it; what they lack is copied first
   std::vector<std::string> lagging;  // healthy, in S or not, and not equal to the Primary
 };
 
-// `unhealthy`: the nodes that the tracker calls so, after its threshold. Nothing without a Primary
+// `failing`: the nodes that a tracker calls unhealthy, or out of the Primary's reach, after its
+// threshold. Nothing without a Primary
 // that answers with its content: nobody could prove anything then. With durability Strict nobody
 // leaves S when fewer than k would be left: writes are refused meanwhile, and what was acknowledged
 // stays where P5 looks for it.
-SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& unhealthy,
+SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& failing,
                             bool strict);
 
 }  // namespace hsmops::failover

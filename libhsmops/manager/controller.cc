@@ -28,6 +28,8 @@ namespace {
 constexpr std::chrono::seconds kStatusPeriod{30};
 // A verification of all values on a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
+// To try whether the Primary reaches a mirror again.
+constexpr std::chrono::seconds kReachAgain{15};
 
 failover::Policy PolicyOf(const cluster::HSMDevice& device) {
   failover::Policy policy;
@@ -66,6 +68,7 @@ cluster::HSMDeviceStatus Steady(cluster::HSMDeviceStatus status) {
 void Controller::Rest() {
   pool_.reset();
   tracker_.reset();
+  reach_.reset();
 }
 
 Result<void> Controller::Open() {
@@ -78,8 +81,10 @@ Result<void> Controller::Open() {
   const cluster::FailoverSpec spec = FailoverOf(pool_->device());
   const int threshold = std::max(1, spec.unhealthy_threshold);
   const base::Duration interval = spec.health_check_interval;
-  if (!tracker_ || threshold != tracker_->threshold() || interval != tracker_->interval())
+  if (!tracker_ || threshold != tracker_->threshold() || interval != tracker_->interval()) {
     tracker_.emplace(threshold, interval);
+    reach_.reset();
+  }
   if (!first) return {};
   if (auto taken = TakeOver(*pool_); !taken.ok()) {
     pool_.reset();  // so that the next turn tries again
@@ -88,7 +93,33 @@ Result<void> Controller::Open() {
   return {};
 }
 
+// A Primary that answers and does not reach a mirror that answers as well.
+void Controller::TrackReach(const ClusterState& state) {
+  const MemberView* primary = state.Holder();
+  if (primary == nullptr || !primary->reachable()) return;
+  if (!reach_ || reach_of_ != primary->node) {
+    reach_.emplace(tracker_->threshold(), tracker_->interval());
+    tried_.clear();
+  }
+  reach_of_ = primary->node;
+  const std::set<std::string> unreached = state.Unreached();
+  for (const MemberView& member : state.members) {
+    if (!member.holder)
+      reach_->Saw(member.node, !unreached.contains(member.node), world_.clock.Now());
+  }
+}
+
+std::set<std::string> Controller::OutOfReach() const {
+  std::set<std::string> nodes;
+  if (!reach_) return nodes;
+  for (const std::string& node : pool_->nodes()) {
+    if (reach_->Of(node) == health::Verdict::kUnhealthy) nodes.insert(node);
+  }
+  return nodes;
+}
+
 void Controller::Track(const ClusterState& state) {
+  TrackReach(state);
   for (const MemberView& member : state.members) {
     if (!Busy(member))
       tracker_->Saw(member.node, member.Healthy(), world_.clock.Now(), member.latency);
@@ -225,15 +256,25 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   HSM_RETURN_IF_ERROR(FollowSpec(*pool_));
   HSM_RETURN_IF_ERROR(old_grants_.Forget(*pool_));
   const bool strict = pool_->device().durability() == cluster::Durability::kStrict;
-  const failover::SyncSetChange change = failover::DecideSyncSet(state, Unhealthy(), strict);
+  const std::set<std::string> unhealthy = Unhealthy();
+  const std::set<std::string> apart = OutOfReach();
+  std::set<std::string> failing = unhealthy;
+  failing.insert(apart.begin(), apart.end());
+  failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   if (!change.drop.empty()) {
     std::vector<std::string> nodes = pool_->SyncSetNodes();
     std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
     HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
+    const bool sick =
+        std::includes(unhealthy.begin(), unhealthy.end(), change.drop.begin(), change.drop.end());
     return std::optional(
-        Turned{fmt::format("{} left the sync set: unhealthy", fmt::join(change.drop, ", ")), true});
+        Turned{fmt::format("{} left the sync set: {}", fmt::join(change.drop, ", "),
+                           sick ? "unhealthy" : "out of the Primary's reach"),
+               true});
   }
+  if (change.add.empty()) TryAgain(state, apart, change);
+
   if (!change.lagging.empty()) {
     SyncOptions options;
     options.only = change.lagging;
@@ -253,6 +294,22 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
   return std::optional(
       Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
+}
+
+// The Primary does not know by itself that it reaches a mirror again which it sends nothing. The
+// step that would take it in finds out, and keeps writes waiting while it does.
+void Controller::TryAgain(const ClusterState& state, const std::set<std::string>& apart,
+                          failover::SyncSetChange& change) {
+  const base::TimePoint now = world_.clock.Now();
+  for (const std::string& node : apart) {
+    const MemberView* member = state.Find(node);
+    if (member == nullptr || member->in_sync_set || !member->Healthy()) continue;
+    const auto [last, first] = tried_.try_emplace(node, now);
+    if (first || now - last->second < kReachAgain) continue;
+    last->second = now;
+    change.add.insert(node);
+    return;
+  }
 }
 
 Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {

@@ -134,6 +134,11 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
                     status.legacy),
         "kubectl hsm adopt");
   }
+  if (state.Unreached().contains(member.node)) {
+    add(Severity::kDegraded, "PeerUnreachable",
+        fmt::format("the Primary {} does not reach it: it confirms no writes", *state.holder),
+        "mend the network between the two, or spec.mirroring.endpoints");
+  }
   const MemberView* primary = state.Holder();
   if (!member.holder && primary != nullptr && primary->Healthy() &&
       !EqualToPrimary(state, member)) {

@@ -203,6 +203,7 @@ bool CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::st
 // deleted. How the mirrors stand in the end.
 Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
                                  const std::vector<std::string>& mirrors,
+                                 const std::set<std::string>& unreached,
                                  const mirror::Progress& progress, SyncReport& report,
                                  std::map<std::string, MemberSync>& members) {
   for (int pass = 0; pass < kMaxPasses; ++pass) {
@@ -224,6 +225,8 @@ Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
     sync_set = pool.arbiter().sync_set;
   for (const std::string& node : after.equal) {
     const std::string uid = pool.UidTextOf(node);
+    // It could confirm nothing: the Primary has to reach it first.
+    if (unreached.contains(node) && !sync_set.contains(uid)) continue;
     members[node].joined = !pool.arbiter().sync_set.contains(uid);
     sync_set.insert(uid);
   }
@@ -243,7 +246,8 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
                  "there is no Primary to sync from: a promotion is unfinished; run kubectl hsm "
                  "promote again");
   }
-  HSM_RETURN_IF_ERROR(CheckEpoch(pool, pool.Observe(false)));
+  const failover::ClusterState seen = pool.Observe(false);
+  HSM_RETURN_IF_ERROR(CheckEpoch(pool, seen));
   std::vector<std::string> mirrors = pool.Mirrors();
   std::erase_if(mirrors, [&](const std::string& node) {
     return !options.only.empty() &&
@@ -258,7 +262,7 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
     if (members[report.primary].error) return members[report.primary].error->Within(report.primary);
     members[report.primary].node = report.primary;
   }
-  auto after = BringUpToDate(pool, options, mirrors, progress, report, members);
+  auto after = BringUpToDate(pool, options, mirrors, seen.Unreached(), progress, report, members);
   if (after.ok()) {
     for (const mirror::MemberInventory& mirror : after->mirrors) {
       if (!mirror.inventory.ok()) members[mirror.node].error = mirror.inventory.error();

@@ -52,6 +52,7 @@ struct MemberStatus {
   std::uint64_t damaged = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t legacy = 0;
+  std::set<store::Uid> unreached;  // by a Primary: mirrors that did not answer it the last time
   std::vector<ProbeStep> probe;
 };
 

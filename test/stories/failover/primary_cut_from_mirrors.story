@@ -1,7 +1,7 @@
 # The Primary reaches the managers and not its mirrors, and the managers reach them all. Nobody is
-# unhealthy, so the mirrors stay in the sync set, the leader copies to them what they miss, and no
-# write is acknowledged, for the Primary itself counts who confirms. durability Available promises
-# more than that: it is a known fault that nobody leaves the sync set here (docs/mistakes.md).
+# unhealthy, and no write is confirmed, until the leader takes the mirrors out of the sync set: with
+# durability Available the Primary writes alone then, and the leader goes on copying. When they
+# reach each other again the mirrors come back.
 write every 500ms
 at 10s cut node-1 from mirrors
 at 30s join node-1

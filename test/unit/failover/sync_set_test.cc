@@ -48,6 +48,17 @@ TEST_CASE("who failed once stays; who is unhealthy leaves") {
   CHECK(DecideSyncSet(state, {"b"}, false).drop == std::set<std::string>{"b"});
 }
 
+TEST_CASE("who is out of the Primary's reach leaves, and does not come in, however healthy") {
+  ClusterState state = Three();
+  CHECK(DecideSyncSet(state, {"b", "c"}, false).drop == std::set<std::string>{"b"});
+  CHECK(DecideSyncSet(state, {"b", "c"}, false).add.empty());
+  state.members[1].uid = store::Uid{2};
+  state.members[0].status->unreached = {store::Uid{2}};
+  CHECK(state.Unreached() == std::set<std::string>{"b"});
+  state.members[0].status = kGone;  // nothing is known then
+  CHECK(state.Unreached().empty());
+}
+
 TEST_CASE("with durability Strict nobody leaves below k") {
   ClusterState state = Three();
   state.members[1].status = kGone;
