@@ -236,7 +236,9 @@ class Running {
         controller.Rest();
         continue;
       }
+      const base::TimePoint began = clock_.Now();
       const Turned turned = controller.Turn();
+      vitals_->TookTurn(name, clock_.Now() - began);
       Tell(name, name + ": " + turned.reason);
       period = turned.acted ? base::Duration(0) : std::min<base::Duration>(period, turned.next);
     }
