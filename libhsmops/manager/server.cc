@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds kStopLook{50};
 constexpr std::chrono::milliseconds kElectPeriod{1000};
 constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
+constexpr int kPhases = 10;  // of that period, in which the turns of different devices begin
 constexpr std::chrono::milliseconds kLookPeriod{1000};
 constexpr std::chrono::seconds kStopPatience{10};
 // Every member is asked several times a second: with a connection for each kept, a handshake, which
@@ -214,6 +215,7 @@ class Running {
   // while another replica leads, and ends when its device is gone.
   void Control() {
     std::map<std::string, Controlled> devices;
+    int started = 0;
     do {
       vitals_->Turned(Loop::kControl);
       const auto listed = Devices();
@@ -224,21 +226,23 @@ class Running {
       std::erase_if(devices, [](const auto& entry) { return entry.second.ended.load(); });
       for (const auto& [name, version] : *listed) {
         auto [at, is_new] = devices.try_emplace(name);
-        if (is_new) StartControl(name, at->second);
+        if (is_new) StartControl(name, kIdlePeriod / kPhases * (started++ % kPhases), at->second);
       }
     } while (Sleep(kIdlePeriod));
   }
 
-  void StartControl(const std::string& name, Controlled& controlled) {
-    controlled.thread = std::jthread([this, name, &controlled](const std::stop_token& asked) {
-      ControlOne(name, asked);
-      controlled.ended = true;
-    });
+  void StartControl(const std::string& name, base::Duration phase, Controlled& controlled) {
+    controlled.thread =
+        std::jthread([this, name, phase, &controlled](const std::stop_token& asked) {
+          ControlOne(name, phase, asked);
+          controlled.ended = true;
+        });
   }
 
-  void ControlOne(const std::string& name, const std::stop_token& asked) {
+  // `phase`: so much later than it could, so that many do not all wait for each other at once.
+  void ControlOne(const std::string& name, base::Duration phase, const std::stop_token& asked) {
     Controller controller(*world_, config_.ns, name);
-    base::Duration period{0};
+    base::Duration period = phase;
     while (Sleep(period) && !asked.stop_requested()) {
       period = kIdlePeriod;
       if (!Leads()) {
