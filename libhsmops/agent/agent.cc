@@ -21,6 +21,9 @@ namespace {
 
 constexpr base::Duration kLongestQuiesce = std::chrono::seconds(60);
 constexpr base::Duration kLongestCollect = std::chrono::seconds(300);
+// A verification works so long at once, and then leaves the token alone so long for whoever waits.
+constexpr std::chrono::milliseconds kVerifyPiece{20};
+constexpr std::chrono::milliseconds kVerifyPause{1};
 
 // In a new epoch nobody is the Primary before its grant.
 LedgerState AtTerm(LedgerState state, const store::Term& term) {
@@ -327,10 +330,27 @@ Result<std::vector<Result<mirror::Acknowledged>>> Agent::Put(const mirror::Stamp
   return Error(ErrorCode::kInvalid, "this member does not reach its mirrors by itself");
 }
 
-Result<store::VerifyReport> Agent::Verify() {
+Result<store::Verification> Agent::BeginVerify() {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  return store_.Verify();
+  return store_.BeginVerify();
+}
+
+Result<bool> Agent::VerifyMore(store::Verification& verification) {
+  const std::lock_guard lock(*monitor_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  const base::TimePoint until = clock_.Now() + kVerifyPiece;
+  return store_.VerifyMore(verification, [&] { return clock_.Now() < until; });
+}
+
+// In pieces: reads, writes and grants are served between them.
+Result<store::VerifyReport> Agent::Verify() {
+  HSM_TRY(store::Verification verification, BeginVerify());
+  for (;;) {
+    HSM_TRY(const bool whole, VerifyMore(verification));
+    if (whole) return std::move(verification.report);
+    clock_.SleepFor(kVerifyPause);  // a lock that is free for no time is taken by nobody else
+  }
 }
 
 Result<void> Agent::Quarantine(const store::Term& sender,

@@ -90,6 +90,8 @@ class Agent : public mirror::Member {
   base::Result<void> Obey(const store::Term& sender);
   base::Result<void> CheckEpoch(const store::Epoch& epoch) const;
   void CountInto(mirror::MemberStatus& status);
+  base::Result<store::Verification> BeginVerify();
+  base::Result<bool> VerifyMore(store::Verification& verification);  // one piece
 
   const std::unique_ptr<base::Monitor> monitor_;
   store::Uid pool_;

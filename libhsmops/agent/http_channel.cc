@@ -40,7 +40,7 @@ constexpr RequestKind kKinds[] = {
     {.name = "stage", .patience = seconds(30)},
     {.name = "apply", .by_member = true, .patience = seconds(30)},
     {.name = "acknowledge"},
-    {.name = "verify", .patience = seconds(600)},
+    {.name = "verify", .takes_turns = true, .patience = seconds(600)},
     {.name = "quarantine", .patience = seconds(60)},
     {.name = "read-quarantined"},
     {.name = "discard-quarantined"},

@@ -26,6 +26,7 @@ bool MayAsk(const RequestKind& kind, Role role) {
 
 RouteLane LaneOf(const RequestKind& kind) {
   if (kind.at_once) return RouteLane::kAtOnce;
+  if (kind.takes_turns) return RouteLane::kTurns;
   return kind.waits_for_members ? RouteLane::kWaiting : RouteLane::kToken;
 }
 

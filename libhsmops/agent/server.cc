@@ -31,7 +31,7 @@ constexpr std::chrono::seconds kStopPatience{10};
 
 // In the order of RouteLane.
 std::vector<net::LaneLimits> Lanes() {
-  return {{"at-once", 2, 64}, {"waiting", 32, 64}, {"token", 1, 64}};
+  return {{"at-once", 2, 64}, {"waiting", 32, 64}, {"token", 1, 64}, {"turns", 1, 4}};
 }
 
 class Running {

@@ -17,8 +17,8 @@
 
 namespace hsmops::agent {
 
-// A look that is older says that the loop which takes it hangs. It waits for its turn at the token
-// behind a verification, which may take ten minutes; a call that hangs is the watchdog's to end.
+// A look that is older says that the loop which takes it hangs. It waits for its turn at the token,
+// which on a slow card is long while a view is read; a call that hangs is the watchdog's to end.
 inline constexpr std::chrono::minutes kOldLook{15};
 
 class Vitals {

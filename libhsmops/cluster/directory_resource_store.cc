@@ -133,7 +133,7 @@ DirectoryResourceStore::DirectoryResourceStore(std::string dir, std::string clus
                                                base::Clock& clock, base::Rng& rng)
     : dir_(std::move(dir)), clock_(clock), rng_(rng) {
   for (const Kind kind : kAllKinds)
-    folders_[kind] = std::make_unique<ResourceFolder>(dir_, cluster_id, kind);
+    folders_[kind] = std::make_unique<ResourceFolder>(dir_, cluster_id, kind, clock_);
 }
 
 // Readers take it, too: on some file systems a listing that runs while a file is renamed over

@@ -27,8 +27,6 @@ using nlohmann::json;
 constexpr std::size_t kMaxFileNameBytes = 230;
 constexpr std::size_t kMaxFilesListed = 2 * kMaxObjectsPerKind;
 
-std::string TextOf(base::ByteView bytes) { return {bytes.begin(), bytes.end()}; }
-
 std::string DigestOf(const json& value) {
   return base::Hex(base::Sha256(base::AsBytes(value.dump()))).substr(0, 32);
 }
@@ -62,6 +60,30 @@ void DescribeStatusFile(FieldReader& fields, StatusFile& file) {
   fields("writes", file.writes);
 }
 
+Result<StatusFile> ParseStatus(std::string text, const ObjectKey& key) {
+  const auto corrupt = [&](std::string_view what) {
+    return Error(ErrorCode::kCorrupt, std::string(what));
+  };
+  auto document = ParseYaml(text);
+  if (!document.ok()) return corrupt(document.error().message());
+  Problems problems;
+  FieldReader fields(*document, "", problems);
+  std::map<std::string, std::string> of;
+  StatusFile file;
+  fields("of", of);
+  DescribeStatusFile(fields, file);
+  if (auto fits = problems.Finish(); !fits.ok()) return corrupt(fits.error().message());
+  if (of["kind"] != Name(key.kind) || of["namespace"] != key.ns || of["name"] != key.name ||
+      file.uid.empty()) {
+    return corrupt("is not the status of " + Describe(key));
+  }
+  file.status =
+      std::make_shared<const json>(document->contains("status") ? document->at("status") : json());
+  if (!file.status->is_object() && !file.status->is_null()) return corrupt("status is not a map");
+  file.text = std::move(text);
+  return file;
+}
+
 }  // namespace
 
 bool IsResourceFileName(std::string_view name) {
@@ -78,12 +100,15 @@ std::string FileNameOf(const ObjectKey& key) {
                      base::Base32(base::ByteView(digest).first(16)));
 }
 
-ResourceFolder::ResourceFolder(std::string root, std::string cluster_id, Kind kind)
+ResourceFolder::ResourceFolder(std::string root, std::string cluster_id, Kind kind,
+                               const base::Clock& clock)
     : root_(std::move(root)),
       cluster_id_(std::move(cluster_id)),
       kind_(kind),
       path_(fmt::format("{}/{}", root_, Plural(kind))),
-      status_path_(fmt::format("{}/status/{}", root_, Plural(kind))) {}
+      status_path_(fmt::format("{}/status/{}", root_, Plural(kind))),
+      manifests_(clock),
+      statuses_(clock) {}
 
 std::string ResourceFolder::StatusPathOf(const ObjectKey& key) const {
   return fmt::format("{}/{}", status_path_, FileNameOf(key));
@@ -116,21 +141,15 @@ Result<std::vector<std::string>> ResourceFolder::FileNames() const {
 }
 
 Result<std::shared_ptr<const Manifest>> ResourceFolder::ReadManifest(const std::string& path) {
-  HSM_TRY(const base::SecretBytes bytes, base::ReadFile(path, kMaxObjectBytes));
-  const base::Digest digest = base::Sha256(bytes.view());
-  if (const auto found = cache_.find(path); found != cache_.end() && found->second.digest == digest)
-    return found->second.manifest;
-  auto parsed = Manifest::Parse(TextOf(bytes.view()), kind_).Within(base::Printable(path));
-  if (!parsed.ok()) return parsed.error();
-  auto manifest = std::make_shared<const Manifest>(*std::move(parsed));
-  cache_.insert_or_assign(path, Cached{digest, manifest});
-  return manifest;
+  return manifests_.Read(path, kMaxObjectBytes, [&](std::string text) {
+    return Manifest::Parse(std::move(text), kind_).Within(base::Printable(path));
+  });
 }
 
 Result<ResourceFolder::Snapshot> ResourceFolder::Scan() {
   HSM_TRY(const std::vector<std::string> names, FileNames());
   Snapshot snapshot;
-  std::map<std::string, Cached> kept;
+  std::set<std::string> paths;
   for (const std::string& name : names) {
     const std::string path = fmt::format("{}/{}", path_, name);
     const auto manifest = ReadManifest(path);
@@ -139,7 +158,7 @@ Result<ResourceFolder::Snapshot> ResourceFolder::Scan() {
       snapshot.broken.push_back(manifest.error());
       continue;
     }
-    kept.insert(cache_.extract(path));
+    paths.insert(path);
     for (std::size_t i = 0; i < (*manifest)->entries().size(); ++i) {
       const ObjectKey& key = (*manifest)->entries()[i].object.key();
       const auto [place, is_new] = snapshot.objects.try_emplace(key, Located{path, *manifest, i});
@@ -156,40 +175,25 @@ Result<ResourceFolder::Snapshot> ResourceFolder::Scan() {
                    fmt::format("{} holds more than {} objects", path_, kMaxObjectsPerKind));
   }
   for (const auto& [key, error] : snapshot.doubled) snapshot.objects.erase(key);
-  cache_ = std::move(kept);
+  manifests_.ForgetOthers(paths);
+  if (statuses_.size() > snapshot.objects.size()) {
+    paths.clear();
+    for (const auto& [key, located] : snapshot.objects) paths.insert(StatusPathOf(key));
+    statuses_.ForgetOthers(paths);
+  }
   return snapshot;
 }
 
-Result<std::optional<StatusFile>> ResourceFolder::ReadStatus(const ObjectKey& key,
-                                                             std::string* text) const {
+Result<std::shared_ptr<const StatusFile>> ResourceFolder::ReadStatus(const ObjectKey& key) {
   const std::string path = StatusPathOf(key);
-  const auto bytes = base::ReadFile(path, kMaxObjectBytes);
-  if (bytes.Is(ErrorCode::kNotFound)) return std::optional<StatusFile>();
-  if (!bytes.ok()) return bytes.error();
-  *text = TextOf(bytes->view());
-  const auto corrupt = [&](std::string_view what) {
-    return Error(ErrorCode::kCorrupt, fmt::format("{}: {}", base::Printable(path), what));
-  };
-  auto document = ParseYaml(*text);
-  if (!document.ok()) return corrupt(document.error().message());
-  Problems problems;
-  FieldReader fields(*document, "", problems);
-  std::map<std::string, std::string> of;
-  StatusFile file;
-  fields("of", of);
-  DescribeStatusFile(fields, file);
-  if (auto fits = problems.Finish(); !fits.ok()) return corrupt(fits.error().message());
-  if (of["kind"] != Name(key.kind) || of["namespace"] != key.ns || of["name"] != key.name ||
-      file.uid.empty()) {
-    return corrupt("is not the status of " + Describe(key));
-  }
-  file.status =
-      std::make_shared<const json>(document->contains("status") ? document->at("status") : json());
-  if (!file.status->is_object() && !file.status->is_null()) return corrupt("status is not a map");
-  return std::optional<StatusFile>(std::move(file));
+  auto read = statuses_.Read(path, kMaxObjectBytes, [&](std::string text) {
+    return ParseStatus(std::move(text), key).Within(base::Printable(path));
+  });
+  if (read.Is(ErrorCode::kNotFound)) return std::shared_ptr<const StatusFile>();
+  return read;
 }
 
-Result<Object> ResourceFolder::Joined(const Located& located) const {
+Result<Object> ResourceFolder::Joined(const Located& located) {
   const Object& object = located.Entry().object;
   const ObjectKey& key = object.key();
   json document = object.document();
@@ -197,13 +201,12 @@ Result<Object> ResourceFolder::Joined(const Located& located) const {
     document.erase("status");  // a user's file may hold what `kubectl get -o yaml` gave
   std::string hashed = document.dump() + '\0';
   json& metadata = document["metadata"];
-  std::optional<StatusFile> status;
+  std::shared_ptr<const StatusFile> status;
   if (HasStatus(kind_)) {
-    std::string text;
-    HSM_TRY(status, ReadStatus(key, &text));
+    HSM_TRY(status, ReadStatus(key));
     const std::string uid = Field(metadata, "uid");
     if (status && !uid.empty() && status->uid != uid) status.reset();  // of an object that is gone
-    if (status) hashed += text;
+    if (status) hashed += status->text;
   }
   if (Field(metadata, "uid").empty())
     metadata["uid"] = status ? status->uid : DerivedUid(cluster_id_, key);
@@ -235,9 +238,8 @@ json ResourceFolder::ForManifest(const json& document, const json& previous) {
 }
 
 Result<std::string> ResourceFolder::ForStatusFile(const ObjectKey& key, const json& document,
-                                                  base::WallTime now) const {
-  std::string text;
-  HSM_TRY(const auto previous, ReadStatus(key, &text));
+                                                  base::WallTime now) {
+  HSM_TRY(const auto previous, ReadStatus(key));
   const json& metadata = document.at("metadata");
   const std::string created = Field(metadata, "creationTimestamp");
   json file = {{"of", {{"kind", Name(key.kind)}, {"namespace", key.ns}, {"name", key.name}}},

@@ -9,9 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "libhsmops/base/clock.h"
-#include "libhsmops/base/digest.h"
-#include "libhsmops/base/result.h"
+#include "libhsmops/cluster/known_files.h"
 #include "libhsmops/cluster/manifest.h"
 
 namespace hsmops::cluster {
@@ -28,6 +26,7 @@ struct StatusFile {
   std::string spec_digest;   // of the spec that `generation` counts
   std::uint64_t writes = 0;  // one more with every write, so that no version ever comes back
   std::shared_ptr<const nlohmann::json> status;
+  std::string text;  // the whole file
 };
 
 class ResourceFolder {
@@ -46,8 +45,8 @@ class ResourceFolder {
   };
 
   // `root` is the cluster's folder, `cluster_id` what uids of hand-written objects are derived
-  // from.
-  ResourceFolder(std::string root, std::string cluster_id, Kind kind);
+  // from. `clock` must outlive it.
+  ResourceFolder(std::string root, std::string cluster_id, Kind kind, const base::Clock& clock);
 
   const std::string& path() const { return path_; }
   const std::string& status_path() const { return status_path_; }
@@ -57,31 +56,28 @@ class ResourceFolder {
   base::Result<Snapshot> Scan();
 
   // The object as a caller sees it: manifest, status and version joined. kCorrupt: its status file.
-  base::Result<Object> Joined(const Located& located) const;
+  base::Result<Object> Joined(const Located& located);
 
   // `document`, an object as callers see it, made fit for its manifest; `writes` counts up.
   static nlohmann::json ForManifest(const nlohmann::json& document, const nlohmann::json& previous);
   // The status file that goes with `document`.
   base::Result<std::string> ForStatusFile(const ObjectKey& key, const nlohmann::json& document,
-                                          base::WallTime now) const;
+                                          base::WallTime now);
   std::string StatusPathOf(const ObjectKey& key) const;
 
  private:
-  struct Cached {
-    base::Digest digest;
-    std::shared_ptr<const Manifest> manifest;
-  };
   base::Result<std::vector<std::string>> FileNames() const;
   base::Result<std::shared_ptr<const Manifest>> ReadManifest(const std::string& path);
-  base::Result<std::optional<StatusFile>> ReadStatus(const ObjectKey& key,
-                                                     std::string* bytes) const;
+  // Null: there is none.
+  base::Result<std::shared_ptr<const StatusFile>> ReadStatus(const ObjectKey& key);
 
   const std::string root_;
   const std::string cluster_id_;
   const Kind kind_;
   const std::string path_;
   const std::string status_path_;
-  std::map<std::string, Cached> cache_;  // by path; parsing is dear, hashing is not
+  KnownFiles<Manifest> manifests_;
+  KnownFiles<StatusFile> statuses_;
 };
 
 // Is it a file of resources by its name? Temporary and hidden files are not.

@@ -26,7 +26,7 @@ namespace {
 
 // Latencies and times alone are told no oftener.
 constexpr std::chrono::seconds kStatusPeriod{30};
-// A verification of all values on a slow card takes minutes.
+// A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
 // To try whether the Primary reaches a mirror again.
 constexpr std::chrono::seconds kReachAgain{15};
@@ -53,6 +53,7 @@ bool Due(const std::optional<base::TimePoint>& last, base::Duration period, base
 cluster::HSMDeviceStatus Steady(cluster::HSMDeviceStatus status) {
   for (cluster::DeviceStatus& device : status.devices) {
     device.last_seen.reset();
+    device.last_sync_time.reset();
     device.latency_ms.reset();
     device.free_objects.reset();
     device.position.clear();
@@ -69,6 +70,7 @@ void Controller::Rest() {
   pool_.reset();
   tracker_.reset();
   reach_.reset();
+  equal_at_.clear();
 }
 
 Result<void> Controller::Open() {
@@ -349,7 +351,16 @@ void Controller::WriteStatus(const ClusterState& state) {
   auto written = pool_->UpdateStatus([&](cluster::HSMDeviceStatus& status) {
     cluster::HSMDevice device = pool_->device();
     device.status = status;
+    // A member that begins to lag was equal until now, not until the status was last written.
+    for (cluster::DeviceStatus& member : device.status.devices) {
+      const auto equal = equal_at_.find(member.node_name);
+      if (equal != equal_at_.end())
+        member.last_sync_time = std::max(member.last_sync_time, std::optional(equal->second));
+    }
     cluster::HSMDeviceStatus next = StatusOf(device, state, world_.clock.Wall());
+    for (const cluster::DeviceStatus& member : next.devices) {
+      if (member.last_sync_time) equal_at_[member.node_name] = *member.last_sync_time;
+    }
     if (all || Steady(next) != Steady(status)) status = std::move(next);
   });
   if (written.ok() && all) status_written_ = now;

@@ -5,6 +5,7 @@
 // compare-and-swap of R. Not thread-safe.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -71,6 +72,7 @@ class Controller {
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again
   std::optional<base::TimePoint> status_written_;
+  std::map<std::string, base::WallTime> equal_at_;  // when each was last seen to be
 };
 
 }  // namespace hsmops::manager

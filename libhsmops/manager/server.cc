@@ -31,8 +31,12 @@ constexpr std::chrono::milliseconds kStopLook{50};
 constexpr std::chrono::milliseconds kElectPeriod{1000};
 constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
+constexpr int kPhases = 10;  // of that period, in which the turns of different devices begin
 constexpr std::chrono::milliseconds kLookPeriod{1000};
 constexpr std::chrono::seconds kStopPatience{10};
+// Every member is asked several times a second: with a connection for each kept, a handshake, which
+// costs more than all else in a request, is rare.
+constexpr net::CurlLimits kKept{.idle_per_peer = 4, .idle = 512};
 
 class Running {
  public:
@@ -49,7 +53,7 @@ class Running {
                                "kubectl hsm certs issue --manager NAME",
                                config_.credentials.cert, self_.text()));
     }
-    transport_.emplace(*credentials_, clock_);
+    transport_.emplace(*credentials_, clock_, kKept);
     world_.emplace(World{resources_, clock_, rng_, executor_,
                          [this](const std::string& node, const std::string& endpoint,
                                 const store::Uid&, const store::Uid&) {
@@ -149,15 +153,18 @@ class Running {
     return election_->Leads();
   }
 
-  // nullopt: they cannot be listed now, which says nothing of them.
-  std::optional<std::set<std::string>> Devices() {
-    std::set<std::string> names;
+  // Their names, and the version of each. nullopt: they cannot be listed now, which says nothing of
+  // them.
+  using Versions = std::map<std::string, std::string>;
+  std::optional<Versions> Devices() {
+    Versions names;
     const auto devices = resources_.List(cluster::Kind::kHsmDevice, config_.ns);
     if (!devices.ok()) {
       Tell("", "the devices cannot be listed: " + devices.error().message());
       return std::nullopt;
     }
-    for (const cluster::Object& device : devices->items) names.insert(device.key().name);
+    for (const cluster::Object& device : devices->items)
+      names.emplace(device.key().name, device.version());
     return names;
   }
 
@@ -169,20 +176,23 @@ class Running {
   // All devices at once: one whose Primary is silent keeps no other from its grant.
   void Relay() {
     std::map<std::string, Relayed> devices;
-    std::set<std::string> names;
+    Versions names;
     while (Sleep(kRelayPeriod)) {
       vitals_->Turned(Loop::kRelay);
       if (const auto listed = Devices()) names = *listed;
       std::erase_if(devices, [&](const auto& entry) { return !names.contains(entry.first); });
       std::vector<base::Executor::Task> tasks;
-      for (const std::string& name : names)
-        tasks.push_back([this, &name, &one = devices[name]] { RelayOne(name, one); });
+      for (const auto& [name, version] : names) {
+        tasks.push_back([this, &name = name, &version = version, &one = devices[name]] {
+          RelayOne(name, version, one);
+        });
+      }
       executor_.RunAll(std::move(tasks));
     }
   }
 
-  void RelayOne(const std::string& name, Relayed& one) {
-    if (one.pool) {
+  void RelayOne(const std::string& name, const std::string& version, Relayed& one) {
+    if (one.pool && one.pool->device().metadata.resource_version != version) {
       if (const auto changed = one.pool->ReloadDevice(); changed.ok() && *changed) one.pool.reset();
     }
     if (!one.pool) {
@@ -205,6 +215,7 @@ class Running {
   // while another replica leads, and ends when its device is gone.
   void Control() {
     std::map<std::string, Controlled> devices;
+    int started = 0;
     do {
       vitals_->Turned(Loop::kControl);
       const auto listed = Devices();
@@ -213,30 +224,34 @@ class Running {
         if (!listed->contains(name)) device.thread.request_stop();
       }
       std::erase_if(devices, [](const auto& entry) { return entry.second.ended.load(); });
-      for (const std::string& name : *listed) {
+      for (const auto& [name, version] : *listed) {
         auto [at, is_new] = devices.try_emplace(name);
-        if (is_new) StartControl(name, at->second);
+        if (is_new) StartControl(name, kIdlePeriod / kPhases * (started++ % kPhases), at->second);
       }
     } while (Sleep(kIdlePeriod));
   }
 
-  void StartControl(const std::string& name, Controlled& controlled) {
-    controlled.thread = std::jthread([this, name, &controlled](const std::stop_token& asked) {
-      ControlOne(name, asked);
-      controlled.ended = true;
-    });
+  void StartControl(const std::string& name, base::Duration phase, Controlled& controlled) {
+    controlled.thread =
+        std::jthread([this, name, phase, &controlled](const std::stop_token& asked) {
+          ControlOne(name, phase, asked);
+          controlled.ended = true;
+        });
   }
 
-  void ControlOne(const std::string& name, const std::stop_token& asked) {
+  // `phase`: so much later than it could, so that many do not all wait for each other at once.
+  void ControlOne(const std::string& name, base::Duration phase, const std::stop_token& asked) {
     Controller controller(*world_, config_.ns, name);
-    base::Duration period{0};
+    base::Duration period = phase;
     while (Sleep(period) && !asked.stop_requested()) {
       period = kIdlePeriod;
       if (!Leads()) {
         controller.Rest();
         continue;
       }
+      const base::TimePoint began = clock_.Now();
       const Turned turned = controller.Turn();
+      vitals_->TookTurn(name, clock_.Now() - began);
       Tell(name, name + ": " + turned.reason);
       period = turned.acted ? base::Duration(0) : std::min<base::Duration>(period, turned.next);
     }

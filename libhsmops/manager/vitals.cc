@@ -27,6 +27,9 @@ constexpr std::array<std::string_view, kLoops> kLoopNames{"election", "grants", 
 const prometheus::Histogram::BucketBoundaries kLongSeconds{0.01, 0.05, 0.1, 0.5, 1,  2.5,
                                                            5,    10,   15,  30,  60, 300};
 
+const prometheus::Histogram::BucketBoundaries kTurnSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                           0.5,   1,    2.5,   5,    30};
+
 double InSeconds(base::Duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
@@ -54,7 +57,11 @@ struct Vitals::Metrics {
         sync_errors(prometheus::BuildCounter()
                         .Name("hsm_sync_errors_total")
                         .Help("Syncs that left a member unequal")
-                        .Register(registry)) {}
+                        .Register(registry)),
+        turn_time(prometheus::BuildHistogram()
+                      .Name("hsm_controller_turn_duration_seconds")
+                      .Help("One turn of a device's controller: it looks, decides and acts")
+                      .Register(registry)) {}
 
   prometheus::Registry registry;
   net::HttpMetrics http;
@@ -63,6 +70,7 @@ struct Vitals::Metrics {
   prometheus::Family<prometheus::Histogram>& promotion_time;
   prometheus::Family<prometheus::Histogram>& sync_time;
   prometheus::Family<prometheus::Counter>& sync_errors;
+  prometheus::Family<prometheus::Histogram>& turn_time;
 };
 
 Vitals::Vitals(const base::Clock& clock, net::CredentialSource& credentials)
@@ -129,6 +137,10 @@ void Vitals::Synced(const std::string& device, base::Duration time, bool whole) 
   metrics_->sync_time.Add({{"device", device}}, kLongSeconds).Observe(InSeconds(time));
   prometheus::Counter& errors = metrics_->sync_errors.Add({{"device", device}});
   if (!whole) errors.Increment();
+}
+
+void Vitals::TookTurn(const std::string& device, base::Duration time) {
+  metrics_->turn_time.Add({{"device", device}}, kTurnSeconds).Observe(InSeconds(time));
 }
 
 void Vitals::Answered(const std::string& route, int status, base::Duration time) {

@@ -34,6 +34,7 @@ class Vitals {
   void Led(bool leads, const std::string& leader);
   void Saw(base::Result<std::vector<cluster::HSMDevice>> devices);
   void Synced(const std::string& device, base::Duration time, bool whole);
+  void TookTurn(const std::string& device, base::Duration time);
   void Answered(const std::string& route, int status, base::Duration time);
 
   // `server`: whose refusals are counted.

@@ -77,6 +77,14 @@ struct VerifyReport {
   std::vector<Id> damaged;
 };
 
+// A verification under way, of the store that began it.
+struct Verification {
+  std::vector<Id> ids;            // what was there at its begin, in order
+  std::size_t next = 0;           // the first that was not looked at
+  std::uint64_t initialised = 0;  // how often this store had initialised its token by then
+  VerifyReport report;
+};
+
 // Asked right before the commit point; an error refuses the write and is its error.
 using Gate = std::function<base::Result<void>()>;
 
@@ -142,8 +150,14 @@ class SecretStore {
   // kNotFound: it is not in quarantine. kInDoubt: it may be gone, which the inventory says.
   base::Result<void> DiscardQuarantined(const IdVersion& version);
 
-  // A new view in which every head and every part is read and hashed.
+  // The newest version of every secret is read and hashed, head and parts, in a view that began
+  // after this was asked for. Any error ends it, and then nothing is known.
   base::Result<VerifyReport> Verify();
+  // The same in pieces, and between two of them whatever else is asked for. What goes meanwhile is
+  // left out; what comes was not there at the begin; what changes is read as it is then.
+  base::Result<Verification> BeginVerify();
+  // Looks at one secret, and at more while `go_on` says so. True: the report is whole.
+  base::Result<bool> VerifyMore(Verification& verification, const std::function<bool()>& go_on);
 
   // Legacy secrets that our records have superseded are destroyed by Collect. kNotFound: none
   // there.
@@ -177,6 +191,7 @@ class SecretStore {
   base::Result<Record> ReadRecordOf(const HeadRef& head);
   void NoteDamage(const Id& id);
   void LookAgainAt(const Id& id);
+  base::Result<void> VerifyOne(const Id& id, VerifyReport& report);
   base::Result<std::optional<Secret>> ReadNow(const SecretName& name);
   base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
                              Pending& pending, std::optional<Staged>& repeated);
@@ -209,6 +224,7 @@ class SecretStore {
   std::set<IdVersion> confirmed_orphans_;
   std::uint64_t last_lsn_ = 0;     // the highest given out by this object
   std::uint64_t damage_view_ = 0;  // the view in which damage was last confirmed
+  std::uint64_t initialised_ = 0;  // how often
   bool stale_ = true;              // the index must be built anew before it is believed
   bool may_have_ghosts_ = true;    // of creates that were refused or cut short
   bool promised_at_open_ = false;  // what was valid at the first view counts as acknowledged

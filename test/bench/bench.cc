@@ -1,10 +1,13 @@
 // ./dev bench: what this program costs, as ratios against plain PKCS#11 calls in the same run.
 //
-//   bench [--quick]    --quick uses 1,000 secrets where the full run uses 10,000
+//   bench [--quick] [PART...]   --quick uses 1,000 secrets where the full run uses 10,000
+//
+// Parts: tokens, generic, failover, load, promote, sync, idle; all of them when none is named.
 //
 // SoftHSM tokens on memory-backed storage, each served by a token process as in production.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +17,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -262,12 +266,44 @@ void Suite(int secrets, const std::string& name, const std::string& suffix) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool quick = argc > 1 && std::string(argv[1]) == "--quick";
+  bool quick = false;
+  std::set<std::string> asked;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--quick") {
+      quick = true;
+    } else {
+      asked.insert(word);
+    }
+  }
+  const int many = quick ? 1000 : 10'000;
+  const std::vector<std::pair<std::string, std::function<void()>>> parts{
+      {"tokens",
+       [&] {
+         Suite(1000, "softhsm profile", "");
+         if (!quick) Suite(many, "softhsm profile", "");
+       }},
+      {"generic",
+       [] { Suite(1000, "generic profile (a fresh view for each batch)", "&x-profile=generic"); }},
+      {"failover", FailingOver},
+      {"load", WritingAndReading},
+      {"promote", Promoting},
+      {"sync", [&] { Syncing(many); }},
+      {"idle", [] { Idling(50); }},
+  };
+  for (const std::string& name : asked) {
+    if (std::ranges::none_of(parts, [&](const auto& part) { return part.first == name; })) {
+      std::cerr << "bench: no part " << name << "\n";
+      return 2;
+    }
+  }
   std::filesystem::create_directories(kFolder);
-  Suite(1000, "softhsm profile", "");
-  if (!quick) Suite(10'000, "softhsm profile", "");
-  Suite(1000, "generic profile (a fresh view for each batch)", "&x-profile=generic");
-  ClusterSuite(quick ? 1000 : 10'000);
+  for (const auto& [name, run] : parts) {
+    if (!asked.empty() && !asked.contains(name)) continue;
+    std::printf("\n[%s]\n", name.c_str());
+    Count(true);
+    run();
+  }
   std::filesystem::remove_all(kFolder);
   std::printf("\n%d targets missed\n", Misses());
   return 0;

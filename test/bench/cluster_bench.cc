@@ -5,20 +5,18 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <thread>
 
-#include "cli/app.h"
 #include "cli/demo/daemon.h"
 #include "libhsmops/agent/http_channel.h"
 #include "libhsmops/cluster/directory_resource_store.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/live_api.h"
 #include "libhsmops/net/curl_transport.h"
+#include "test/bench/command.h"
 #include "test/bench/measure.h"
 
 namespace hsmops::bench {
@@ -29,18 +27,9 @@ using cli::Daemon;
 constexpr int kClients = 8;
 constexpr std::size_t kValueBytes = 1024;
 constexpr std::chrono::seconds kLoad{4};
-constexpr std::chrono::seconds kPatience{60};
 
 double SecondsBetween(base::TimePoint from, base::TimePoint to) {
   return Seconds(to - from).count();
-}
-
-void AwaitThat(const std::function<bool()>& holds, const std::string& what) {
-  const base::TimePoint until = wall.Now() + kPatience;
-  while (!holds()) {
-    if (wall.Now() > until) Give("it did not happen: " + what);
-    wall.SleepFor(std::chrono::milliseconds(5));
-  }
 }
 
 // Certificates, tokens, agents, a device and one manager, each a process.
@@ -73,16 +62,7 @@ class BenchCluster {
         "every member in sync");
   }
 
-  // Output of a command that must end with 0.
-  std::string Hsm(std::vector<std::string> words) {
-    words.insert(words.begin(), {"--local", folder_});
-    std::ostringstream out;
-    std::ostringstream err;
-    std::istringstream in;
-    if (cli::RunApp(words, cli::Streams{out, err, in}, HSMOPS_CLI) != 0)
-      Give(words[2] + ": " + err.str());
-    return out.str() + err.str();
-  }
+  std::string Hsm(std::vector<std::string> words) { return bench::Hsm(folder_, std::move(words)); }
 
   void StartAgent(const std::string& node) {
     const auto before = agents_.find(node);
@@ -116,12 +96,9 @@ class BenchCluster {
 
  private:
   Daemon Start(std::vector<std::string> words, const std::string& who) {
-    const std::string certs = folder_ + "/certs/" + who;
-    words.insert(words.end(), {"--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key",
-                               certs + "/tls.key"});
-    return Must(
-        Daemon::Start(HSMOPS_CLI, std::move(words), kFolder + "/" + name_ + who + ".log", wall),
-        "starting a process");
+    return Must(Daemon::Start(HSMOPS_CLI, WithCertificate(folder_, std::move(words), who),
+                              kFolder + "/" + name_ + who + ".log", wall),
+                "starting a process");
   }
 
   // Before a manager sees the device; R gets the D of the spec from the first one that does.
@@ -289,14 +266,6 @@ void Load(BenchCluster& cluster) {
   Row("  99 % of them within", p99, 0, "<= 10 ms", p99 <= 0.010);
 }
 
-double ResidentMegabytes(pid_t pid) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
-
 // Of the mirror, with everything on its token and nothing to do.
 void Memory(BenchCluster& cluster, int secrets) {
   const double raw = RunRaw(MakeToken("rawmemory"), "create", secrets, 256).megabytes;
@@ -328,19 +297,20 @@ void NewMirror(BenchCluster& cluster, int secrets) {
 
 }  // namespace
 
-void ClusterSuite(int secrets) {
-  Count(true);
-  std::printf("\nagents and managers, processes over loopback and TLS\n");
-  Outages();
-  {
-    BenchCluster cluster("l", {"a", "b"}, [](cluster::FailoverSpec&) {});
-    Load(cluster);
-  }
-  {
-    BenchCluster cluster("p", {"a", "b", "c"}, [](cluster::FailoverSpec&) {});
-    cluster.Hsm({"put", "-f", ManySecrets(1000), "-o", "name"});
-    Planned(cluster);
-  }
+void FailingOver() { Outages(); }
+
+void WritingAndReading() {
+  BenchCluster cluster("l", {"a", "b"}, [](cluster::FailoverSpec&) {});
+  Load(cluster);
+}
+
+void Promoting() {
+  BenchCluster cluster("p", {"a", "b", "c"}, [](cluster::FailoverSpec&) {});
+  cluster.Hsm({"put", "-f", ManySecrets(1000), "-o", "name"});
+  Planned(cluster);
+}
+
+void Syncing(int secrets) {
   BenchCluster cluster("s", {"a", "b", "c"}, [](cluster::FailoverSpec&) {});
   NewMirror(cluster, secrets);
   Memory(cluster, secrets);

@@ -27,7 +27,8 @@ TEST_CASE("agents and managers show their health and their metrics") {
   CHECK(agent.body.find("hidden-value") == std::string::npos);
   for (const char* series :
        {"leader 1", "hsm_secrets{namespace=\"default\",device=\"local\",state=\"full\"} 1",
-        "hsm_replication_lag_versions{", "hsm_failover_candidates{", "hsm_epoch{", "hsm_paused{"})
+        "hsm_replication_lag_versions{", "hsm_failover_candidates{", "hsm_epoch{", "hsm_paused{",
+        "hsm_controller_turn_duration_seconds_count{device=\"local\"}"})
     CHECK_MESSAGE(cluster.BecomesPage(manager + "/metrics", 200, series), std::string(series));
 
   cluster.Agent("b").Signal(SIGKILL);

@@ -57,6 +57,37 @@ TEST_CASE("what a member was busy with before does not count the next time") {
   CHECK(pool.Told("DeviceLost") == 0);
 }
 
+TEST_CASE("a status in which only times change is written twice a minute") {
+  SmallPool pool({"a", "b", "c"});
+  Controller controller(pool.world(), "default", "d");
+  TurnFor(pool, controller, minutes(2));
+  const auto version = [&] { return pool.Open()->device().metadata.resource_version; };
+  int writes = 0;
+  std::string before = version();
+  for (int turns = 0; turns < 30; ++turns) {
+    controller.Turn();
+    pool.clock().Advance(seconds(2));
+    if (std::string now = version(); now != before) {
+      ++writes;
+      before = std::move(now);
+    }
+  }
+  CHECK(writes == 2);
+}
+
+TEST_CASE("how long a mirror lags counts from when it was last seen to be equal") {
+  SmallPool pool({"a", "b"});
+  Controller controller(pool.world(), "default", "d");
+  TurnFor(pool, controller, minutes(2) + seconds(28));  // the status is as old as it gets
+  pool.token("b").Unplug();
+  pool.clock().Advance(seconds(2));
+  controller.Turn();
+  const auto device = pool.Open()->device();
+  REQUIRE(device.status.devices.size() == 2);
+  REQUIRE(device.status.devices[1].last_sync_time.has_value());
+  CHECK(pool.clock().Wall() - *device.status.devices[1].last_sync_time <= seconds(4));
+}
+
 TEST_CASE("a PIN that is refused is told once") {
   SmallPool pool({"a", "b"});
   Controller controller(pool.world(), "default", "d");
