@@ -1,0 +1,259 @@
+// What the command line asks of managers: the same words and exit codes as without them, and an
+// end that is true whoever dies meanwhile.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "libhsmops/base/clock.h"
+#include "test/net/net_cluster.h"
+
+namespace hsmops::test {
+namespace {
+
+using std::chrono::seconds;
+
+bool Holds(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+void End(Process& process, int signal) {
+  process.Signal(signal);
+  CHECK(process.Wait().signal == signal);
+}
+
+// A promotion or a leader's first turns come first.
+void UntilWhole(NetCluster& cluster, std::size_t others) {
+  REQUIRE(cluster.Becomes({"status"}, fmt::format("tolerates {} more", others)));
+}
+
+void Manage(NetCluster& cluster, int managers) {
+  for (int i = 1; i <= managers; ++i) {
+    (void)cluster.Issue("manager", fmt::format("manager-{}", i));
+    cluster.StartManager(i);
+  }
+  const auto until = std::chrono::steady_clock::now() + seconds(30);
+  while (!std::filesystem::exists(cluster.folder() + "/leases/default.hsm-manager.yaml") ||
+         cluster.Leader() == 0) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+bool IsStopped(const Process& process) {
+  const std::string stat = ReadText(fmt::format("/proc/{}/stat", process.pid()));
+  return stat.compare(stat.rfind(')'), 3, ") T") == 0;
+}
+
+void UntilItStops(Process& process) {
+  const auto until = std::chrono::steady_clock::now() + seconds(40);
+  while (!IsStopped(process)) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+// One object as the older operator wrote it; the agent has the token to itself otherwise.
+void WriteOlder(NetCluster& cluster, const std::string& node, const std::string& label,
+                const std::string& value) {
+  End(cluster.Agent(node), SIGKILL);
+  const SoftHsmToken& token = cluster.token(node);
+  const std::string file = token.folder() + "/older-value";
+  WriteText(file, value);
+  const Ended ended =
+      Run({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", token.label(), "--login",
+           "--pin", "env:OLDER_PIN", "--write-object", file, "--type", "data", "--private",
+           "--application-label", "hsm-secrets-operator", "--label", label},
+          {.env = {{"SOFTHSM2_CONF", token.conf()}, {"OLDER_PIN", ReadText(token.pin_path())}}});
+  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+  cluster.StartAgent(node);
+}
+
+// A version of "alone" that only a had when b was made the Primary in its place.
+void SetOneAside(NetCluster& cluster) {
+  cluster.Must({"put", "both", "--from-literal", "k=1"});
+  End(cluster.Agent("b"), SIGKILL);
+  // In doubt: a still counts on b, which is gone.
+  CHECK(cluster.Hsm({"put", "alone", "--from-literal", "k=1"}).code == 6);
+  End(cluster.Agent("a"), SIGKILL);
+  cluster.StartAgent("b");
+  cluster.Must({"failover", "--to", "b"});
+  cluster.StartAgent("a");
+  cluster.Must({"sync"});
+  REQUIRE(Holds(cluster.Must({"divergence", "list"}), "alone"));
+}
+
+// Who did it: a command's own operation has no such name.
+bool LeaderDid(NetCluster& cluster, const std::string& type, const std::string& phase) {
+  const std::string all = cluster.Must(
+      {"operation", "list", "-o",
+       "jsonpath={range .items[*]}{.metadata.name} {.spec.type} {.status.phase}{\"\\n\"}{end}"});
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t end = std::min(all.find('\n', at), all.size());
+    const std::string line = all.substr(at, end - at);
+    if (Holds(line, "-cli-") && Holds(line, " " + type + " " + phase)) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+// `id` of "… ID begins at" and the like: the word that names an operation of a command.
+std::string IdIn(const std::string& text) {
+  const std::size_t at = text.find("local-cli-");
+  REQUIRE_MESSAGE(at != std::string::npos, text);
+  return text.substr(at, std::string("local-cli-01234567").size());
+}
+
+std::string In(seconds later) {
+  base::SystemClock clock;
+  return base::FormatTime(clock.Wall() + later);
+}
+
+std::string Without(std::string text, const std::string& folder) {
+  for (std::size_t at = text.find(folder); at != std::string::npos; at = text.find(folder, at))
+    text.replace(at, folder.size(), "DIR");
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what is wrong is refused with the same words and code by a manager as without one") {
+  const std::vector<std::vector<std::string>> all{
+      {"reinit"},
+      {"reinit", "--node", "x", "--yes"},
+      {"reinit", "--node", "a", "--yes"},
+      {"reinit", "--node", "b"},
+      {"adopt", "no-such-device"},
+      {"divergence", "discard", "nope", "--yes"},
+      {"divergence", "discard", "nope", "--node", "x", "--yes"},
+      {"divergence", "discard"},
+      {"promote", "--to", "b", "--at", "yesterday"},
+      {"promote", "--to", "b", "--at", "2001-01-01T00:00:00Z"},
+      {"promote", "--to", "x"},
+      {"get", "nope"},
+      {"get", "UPPER"},
+      {"delete", "nope", "--yes"},
+      {"rename-key", "nope", "k", "l"},
+      {"rename-key", "app", "nope", "l"},
+      {"rename-key", "app", "k", "other"},
+      {"put", "app", "--from-literal", "k=2", "--expect", "absent"},
+  };
+  NetCluster cluster({"a", "b"}, 0);
+  cluster.Must({"put", "app", "--from-literal", "k=1", "--from-literal", "other=1"});
+  const auto ask = [&] {
+    std::vector<std::string> answers;
+    for (const auto& words : all) {
+      const Ended ended = cluster.Hsm(words);
+      answers.push_back(fmt::format("{} {}: {} {}", words[0], words.size() > 1 ? words[1] : "",
+                                    ended.code, Without(ended.err, cluster.folder())));
+    }
+    return answers;
+  };
+  const auto alone = ask();
+  Manage(cluster, 1);
+  UntilWhole(cluster, 1);
+  const auto managed = ask();
+  for (std::size_t i = 0; i < all.size(); ++i) CHECK(managed[i] == alone[i]);
+  CHECK(cluster.Value("app") == "1");
+  CHECK(LeaderDid(cluster, "Reinit", "Failed"));
+}
+
+TEST_CASE("a reinit is done by the manager that leads, and by the next when that dies half-way") {
+  NetCluster cluster({"a", "b", "c"}, 2);
+  UntilWhole(cluster, 2);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  CHECK(Holds(cluster.Must({"reinit", "--node", "b", "--yes"}), "b is a member again"));
+  CHECK(LeaderDid(cluster, "Reinit", "Succeeded"));
+  CHECK(Holds(cluster.Must({"diff", "a", "b"}), "equal"));
+
+  const int leader = cluster.Leader();
+  cluster.Arm(fmt::format("manager-{}", leader), "after-wipe");
+  Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "c", "--yes"});
+  UntilItStops(cluster.Manager(leader));
+  CHECK(cluster.Hsm({"diff", "a", "c"}).code != 0);  // it is wiped
+  End(cluster.Manager(leader), SIGKILL);
+  const Ended ended = reinit.Wait();
+  CHECK_MESSAGE(ended.code == 0, ended.err);
+  CHECK_MESSAGE(Holds(ended.out, "c is a member again: 1 secrets copied"), ended.out);
+  CHECK(Holds(cluster.Must({"diff", "a", "c"}), "equal"));
+  CHECK(cluster.Value("app") == "1");
+  UntilWhole(cluster, 2);
+}
+
+TEST_CASE("adopt is done by the manager that leads, and lists what it cannot take") {
+  NetCluster cluster({"a", "b"}, 0);
+  WriteOlder(cluster, "a", "older/k", "of before");
+  WriteOlder(cluster, "a", "nokey", "no slash");
+  Manage(cluster, 1);
+  const Ended dry = cluster.Hsm({"adopt", "--dry-run"});
+  CHECK(dry.code == 7);
+  CHECK_MESSAGE(Holds(dry.out, "would take older (1 keys)"), dry.out);
+  CHECK_MESSAGE(Holds(dry.out, "would take over 1 secrets, 1 not"), dry.out);
+  const Ended adopt = cluster.Hsm({"adopt"});
+  CHECK_MESSAGE(adopt.code == 7, adopt.err);
+  CHECK_MESSAGE(Holds(adopt.err, "not taken: nokey: "), adopt.err);
+  CHECK_MESSAGE(Holds(adopt.err, "kubectl hsm --local"), adopt.err);
+  CHECK_MESSAGE(Holds(adopt.out, "took over 1 secrets, 1 not taken"), adopt.out);
+  CHECK(LeaderDid(cluster, "Adopt", "Partial"));
+  CHECK(cluster.Value("older") == "of before");
+  CHECK(cluster.Becomes({"diff", "a", "b"}, "equal"));
+  const std::string operations = ReadText(cluster.folder() + "/status/hsmoperations/default." +
+                                          IdIn(cluster.Must({"operation", "list"})) + ".yaml");
+  CHECK(!Holds(operations, "of before"));
+}
+
+TEST_CASE("a discard is done by the manager that leads, and is told truly when that dies") {
+  NetCluster cluster({"a", "b"}, 0);
+  SetOneAside(cluster);
+  Manage(cluster, 2);
+  const Ended unsure = cluster.Hsm({"divergence", "discard", "alone"});
+  CHECK(unsure.code == 5);
+  CHECK_MESSAGE(Holds(unsure.err, "Discard version 1.2 of alone on a for good? Add --yes"),
+                unsure.err);
+  const int leader = cluster.Leader();
+  cluster.Arm(fmt::format("manager-{}", leader), "after-discard");
+  Process discard(
+      {CliPath(), "--local", cluster.folder(), "divergence", "discard", "alone", "--yes"});
+  UntilItStops(cluster.Manager(leader));
+  End(cluster.Manager(leader), SIGKILL);
+  const Ended ended = discard.Wait();
+  CHECK_MESSAGE(ended.code == 0, ended.err);
+  CHECK_MESSAGE(Holds(ended.out, "discarded version 1.2 of alone on a"), ended.out);
+  CHECK(LeaderDid(cluster, "Discard", "Succeeded"));
+  CHECK(!Holds(cluster.Hsm({"divergence", "list"}).out, "alone"));
+}
+
+TEST_CASE("promote --at is handed to the manager that leads: it is done then, unless cancelled") {
+  NetCluster cluster({"a", "b"}, 1);
+  UntilWhole(cluster, 1);
+  const auto asked = std::chrono::steady_clock::now();
+  const Ended later = cluster.Hsm({"promote", "--to", "b", "--at", In(seconds(3600))});
+  CHECK(later.code == 6);
+  CHECK(std::chrono::steady_clock::now() - asked < seconds(20));
+  CHECK_MESSAGE(!Holds(later.err, "fail"), later.err);
+  const std::string id = IdIn(later.err);
+  CHECK(LeaderDid(cluster, "Promote", "Pending"));
+  cluster.Must({"operation", "cancel", id});
+  const Ended cancelled = cluster.Hsm({"operation", "wait", id});
+  CHECK(cancelled.code == 1);
+  CHECK_MESSAGE(Holds(cancelled.out, "cancelled before it began; nothing was changed"),
+                cancelled.out);
+
+  Process waits(
+      {CliPath(), "--local", cluster.folder(), "promote", "--to", "b", "--at", In(seconds(40))});
+  REQUIRE(waits.WaitFor("begins at"));
+  waits.Signal(SIGINT);
+  const Ended detached = waits.Wait();
+  CHECK(detached.code == 130);
+  CHECK_MESSAGE(Holds(detached.err, "detached: "), detached.err);
+  cluster.Must({"operation", "cancel", IdIn(detached.err)});
+  CHECK(cluster.Hsm({"operation", "wait", IdIn(detached.err)}).code == 1);
+
+  const Ended done = cluster.Hsm({"promote", "--to", "b", "--at", In(seconds(6))});
+  CHECK_MESSAGE(done.code == 0, done.err);
+  CHECK_MESSAGE(Holds(done.out, "b is the Primary of epoch 2"), done.out);
+}
+
+}  // namespace hsmops::test
