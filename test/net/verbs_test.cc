@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <thread>
@@ -182,6 +183,33 @@ TEST_CASE("a reinit is done by the manager that leads, and by the next when that
   UntilWhole(cluster, 2);
 }
 
+// The mirrors are equal to a Primary that is written to at no moment that anybody could look.
+TEST_CASE("a reinit ends well while secrets are written, and none of them is lost") {
+  NetCluster cluster({"a", "b", "c"}, 1);
+  UntilWhole(cluster, 2);
+  std::atomic<bool> stop{false};
+  std::vector<std::string> refused;
+  int written = 0;
+  std::thread writer([&] {
+    while (!stop) {
+      const Ended put = cluster.Hsm(
+          {"put", fmt::format("app/{}", written), "--from-literal", fmt::format("k={}", written)});
+      if (put.code != 0) refused.push_back(put.err);
+      ++written;
+    }
+  });
+  std::vector<Ended> ended;
+  for (const char* node : {"b", "c", "b"})
+    ended.push_back(cluster.Hsm({"reinit", "--node", node, "--yes"}));
+  stop = true;
+  writer.join();
+  for (const Ended& one : ended) CHECK_MESSAGE(one.code == 0, one.err);
+  for (const std::string& one : refused) CHECK_MESSAGE(false, one);
+  CHECK(written > 5);
+  CHECK(cluster.Becomes({"diff", "a", "b"}, fmt::format("equal: {} secrets", written)));
+  CHECK(cluster.Becomes({"diff", "a", "c"}, fmt::format("equal: {} secrets", written)));
+}
+
 TEST_CASE("adopt is done by the manager that leads, and lists what it cannot take") {
   NetCluster cluster({"a", "b"}, 0);
   WriteOlder(cluster, "a", "older/k", "of before");
@@ -254,6 +282,109 @@ TEST_CASE("promote --at is handed to the manager that leads: it is done then, un
   const Ended done = cluster.Hsm({"promote", "--to", "b", "--at", In(seconds(6))});
   CHECK_MESSAGE(done.code == 0, done.err);
   CHECK_MESSAGE(Holds(done.out, "b is the Primary of epoch 2"), done.out);
+}
+
+TEST_CASE("secrets go through the live API of any manager, past those that are dead or stopped") {
+  NetCluster cluster({"a", "b"}, 3);
+  UntilWhole(cluster, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=s3cret"});
+  const std::string reader = cluster.Issue("reader", "app");
+  const std::vector<std::string> as_reader{
+      "--certificate-authority", reader + "/ca.crt", "--client-certificate",
+      reader + "/tls.crt",       "--client-key",     reader + "/tls.key"};
+  const auto asked = [&](std::vector<std::string> words) {
+    words.insert(words.end(), as_reader.begin(), as_reader.end());
+    return cluster.Hsm(words);
+  };
+  CHECK(asked({"get", "app", "--key", "k", "--raw"}).out == "s3cret");
+  const Ended refused = asked({"put", "app", "--from-literal", "k=2"});
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(Holds(refused.err, "the role reader may not"), refused.err);
+
+  End(cluster.Manager(1), SIGKILL);
+  cluster.Manager(2).Signal(SIGSTOP);
+  for (int i = 0; i < 4; ++i) {
+    cluster.Must({"put", "app", "--from-literal", fmt::format("k={}", i)});
+    CHECK(cluster.Value("app") == fmt::format("{}", i));
+  }
+  for (const char* verb : {"stamp", "put", "get"}) {
+    CHECK(cluster.BecomesPage(cluster.ManagerPages(3) + "/metrics", 200,
+                              fmt::format("code=\"200\",route=\"{}\"", verb)));
+  }
+  cluster.Manager(2).Signal(SIGCONT);
+  cluster.Must({"rename-key", "app", "k", "l"});
+  CHECK(cluster.Hsm({"get", "app", "--key", "l", "--raw"}).out == "3");
+  cluster.Must({"delete", "app", "--yes"});
+  CHECK(cluster.Hsm({"get", "app"}).code == 4);
+  for (const auto& file : std::filesystem::recursive_directory_iterator(cluster.folder())) {
+    if (file.is_regular_file()) CHECK(!Holds(ReadText(file.path()), "s3cret"));
+  }
+}
+
+TEST_CASE("managers that are gone are waited out, and those that ended in order leave no trace") {
+  NetCluster cluster({"a", "b"}, 2);
+  UntilWhole(cluster, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  End(cluster.Manager(1), SIGKILL);
+  End(cluster.Manager(2), SIGKILL);
+  const Ended put = cluster.Hsm({"put", "app", "--from-literal", "k=2"});
+  CHECK(put.code == 1);
+  CHECK_MESSAGE(Holds(put.err, "not tried: no manager could do it"), put.err);
+  CHECK_MESSAGE(Holds(put.err, "kubectl hsm --local"), put.err);
+  CHECK(cluster.Hsm({"get", "app"}).code == 1);
+  // Then the command works with the agents by itself.
+  CHECK(cluster.Becomes({"get", "app", "--reveal"}, "k: 1"));
+  cluster.StartManager(1);
+  UntilWhole(cluster, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=3"});
+  cluster.Manager(1).Signal(SIGTERM);
+  CHECK(cluster.Manager(1).Wait().code == 0);
+  CHECK(cluster.Value("app") == "3");
+}
+
+TEST_CASE("a put whose Primary stops before it answers is settled by its operation id, done once") {
+  NetCluster cluster({"a", "b", "c"}, 2, {.brisk = true});
+  UntilWhole(cluster, 2);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  cluster.Arm("a", "before-acknowledge");
+  const Ended put = cluster.Hsm({"put", "app", "--from-literal", "k=2", "--timeout", "2s"});
+  CHECK(put.code == 6);
+  CHECK_MESSAGE(!Holds(put.err, "fail"), put.err);
+  const std::string mark = "--op-id ";
+  const std::size_t at = put.err.find(mark);
+  REQUIRE_MESSAGE(at != std::string::npos, put.err);
+  const std::string id = put.err.substr(at + mark.size(), 36);
+  UntilItStops(cluster.Agent("a"));
+  REQUIRE(cluster.Becomes({"history"}, "Succeeded"));
+  const Ended again = cluster.Hsm({"put", "app", "--from-literal", "k=2", "--op-id", id});
+  CHECK_MESSAGE(again.code == 0, again.err);
+  CHECK_MESSAGE(Holds(again.out, "version 1.2 "), again.out);
+  CHECK(cluster.Value("app") == "2");
+  cluster.Agent("a").Signal(SIGCONT);
+}
+
+TEST_CASE("status -w shows each change once off a terminal, redraws on one, and ends by Ctrl-C") {
+  NetCluster cluster({"a", "b"}, 1);
+  UntilWhole(cluster, 1);
+  Process watches({CliPath(), "--local", cluster.folder(), "status", "-w"});
+  REQUIRE(watches.WaitFor("Primary a, epoch 1"));
+  cluster.Must({"promote", "--to", "b"});
+  REQUIRE(watches.WaitFor("Primary b, epoch 2"));
+  cluster.Must({"pause", "--for", "1h", "--reason", "so that it shows"});
+  REQUIRE(watches.WaitFor("so that it shows"));
+  watches.Signal(SIGINT);
+  const Ended ended = watches.Wait();
+  CHECK(ended.code == 130);
+  CHECK(!Holds(ended.out, "\x1b"));
+  std::size_t blocks = 0;
+  for (std::size_t at = 0; (at = ended.out.find("device local:", at)) != std::string::npos; ++at)
+    ++blocks;
+  CHECK(blocks <= 12);  // not one for every look
+
+  Process drawn({"script", "-qec",
+                 fmt::format("{} --local {} status -w", CliPath(), cluster.folder()), "/dev/null"});
+  REQUIRE(drawn.WaitFor("\x1b[2J"));
+  REQUIRE(drawn.WaitFor("Primary b"));
 }
 
 }  // namespace hsmops::test
