@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bitset>
+#include <functional>
 
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
@@ -16,6 +17,8 @@ using base::ErrorCode;
 using base::Result;
 
 namespace {
+
+constexpr int kChangeTries = 8;
 
 std::bitset<store::kBuckets> WholeInventory() { return std::bitset<store::kBuckets>().set(); }
 
@@ -107,10 +110,23 @@ Result<void> CheckContent(Pool& pool, const std::string& node, const StepNote& n
                            node, base::Printable(step.name), step.reason));
 }
 
+// R is renewed by others all the time; whoever changes S begins again then (protocol.md, 3). Not
+// under another term, where everything is to be judged anew.
+Result<void> ChangeAgain(Pool& pool, const std::function<Result<void>()>& change) {
+  const store::Epoch epoch = pool.epoch();
+  for (int tries = 0;; ++tries) {
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+    if (pool.epoch() != epoch || pool.holder().empty())
+      return Error(ErrorCode::kConflict, "the Primary was replaced meanwhile");
+    auto changed = change();
+    if (!changed.Is(ErrorCode::kConflict) || tries == kChangeTries) return changed;
+  }
+}
+
 // Out of the sync set before it is wiped: from here on nobody counts on it. A Primary that proves
 // by itself what that needs goes on writing meanwhile, so the others are equal to it at no moment
 // and hold what was acknowledged all the same.
-Result<void> LeaveSyncSet(Pool& pool, const std::string& node) {
+Result<void> LeaveOnce(Pool& pool, const std::string& node) {
   std::vector<std::string> others = pool.SyncSetNodes();
   if (!pool.ReachesMirrors(pool.holder())) {
     HSM_TRY(Comparison comparison, Compare(pool, pool.holder(), pool.Mirrors()));
@@ -130,9 +146,30 @@ Error Unfilled(const std::string& node, const Error& error, const std::string& n
 Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& report) {
   if (report.AllEqual()) return {};
   if (!pool.ReachesMirrors(pool.holder())) return Error(ErrorCode::kUnavailable, "not equal yet");
-  std::vector<std::string> nodes = pool.SyncSetNodes();
-  nodes.push_back(node);
-  return ChangeSyncSet(pool, nodes);
+  return ChangeAgain(pool, [&] {
+    std::vector<std::string> nodes = pool.SyncSetNodes();
+    nodes.push_back(node);
+    return ChangeSyncSet(pool, nodes);
+  });
+}
+
+Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
+  SyncOptions only;
+  only.only = {node};
+  for (int tries = 0;; ++tries) {
+    auto report = Sync(pool, only, progress);
+    if (!report.Is(ErrorCode::kConflict) || tries == kChangeTries) return report;
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  }
+}
+
+// A wipe that somebody else had begun and that comes late is refused by who knows the generation in
+// which it counts again (docs/adr/0016). One that came before it knew is filled again.
+Result<void> TellItCounts(Pool& pool, const std::string& node) {
+  HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  HSM_RETURN_IF_ERROR(pool.At(node).Apply(pool.term(), {}));
+  HSM_TRY(const SyncReport report, Fill(pool, node, nullptr));
+  return CheckFilled(pool, node, report);
 }
 
 }  // namespace
@@ -149,11 +186,14 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
         "stays",
         node, pool.holder());
   }
-  HSM_RETURN_IF_ERROR(LeaveSyncSet(pool, node));
+  HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
+  base::Failpoint("before-wipe");
   note("wipe", node);
   // Half a wipe leaves no member that a sync would fill.
   const std::string again = "run kubectl hsm reinit --node " + node + " again";
   if (auto wiped = pool.Applicant(node).Initialize(pool.term(), true); !wiped.ok()) {
+    if (wiped.Is(ErrorCode::kStaleEpoch))
+      return wiped.error().Within("nothing was wiped").Within(node);
     return wiped.Is(ErrorCode::kReadOnly) ? wiped.error().Within(node)
                                           : Unfilled(node, wiped.error(), again);
   }
@@ -162,12 +202,12 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
     return Unfilled(node, admitted.error(), again);
   const std::string sync_or_again = "run kubectl hsm sync, or reinit again";
   note("copy", "from " + pool.holder());
-  SyncOptions only;
-  only.only = {node};
-  const auto report = Sync(pool, only, progress);
+  const auto report = Fill(pool, node, progress);
   if (!report.ok()) return Unfilled(node, report.error(), sync_or_again);
   if (auto filled = CheckFilled(pool, node, *report); !filled.ok())
     return Unfilled(node, filled.error(), sync_or_again);
+  if (auto told = TellItCounts(pool, node); !told.ok())
+    return Unfilled(node, told.error(), sync_or_again);
   return fmt::format("{} is a member again: {} secrets copied, equal to {}", node,
                      report->applied.copied, report->primary);
 }

@@ -183,6 +183,41 @@ TEST_CASE("a reinit is done by the manager that leads, and by the next when that
   UntilWhole(cluster, 2);
 }
 
+TEST_CASE("a leader that is stopped half-way through a reinit ends it when it goes on") {
+  NetCluster cluster({"a", "b"}, 2);
+  UntilWhole(cluster, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  const int leader = cluster.Leader();
+  cluster.Arm(fmt::format("manager-{}", leader), "after-wipe");
+  Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "b", "--yes"});
+  UntilItStops(cluster.Manager(leader));
+  // R is renewed by the other one meanwhile, for as long as nobody else leads.
+  std::this_thread::sleep_for(seconds(5));
+  cluster.Manager(leader).Signal(SIGCONT);
+  const Ended ended = reinit.Wait();
+  CHECK_MESSAGE(ended.code == 0, ended.err);
+  CHECK(Holds(cluster.Must({"diff", "a", "b"}), "equal"));
+  UntilWhole(cluster, 1);
+}
+
+// Its wipe would take away what was acknowledged since.
+TEST_CASE("a leader that was stopped before a wipe does not do it when another has done it since") {
+  NetCluster cluster({"a", "b"}, 2);
+  UntilWhole(cluster, 1);
+  const int leader = cluster.Leader();
+  cluster.Arm(fmt::format("manager-{}", leader), "before-wipe");
+  Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "b", "--yes"});
+  UntilItStops(cluster.Manager(leader));
+  const Ended ended = reinit.Wait();
+  CHECK_MESSAGE(ended.code == 0, ended.err);
+  UntilWhole(cluster, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  cluster.Manager(leader).Signal(SIGCONT);
+  CHECK_MESSAGE(cluster.Manager(leader).WaitFor("b: nothing was wiped: "),
+                cluster.Manager(leader).err());
+  CHECK(Holds(cluster.Must({"diff", "a", "b"}), "equal"));
+}
+
 // The mirrors are equal to a Primary that is written to at no moment that anybody could look.
 TEST_CASE("a reinit ends well while secrets are written, and none of them is lost") {
   NetCluster cluster({"a", "b", "c"}, 1);
