@@ -121,7 +121,6 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
                                                            const base::FileLock* held) {
   const std::string ns = in_namespace.empty() ? globals_.ns : in_namespace;
   auto cluster = std::make_unique<LocalCluster>();
-  HSM_TRY(const base::Duration timeout, Timeout());
   HSM_TRY(cluster->resources_, OpenResources());
   HSM_TRY(const std::string name, DeviceName(*cluster->resources_, device));
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
@@ -130,6 +129,21 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
   if (held == nullptr) {
     HSM_TRY(cluster->lock_, LockDevice(verb, ns, name));
   }
+  HSM_RETURN_IF_ERROR(OpenPool(*cluster, ns, name));
+  return cluster;
+}
+
+Result<std::unique_ptr<LocalCluster>> Context::OpenRecord() {
+  auto cluster = std::make_unique<LocalCluster>();
+  HSM_TRY(cluster->resources_, OpenResources());
+  HSM_TRY(const std::string name, DeviceName(*cluster->resources_, {}));
+  HSM_RETURN_IF_ERROR(OpenPool(*cluster, globals_.ns, name));
+  return cluster;
+}
+
+Result<void> Context::OpenPool(LocalCluster& cluster, const std::string& ns,
+                               const std::string& name) {
+  HSM_TRY(const base::Duration timeout, Timeout());
   const std::string states = globals_.local + "/.members";
   auto make_member = [this, states, ns, name, timeout](
                          const std::string& node, const std::string& endpoint,
@@ -144,16 +158,16 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
     config.call_limit = std::clamp(timeout * 3 / 4, kShortestCall, kLongestCall);
     return Reach(node, endpoint, config);
   };
-  cluster->world_ = std::make_unique<manager::World>(
-      manager::World{*cluster->resources_, clock_, rng_, executor_, make_member});
-  HSM_TRY(cluster->pool_, manager::Pool::Open(*cluster->world_, ns, name));
-  const auto& status = cluster->pool_->device().status;
+  cluster.world_ = std::make_unique<manager::World>(
+      manager::World{*cluster.resources_, clock_, rng_, executor_, make_member});
+  HSM_TRY(cluster.pool_, manager::Pool::Open(*cluster.world_, ns, name));
+  const auto& status = cluster.pool_->device().status;
   if (status.paused && status.paused->until && *status.paused->until > clock_.Wall()) {
     Warn(fmt::format("paused by {} until {}: {}", base::Printable(status.paused->by),
                      base::FormatTime(*status.paused->until),
                      base::Printable(status.paused->reason)));
   }
-  return cluster;
+  return {};
 }
 
 Result<Wire*> Context::OpenWire() {

@@ -97,6 +97,9 @@ class Context {
                                                           const std::string& device = {},
                                                           const std::string& ns = {},
                                                           const base::FileLock* held = nullptr);
+  // The same without the lock: what is on record can be looked at, and its members are for others
+  // to talk to.
+  base::Result<std::unique_ptr<LocalCluster>> OpenRecord();
 
   // Whether something may have been done by now that the exit code has to admit: the verb acts, and
   // this was no dry run of it.
@@ -116,6 +119,9 @@ class Context {
   base::Result<void> Confirm(const std::string& question, bool yes);
 
  private:
+  base::Result<void> OpenPool(LocalCluster& cluster, const std::string& ns,
+                              const std::string& device);
+
   Streams streams_;
   Globals globals_;
   std::string program_;

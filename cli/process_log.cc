@@ -43,9 +43,12 @@ void ProcessLog::Say(const std::string& level, const std::string& sentence) {
   }
 }
 
-StopSignal::StopSignal() {
-  std::signal(SIGTERM, AskToStop);
-  std::signal(SIGINT, AskToStop);
+StopSignal::StopSignal()
+    : terminate_(std::signal(SIGTERM, AskToStop)), interrupt_(std::signal(SIGINT, AskToStop)) {}
+
+StopSignal::~StopSignal() {
+  std::signal(SIGTERM, terminate_);
+  std::signal(SIGINT, interrupt_);
 }
 
 const std::atomic<bool>& StopSignal::asked() const { return g_stop; }

@@ -26,11 +26,20 @@ class ProcessLog {
   std::mutex mutex_;
 };
 
-// From here on SIGTERM and SIGINT ask to stop; a second one ends the process at once.
+// While it lives SIGTERM and SIGINT ask to stop; a second one ends the process at once. One at a
+// time.
 class StopSignal {
  public:
   StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
   const std::atomic<bool>& asked() const;
+
+ private:
+  using SignalAction = void (*)(int);
+  SignalAction terminate_;  // as they were before
+  SignalAction interrupt_;
 };
 
 }  // namespace hsmops::cli

@@ -6,6 +6,7 @@
 
 #include "cli/commands/mirrored_secret.h"
 #include "cli/commands/verbs.h"
+#include "cli/commands/writing.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/encoding.h"
@@ -48,40 +49,33 @@ void Mark(Context& context, const manager::Served& served) {
       served.secret->version.ToString(), age, base::Printable(served.why_not_primary)));
 }
 
-int Run(const GetWords& words, Context& context) {
-  const auto name = store::SecretName::Parse(words.name);
-  if (!name.ok()) return context.Fail(name.error());
-  if (words.raw && words.key.empty())
-    return context.Fail(Error(ErrorCode::kInvalid, "--raw wants --key KEY"));
-  auto cluster = context.OpenCluster("get");
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  manager::Pool& pool = (*cluster)->pool();
-  const auto served = manager::Read(pool, *name);
+int ShowServed(const GetWords& words, const store::SecretName& name, const manager::Pool& pool,
+               const base::Result<manager::Served>& served, Context& context) {
   if (!served.ok()) return context.Fail(served.error());
   if (!served->secret && !served->certain) {
     return context.Fail(Error(
         ErrorCode::kUnavailable,
         fmt::format("whether {} exists is unknown: {} has none and may lack acknowledged writes, "
                     "and the Primary does not confirm it: {}",
-                    name->text(), served->node, served->why_not_primary)));
+                    name.text(), served->node, served->why_not_primary)));
   }
   if (!served->secret)
     return context.Fail(
-        Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name->text())));
+        Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name.text())));
   Mark(context, *served);
   const store::Secret& secret = *served->secret;
   const auto key = secret.keys.find(words.key);
   if (!words.key.empty() && key == secret.keys.end())
     return context.Fail(
         Error(ErrorCode::kNotFound,
-              fmt::format("secret {} has no key {}", name->text(), base::Printable(words.key))));
+              fmt::format("secret {} has no key {}", name.text(), base::Printable(words.key))));
   if (words.raw) {
     context.out().write(reinterpret_cast<const char*>(key->second.data()),
                         static_cast<std::streamsize>(key->second.size()));
     return kDone;
   }
-  return Print(context, MirroredSecretOf(pool, name->text(), *served, words.reveal), [&](bool) {
-    context.out() << fmt::format("{}  version {}  from {}{}\n", name->text(),
+  return Print(context, MirroredSecretOf(pool, name.text(), *served, words.reveal), [&](bool) {
+    context.out() << fmt::format("{}  version {}  from {}{}\n", name.text(),
                                  secret.version.ToString(), served->node,
                                  served->by_primary ? "" : " (mirror)");
     for (const auto& [one, value] : secret.keys) {
@@ -91,6 +85,16 @@ int Run(const GetWords& words, Context& context) {
             words.reveal ? Shown(value) : fmt::format("(hidden), {} bytes", value.size()));
     }
   });
+}
+
+int Run(const GetWords& words, Context& context) {
+  const auto name = store::SecretName::Parse(words.name);
+  if (!name.ok()) return context.Fail(name.error());
+  if (words.raw && words.key.empty())
+    return context.Fail(Error(ErrorCode::kInvalid, "--raw wants --key KEY"));
+  auto desk = Desk::Open(context, "get");
+  if (!desk.ok()) return context.Fail(desk.error());
+  return ShowServed(words, *name, desk->pool(), desk->Read(*name), context);
 }
 
 }  // namespace

@@ -8,18 +8,21 @@
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "cli/process_log.h"
+#include "cli/progress.h"
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/election.h"
-#include "libhsmops/manager/operation_log.h"
+#include "libhsmops/manager/task.h"
 
 namespace hsmops::cli {
 namespace {
 
+using base::Error;
 using base::ErrorCode;
 using base::Result;
 using cluster::HSMOperation;
+using cluster::OperationPhase;
 
 constexpr base::Duration kLook = std::chrono::milliseconds(100);
 
@@ -34,57 +37,91 @@ Result<bool> ManagerLeads(Context& context, cluster::ResourceStore& resources) {
   return context.clock().Wall() - *lease->spec.renew_time < 2 * duration;
 }
 
-int CodeOf(const HSMOperation& operation) {
-  switch (operation.status.phase) {
-    case cluster::OperationPhase::kSucceeded:
-      return kDone;
-    case cluster::OperationPhase::kPartial:
-      return kPartial;
-    default:
-      break;
-  }
-  for (auto code = ErrorCode::kNotFound; code != ErrorCode::kInternal;
+// nullopt: the result is none of an error.
+std::optional<ErrorCode> ErrorOf(const HSMOperation& operation) {
+  for (auto code = ErrorCode::kNotFound; code <= ErrorCode::kInternal;
        code = static_cast<ErrorCode>(static_cast<int>(code) + 1)) {
-    if (operation.status.result == base::Name(code)) return ExitCodeFor(code);
+    if (operation.status.result == base::Name(code)) return code;
   }
-  return kFailed;
+  return std::nullopt;
 }
 
-int Finish(Context& context, const HSMOperation& operation) {
-  const int code = CodeOf(operation);
-  const std::string message = context.WithCluster(base::Printable(operation.status.message));
-  const int printed = Print(context, operation.ToJson(), [&](bool) {
-    (code == kDone || code == kPartial ? context.out() : context.err())
-        << (code == kDone || code == kPartial ? "" : "error: ") << message << "\n";
-  });
-  return printed != kDone ? printed : code;
+bool WentWell(const HSMOperation& operation) {
+  return operation.status.phase == OperationPhase::kSucceeded ||
+         operation.status.phase == OperationPhase::kPartial;
+}
+
+// Steps and progress of an operation, on standard error, each step once.
+class Teller {
+ public:
+  explicit Teller(Context& context) : context_(context) {}
+
+  void Tell(const HSMOperation& operation) {
+    for (; told_ < operation.status.steps.size(); ++told_) {
+      const cluster::OperationStep& step = operation.status.steps[told_];
+      if (operation.spec.dry_run && step.name == manager::kPlanStep) continue;  // with its end
+      bar_.reset();
+      context_.err() << context_.WithCluster(
+          fmt::format("{}: {}\n", base::Printable(step.name), base::Printable(step.message)));
+    }
+    const auto& progress = operation.status.progress;
+    if (operation.Finished() || !progress) {
+      bar_.reset();
+      return;
+    }
+    if (!bar_) bar_.emplace(context_, "done");
+    bar_->Callback()(static_cast<std::uint64_t>(progress->done),
+                     static_cast<std::uint64_t>(progress->total));
+  }
+
+ private:
+  Context& context_;
+  std::size_t told_ = 0;
+  std::optional<ProgressBar> bar_;
+};
+
+std::string HowToEnd(const std::string& id) {
+  return fmt::format(
+      "kubectl hsm operation wait {0} says how it ends, kubectl hsm operation cancel {0} ends it "
+      "where that is still possible",
+      id);
+}
+
+// It is asked for and somebody will do it, which an error here changes nothing of.
+int OutOfSight(Context& context, const std::string& id, const Error& error) {
+  context.err() << context.WithCluster(
+      fmt::format("in doubt: {} is asked for and cannot be looked at: {}; {}\n", id,
+                  base::Printable(error.message()), HowToEnd(id)));
+  return kAccepted;
 }
 
 // Its steps as they come, its end, --timeout, or Ctrl-C.
-int Follow(Context& context, cluster::ResourceStore& resources, const std::string& name) {
-  const auto timeout = context.Timeout();
-  if (!timeout.ok()) return context.Fail(timeout.error());
-  const base::TimePoint deadline = context.clock().Now() + *timeout;
-  const StopSignal stop;
-  std::size_t told = 0;
-  for (;;) {
-    const auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, name);
-    if (!operation.ok()) return context.Fail(operation.error());
-    for (; told < operation->status.steps.size(); ++told) {
-      const cluster::OperationStep& step = operation->status.steps[told];
-      context.err() << fmt::format("{}: {}\n", step.name, base::Printable(step.message));
+Followed FollowMade(Context& context, cluster::ResourceStore& resources, const HSMOperation& made,
+                    base::Duration timeout, const StopSignal& stop) {
+  const std::string& id = made.metadata.name;
+  const base::TimePoint deadline = context.clock().Now() + timeout;
+  if (const auto& begins = made.spec.not_before) {
+    context.err() << fmt::format("{} begins at {}\n", id, base::FormatTime(*begins));
+    if (*begins - context.clock().Wall() >= timeout) {
+      context.err() << context.WithCluster(fmt::format("accepted: {}\n", HowToEnd(id)));
+      return kAccepted;
     }
-    if (operation->Finished()) return Finish(context, *operation);
+  }
+  Teller teller(context);
+  for (;;) {
+    auto operation = cluster::Load<HSMOperation>(resources, made.metadata.ns, id);
+    if (!operation.ok()) return OutOfSight(context, id, operation.error());
+    teller.Tell(*operation);
+    if (operation->Finished()) return *std::move(operation);
     if (stop.asked()) {
-      context.err() << context.WithCluster(fmt::format(
-          "detached: {0} goes on; kubectl hsm operation wait {0} says how it ends, kubectl hsm "
-          "operation cancel {0} ends it where that is still possible\n",
-          name));
+      context.err() << context.WithCluster(
+          fmt::format("detached: {} goes on; {}\n", id, HowToEnd(id)));
       return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {
-      context.err() << context.WithCluster(fmt::format(
-          "still running: {0}; kubectl hsm operation wait {0} says how it ends\n", name));
+      const bool begun = operation->status.phase == OperationPhase::kRunning;
+      context.err() << context.WithCluster(
+          fmt::format("{}: {}; {}\n", begun ? "still running" : "not begun yet", id, HowToEnd(id)));
       return kAccepted;
     }
     context.clock().SleepFor(kLook);
@@ -93,15 +130,19 @@ int Follow(Context& context, cluster::ResourceStore& resources, const std::strin
 
 }  // namespace
 
-std::optional<int> HandOver(Context& context, const std::string& device,
-                            cluster::HSMOperationSpec spec) {
+std::optional<Followed> Follow(Context& context, const std::string& device,
+                               cluster::HSMOperationSpec spec) {
   auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
+  const auto timeout = context.Timeout();
+  if (!timeout.ok()) return context.Fail(timeout.error());
   const auto leads = ManagerLeads(context, **resources);
   if (!leads.ok()) return context.Fail(leads.error());
   if (!*leads) return std::nullopt;
   const auto name = context.DeviceName(**resources, device);
   if (!name.ok()) return context.Fail(name.error());
+  const auto there = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
+  if (!there.ok()) return context.Fail(there.error());  // no leader would see to it
   HSMOperation operation;
   operation.metadata.ns = context.globals().ns;
   operation.metadata.name = fmt::format("{}-cli-{}", *name, base::Hex(context.rng().Array<4>()));
@@ -109,9 +150,67 @@ std::optional<int> HandOver(Context& context, const std::string& device,
   operation.spec.device_ref = {*name, ""};
   operation.spec.ttl_seconds_after_finished = manager::kOperationTtl;
   if (auto valid = operation.Validate(); !valid.ok()) return context.Fail(valid.error());
+  const StopSignal stop;  // from here on Ctrl-C has something to detach from
   if (auto made = cluster::CreateNew(**resources, operation); !made.ok())
     return context.Fail(made.error());
-  return Follow(context, **resources, operation.metadata.name);
+  return FollowMade(context, **resources, operation, *timeout, stop);
+}
+
+std::optional<int> HandOver(Context& context, const std::string& device,
+                            cluster::HSMOperationSpec spec) {
+  if (spec.dry_run) context.NoteDryRun();
+  const auto followed = Follow(context, device, std::move(spec));
+  if (!followed) return std::nullopt;
+  return PrintEnd(context, *followed);
+}
+
+Followed Act(Context& context, const std::string& verb, const std::string& device,
+             const cluster::HSMOperationSpec& spec) {
+  if (auto followed = Follow(context, device, spec)) return *std::move(followed);
+  auto cluster = context.OpenCluster(verb, device);
+  if (!cluster.ok()) return context.Fail(cluster.error());
+  manager::Pool& pool = (*cluster)->pool();
+  auto log = spec.dry_run
+                 ? Result<manager::OperationLog>(manager::OperationLog::Rehearse(pool, spec))
+                 : manager::OperationLog::Begin(pool, spec);
+  if (!log.ok()) return context.Fail(log.error());
+  Teller teller(context);
+  log->Tell([&](const HSMOperation& operation) { teller.Tell(operation); });
+  (void)manager::Carry(pool, *log);  // the sentence is its message
+  return log->operation();
+}
+
+int PrintEnd(Context& context, const Followed& followed) {
+  if (const int* code = std::get_if<int>(&followed)) return *code;
+  const auto& operation = std::get<HSMOperation>(followed);
+  const int code = CodeOf(operation);
+  const std::string message = base::Printable(operation.status.message);
+  const int printed = Print(context, operation.ToJson(), [&](bool) {
+    if (!WentWell(operation)) return;
+    for (const cluster::OperationStep& step : operation.status.steps) {
+      if (operation.spec.dry_run && step.name == manager::kPlanStep)
+        context.out() << base::Printable(step.message) << "\n";
+    }
+    context.out() << context.WithCluster(message) << "\n";
+  });
+  if (!WentWell(operation)) {
+    if (code == kAccepted) {
+      context.err() << fmt::format("in doubt: {}\n  operation {}\n", context.WithCluster(message),
+                                   operation.metadata.name);
+    } else {
+      (void)context.Fail(
+          Error(ErrorOf(operation).value_or(ErrorCode::kInternal), operation.status.message));
+    }
+  }
+  return printed != kDone ? printed : code;
+}
+
+int CodeOf(const HSMOperation& operation) {
+  const auto error = ErrorOf(operation);
+  if (error == ErrorCode::kInDoubt) return kAccepted;
+  if (operation.status.phase == OperationPhase::kSucceeded) return kDone;
+  if (operation.status.phase == OperationPhase::kPartial) return kPartial;
+  return error ? ExitCodeFor(*error) : kFailed;
 }
 
 }  // namespace hsmops::cli

@@ -3,14 +3,35 @@
 #pragma once
 
 #include <optional>
+#include <variant>
 
 #include "cli/context.h"
 
 namespace hsmops::cli {
 
-// nullopt: no manager leads this folder, so the command does it itself. Else the exit code: that of
-// the operation, or 6 with its id when --timeout comes first.
+// What an operation came to; or the exit code, and everything said, where its end was not waited
+// for.
+using Followed = std::variant<cluster::HSMOperation, int>;
+
+// nullopt: no manager leads this folder, so the command does it itself. Else it is in the leader's
+// hands, and its steps are told as they come: to its end, to 6 with its id when --timeout comes
+// first, or spec.notBefore is later than that, and to 130 when Ctrl-C detaches from it.
+std::optional<Followed> Follow(Context& context, const std::string& device,
+                               cluster::HSMOperationSpec spec);
+
+// The same, with its end printed.
 std::optional<int> HandOver(Context& context, const std::string& device,
                             cluster::HSMOperationSpec spec);
+
+// For a Reinit, an Adopt or a Discard: handed over, or carried out here by what the leader has for
+// it. Steps, end and exit code are the same.
+Followed Act(Context& context, const std::string& verb, const std::string& device,
+             const cluster::HSMOperationSpec& spec);
+
+// Prints how it ended: its message, or the object with -o. The exit code.
+int PrintEnd(Context& context, const Followed& followed);
+
+// The exit code of an operation that has ended.
+int CodeOf(const cluster::HSMOperation& operation);
 
 }  // namespace hsmops::cli

@@ -27,17 +27,22 @@ struct PromoteWords {
   bool yes = false;
 };
 
-base::Result<void> WaitUntil(Context& context, const std::string& at) {
-  if (at.empty()) return {};
+// nullopt: at once.
+base::Result<std::optional<base::WallTime>> TimeOf(Context& context, const std::string& at) {
+  if (at.empty()) return std::optional<base::WallTime>();
   HSM_TRY(const base::WallTime when, base::ParseTime(at).Within("--at"));
-  const auto left = when - context.clock().Wall();
-  if (left.count() <= 0)
+  if (when <= context.clock().Wall())
     return base::Error(base::ErrorCode::kInvalid,
                        fmt::format("--at {} is in the past", base::Printable(at)));
+  return std::optional(when);
+}
+
+// With nobody to hand it to.
+void WaitUntil(Context& context, base::WallTime when) {
+  const auto left = when - context.clock().Wall();
   context.err() << fmt::format("waiting {} until {}\n", base::FormatDuration(left),
                                base::FormatTime(when));
   context.clock().SleepFor(left);
-  return {};
 }
 
 int Foresee(Context& context, const manager::Pool& pool, cluster::HSMOperationSpec spec,
@@ -76,7 +81,8 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   // Before the wait: a command line that names no cluster is not told so at three in the morning.
   if (const auto resources = context.OpenResources(); !resources.ok())
     return context.Fail(resources.error());
-  if (auto waited = WaitUntil(context, words.at); !waited.ok()) return context.Fail(waited.error());
+  const auto when = TimeOf(context, words.at);
+  if (!when.ok()) return context.Fail(when.error());
   cluster::HSMOperationSpec spec;
   spec.type = planned ? cluster::OperationType::kPromote : cluster::OperationType::kFailover;
   spec.target_node = target;
@@ -90,7 +96,13 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
         !sure.ok())
       return context.Fail(sure.error());
   }
+  spec.not_before = *when;
   if (const auto code = HandOver(context, words.device, spec)) return *code;
+  if (*when) {
+    WaitUntil(context, **when);
+    spec.not_before.reset();
+    if (const auto code = HandOver(context, words.device, spec)) return *code;  // one leads by now
+  }
   auto cluster = context.OpenCluster(planned ? "promote" : "failover", words.device);
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
@@ -152,7 +164,9 @@ Runner Declare(Words& words, failover::Purpose purpose) {
   words.Flag("dry-run", "say what would be done", options->dry_run);
   words.Flag("yes", "do not ask", options->yes);
   if (planned) {
-    words.Option("at", "RFC3339", "wait until then", options->at);
+    words.Option("at", "RFC3339",
+                 "not before then: handed to the manager that leads, or waited for without one",
+                 options->at);
   } else {
     words.Flag(
         "accept-loss",

@@ -23,11 +23,14 @@ int Run(const RenameWords& words, Context& context) {
   auto name = store::SecretName::Parse(words.name);
   if (!name.ok()) return context.Fail(name.error());
   if (auto fits = store::CheckKeyName(words.to); !fits.ok()) return context.Fail(fits.error());
-  auto cluster = context.OpenCluster("rename-key");
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  auto served = manager::Read((*cluster)->pool(), *name);
+  auto desk = Desk::Open(context, "rename-key");
+  if (!desk.ok()) return context.Fail(desk.error());
+  auto served = desk->Read(*name);
   if (!served.ok()) return context.Fail(served.error());
-  if (!served->by_primary)
+  // From a member of the sync set (policy Active) it is good enough: the write expects what was
+  // read to be the version still.
+  if (!served->by_primary &&
+      !(served->in_sync_set && served->secret && served->secret->version != store::Version{}))
     return context.Fail(
         Error(ErrorCode::kUnavailable,
               "the Primary does not confirm what it holds: " + served->why_not_primary));
@@ -54,7 +57,7 @@ int Run(const RenameWords& words, Context& context) {
           writes);
       !set.ok())
     return context.Fail(set.error());
-  return WriteAndPrint(context, **cluster, "renamed", std::move(writes));
+  return WriteAndPrint(context, *desk, "renamed", std::move(writes));
 }
 
 }  // namespace

@@ -8,11 +8,16 @@
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
+#include "cli/process_log.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/manager/coverage.h"
 
 namespace hsmops::cli {
 namespace {
+
+constexpr std::chrono::seconds kRedrawPeriod{2};
+constexpr std::chrono::milliseconds kShortestRedraw{500};
+constexpr std::chrono::milliseconds kLookForStop{100};
 
 struct StatusOptions {
   std::string device;
@@ -54,27 +59,88 @@ void PrintStatus(Context& context, const cluster::HSMDevice& device, bool wide) 
   table.Print(context.out(), wide, !context.globals().no_headers);
 }
 
-int Run(const StatusOptions& options, Context& context) {
-  if (options.watch && !context.streams().out_is_terminal) {
-    return context.Fail(
-        {base::ErrorCode::kInvalid, "-w redraws a terminal and standard output is none"});
-  }
-  for (;;) {
-    auto cluster = context.OpenCluster("status", options.device);
-    if (!cluster.ok()) return context.Fail(cluster.error());
-    manager::Pool& pool = (*cluster)->pool();
-    cluster::HSMDevice device = LookAt(context, pool, pool.Observe(true));
-    device.status.secrets = manager::CountSecrets(manager::Cover(pool));
-    // Saved for those who read the folder; this command's answer does not depend on it.
+int PrintIt(Context& context, const cluster::HSMDevice& device) {
+  return Print(context, device.ToJson(), [&](bool wide) { PrintStatus(context, device, wide); });
+}
+
+// `saves`: for those who read the folder; this command's answer does not depend on it.
+base::Result<cluster::HSMDevice> Look(const std::string& named, bool saves, Context& context) {
+  HSM_TRY(const auto cluster, context.OpenCluster("status", named));
+  manager::Pool& pool = cluster->pool();
+  cluster::HSMDevice device = LookAt(context, pool, pool.Observe(true));
+  device.status.secrets = manager::CountSecrets(manager::Cover(pool));
+  if (saves)
     (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) { status = device.status; });
-    cluster->reset();
-    if (options.watch) context.out() << "\x1b[H\x1b[2J";
-    const int printed =
-        Print(context, device.ToJson(), [&](bool wide) { PrintStatus(context, device, wide); });
-    if (printed != kDone || !options.watch) return printed;
-    context.out() << std::flush;
-    context.clock().SleepFor(std::chrono::seconds(2));
+  return device;
+}
+
+// Without what is another at every look.
+nlohmann::json WithoutTimes(cluster::HSMDevice device) {
+  device.metadata.resource_version.clear();
+  for (cluster::DeviceStatus& member : device.status.devices) {
+    member.last_seen.reset();
+    member.last_sync_time.reset();
+    member.latency_ms.reset();
+    member.free_objects.reset();
+    member.lag.seconds.reset();
   }
+  if (device.status.mirroring) device.status.mirroring->last_sync_time.reset();
+  return device.ToJson();
+}
+
+// For two seconds, or until somebody writes about the device; false: asked to stop.
+bool WaitForChange(Context& context, cluster::Watch& watch, const StopSignal& stop) {
+  const base::TimePoint begin = context.clock().Now();
+  bool changed = false;
+  while (!stop.asked()) {
+    const base::Duration waited = context.clock().Now() - begin;
+    if (waited >= kRedrawPeriod || (changed && waited >= kShortestRedraw)) return true;
+    const auto change = watch.Next(context.clock().Now() + kLookForStop);
+    if (!change.ok()) context.clock().SleepFor(kLookForStop);
+    changed = changed || !change.ok() || change->has_value();
+  }
+  return false;
+}
+
+// On a terminal each look is drawn over the one before; elsewhere one that differs follows it. A
+// look that fails is told and is not the end.
+int WatchIt(const StatusOptions& options, Context& context) {
+  const StopSignal stop;
+  const bool redraws = context.streams().out_is_terminal;
+  const auto resources = context.OpenResources();
+  if (!resources.ok()) return context.Fail(resources.error());
+  const auto watch = (*resources)->OpenWatch(cluster::Kind::kHsmDevice, context.globals().ns, "");
+  if (!watch.ok()) return context.Fail(watch.error());
+  nlohmann::json shown;
+  std::string failed;
+  do {
+    const auto device = Look(options.device, false, context);
+    if (!device.ok()) {
+      if (!device.Is(base::ErrorCode::kUnavailable)) return context.Fail(device.error());
+      if (device.error().message() != failed) (void)context.Fail(device.error());
+      failed = device.error().message();
+      continue;
+    }
+    failed.clear();
+    nlohmann::json lasting = WithoutTimes(*device);
+    if (!redraws && lasting == shown) continue;
+    if (redraws) {
+      context.out() << "\x1b[H\x1b[2J";
+    } else if (!shown.is_null()) {
+      context.out() << (context.globals().output == "yaml" ? "---\n" : "\n");
+    }
+    shown = std::move(lasting);
+    if (const int printed = PrintIt(context, *device); printed != kDone) return printed;
+    context.out() << std::flush;
+    if (!context.out()) return kFailed;
+  } while (WaitForChange(context, **watch, stop));
+  return kInterrupted;
+}
+
+int Run(const StatusOptions& options, Context& context) {
+  if (options.watch) return WatchIt(options, context);
+  const auto device = Look(options.device, true, context);
+  return device.ok() ? PrintIt(context, *device) : context.Fail(device.error());
 }
 
 }  // namespace
@@ -88,7 +154,10 @@ Verb StatusVerb() {
           [](Words& words) -> Runner {
             auto options = std::make_shared<StatusOptions>();
             words.Argument("DEVICE", "the device; by default the only one", options->device, false);
-            words.Flag("w,watch", "redraw every two seconds", options->watch);
+            words.Flag("w,watch",
+                       "go on: redraw at every change and every two seconds; off a terminal print "
+                       "what changed",
+                       options->watch);
             return [options](Context& context) { return Run(*options, context); };
           }};
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include "cli/commands/mirrored_secret.h"
@@ -12,6 +13,7 @@
 #include "cli/printer.h"
 #include "cli/progress.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/reader.h"
 
 namespace hsmops::cli {
 namespace {
@@ -58,7 +60,7 @@ bool IsDone(const Result<mirror::Acknowledged>& result, Absent absent) {
 }
 
 // The exit code of a whole batch.
-int CodeOf(const std::vector<Result<mirror::Acknowledged>>& results, Absent absent) {
+int CodeOfAll(const std::vector<Result<mirror::Acknowledged>>& results, Absent absent) {
   std::size_t failed = 0;
   int code = kDone;
   bool in_doubt = false;
@@ -105,6 +107,19 @@ Result<void> SetWriteWords(Context& context, const std::string& expect, const st
   return {};
 }
 
+Result<Desk> Desk::Open(Context& context, const std::string& verb) {
+  Desk desk;
+  HSM_TRY(desk.live_, OpenLive(context));
+  if (!desk.live_) {
+    HSM_TRY(desk.cluster_, context.OpenCluster(verb));
+  }
+  return desk;
+}
+
+Result<manager::Served> Desk::Read(const store::SecretName& name) {
+  return live_ ? live_->service().Get(name) : manager::Read(cluster_->pool(), name);
+}
+
 void CollectGarbage(manager::Pool& pool) {
   std::vector<base::Executor::Task> tasks;
   for (const std::string& node : pool.nodes())
@@ -114,17 +129,21 @@ void CollectGarbage(manager::Pool& pool) {
 
 int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::Write> writes,
                   Absent absent) {
-  auto cluster = context.OpenCluster(verb);
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  return WriteAndPrint(context, **cluster, verb, std::move(writes), absent);
+  auto desk = Desk::Open(context, verb);
+  if (!desk.ok()) return context.Fail(desk.error());
+  return WriteAndPrint(context, *desk, verb, std::move(writes), absent);
 }
 
-int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& verb,
+int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
                   std::vector<store::Write> writes, Absent absent) {
-  manager::Pool& pool = cluster.pool();
-  auto writer = manager::Writer::Open(pool);
-  if (!writer.ok()) return context.Fail(writer.error());
-  for (const std::string& warning : writer->warnings()) context.Warn(warning);
+  manager::Pool& pool = desk.pool();
+  std::optional<manager::Writer> writer;
+  if (desk.live() == nullptr) {
+    auto opened = manager::Writer::Open(pool);
+    if (!opened.ok()) return context.Fail(opened.error());
+    writer = *std::move(opened);
+    for (const std::string& warning : writer->warnings()) context.Warn(warning);
+  }
   std::vector<Written> asked;
   for (const store::Write& write : writes) {
     Written one{write.name.text(), store::OpIdText(write.op_id), {}, write.remove};
@@ -135,7 +154,8 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
   std::vector<Result<mirror::Acknowledged>> results;
   {
     ProgressBar bar(context, "writing");
-    results = writer->Write(std::move(writes), bar.Callback());
+    results = writer ? writer->Write(std::move(writes), bar.Callback())
+                     : desk.live()->service().Put(std::move(writes), bar.Callback());
   }
   WarnOfMissing(context, expected, results);
   std::vector<json> documents;
@@ -174,8 +194,8 @@ int WriteAndPrint(Context& context, LocalCluster& cluster, const std::string& ve
     }
   }
   context.out() << std::flush;
-  CollectGarbage(pool);
-  return printed != kDone ? printed : CodeOf(results, absent);
+  if (writer) CollectGarbage(pool);  // agents do it by themselves
+  return printed != kDone ? printed : CodeOfAll(results, absent);
 }
 
 }  // namespace hsmops::cli

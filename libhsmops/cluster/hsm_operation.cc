@@ -36,6 +36,7 @@ void Describe(Fields& fields, HSMOperationSpec& spec) {
   fields("expectedPrimary", spec.expected_primary);
   fields("winner", spec.winner);
   fields("secret", spec.secret);
+  fields("version", spec.version);
   fields("full", spec.full);
   fields("acceptLoss", spec.accept_loss);
   fields("dryRun", spec.dry_run);
@@ -91,6 +92,10 @@ base::Result<void> HSMOperation::Validate() const {
   expect_node("spec.targetNode", spec.target_node);
   expect_node("spec.expectedPrimary", spec.expected_primary);
   expect_node("spec.winner", spec.winner);
+  if (spec.version.size() > kMaxVersionBytes ||
+      spec.version.find_first_not_of("0123456789abcdef.") != std::string::npos) {
+    problems.Add("spec.version", "is no version, such as 7.142 or 7.142.00c0ffee00c0ffee");
+  }
   if (spec.reason.size() > kMaxReasonBytes) {
     problems.Add("spec.reason", fmt::format("is {} bytes long, at most {} are allowed",
                                             spec.reason.size(), kMaxReasonBytes));

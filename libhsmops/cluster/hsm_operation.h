@@ -13,6 +13,7 @@
 namespace hsmops::cluster {
 
 inline constexpr std::size_t kMaxReasonBytes = 1024;
+inline constexpr std::size_t kMaxVersionBytes = 64;
 inline constexpr std::size_t kMaxSteps = 100;
 
 enum class OperationType : std::uint8_t {
@@ -47,7 +48,8 @@ struct HSMOperationSpec {
   std::string target_node;
   std::string expected_primary;
   std::string winner;
-  std::string secret;  // the name of one secret; empty: all
+  std::string secret;   // the name of one secret; empty: all
+  std::string version;  // Discard: of that secret, where several were set aside
   bool full = false;
   bool accept_loss = false;
   bool dry_run = false;

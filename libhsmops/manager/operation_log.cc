@@ -17,6 +17,8 @@ using cluster::OperationPhase;
 
 namespace {
 
+constexpr std::chrono::seconds kProgressPeriod{1};
+
 std::string TypeName(const cluster::HSMOperationSpec& spec) {
   for (const auto& named : cluster::NamesOf(cluster::OperationType{})) {
     if (spec.type == named.value) return std::string(named.name);
@@ -95,6 +97,17 @@ Result<OperationLog> OperationLog::Take(Pool& pool, HSMOperation operation) {
   return OperationLog(pool, std::move(running));
 }
 
+OperationLog OperationLog::Rehearse(Pool& pool, cluster::HSMOperationSpec spec) {
+  HSMOperation operation;
+  operation.metadata.ns = pool.device().metadata.ns;
+  operation.spec = std::move(spec);
+  operation.spec.device_ref = {pool.device().metadata.name, ""};
+  operation.spec.dry_run = true;
+  OperationLog log(pool, std::move(operation));
+  log.stored_ = false;
+  return log;
+}
+
 std::optional<OperationLog> OperationLog::Find(Pool& pool, const std::string& name) {
   if (name.empty()) return std::nullopt;
   auto operation =
@@ -110,18 +123,31 @@ void OperationLog::EndStep(cluster::StepState state) {
   steps.back().completed_at = pool_->world().clock.Wall();
 }
 
-void OperationLog::Step(const std::string& name, const std::string& message) {
+void OperationLog::Add(const std::string& name, cluster::StepState state,
+                       const std::string& message) {
   EndStep(cluster::StepState::kSucceeded);
-  if (operation_.status.steps.size() < cluster::kMaxSteps) {
-    operation_.status.steps.push_back(
-        {name, cluster::StepState::kRunning, pool_->world().clock.Wall(), std::nullopt, message});
-  }
+  auto& steps = operation_.status.steps;
+  if (steps.size() < cluster::kMaxSteps)
+    steps.push_back({name, state, pool_->world().clock.Wall(), std::nullopt, message});
   Save();
+}
+
+void OperationLog::Step(const std::string& name, const std::string& message) {
+  Add(name, cluster::StepState::kRunning, message);
+}
+
+void OperationLog::Skip(const std::string& name, const std::string& message) {
+  Add(name, cluster::StepState::kSkipped, message);
 }
 
 void OperationLog::Progress(std::uint64_t done, std::uint64_t total) {
   operation_.status.progress =
       cluster::OperationProgress{static_cast<std::int64_t>(done), static_cast<std::int64_t>(total)};
+  if (pool_->world().clock.Now() - saved_ >= kProgressPeriod) {
+    Save();
+  } else if (told_) {
+    told_(operation_);
+  }
 }
 
 const HSMOperation& OperationLog::Finish(OperationPhase phase, const std::string& result,
@@ -137,8 +163,12 @@ const HSMOperation& OperationLog::Finish(OperationPhase phase, const std::string
 }
 
 void OperationLog::Save() {
-  auto saved = cluster::SaveStatus(pool_->world().resources, operation_);
-  if (saved.ok()) operation_ = *std::move(saved);
+  if (stored_) {
+    auto saved = cluster::SaveStatus(pool_->world().resources, operation_);
+    if (saved.ok()) operation_ = *std::move(saved);
+  }
+  saved_ = pool_->world().clock.Now();
+  if (told_) told_(operation_);
 }
 
 }  // namespace hsmops::manager

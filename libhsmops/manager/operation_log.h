@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -25,12 +26,21 @@ class OperationLog {
   static base::Result<OperationLog> Make(Pool& pool, cluster::HSMOperationSpec spec);
   // One that somebody made, and that is Running from here on.
   static base::Result<OperationLog> Take(Pool& pool, cluster::HSMOperation operation);
+  // One that is stored nowhere, for a dry run that nobody else is to carry out.
+  static OperationLog Rehearse(Pool& pool, cluster::HSMOperationSpec spec);
   // One that is Running, by name; nullopt: there is none, or it cannot be read now.
   static std::optional<OperationLog> Find(Pool& pool, const std::string& name);
 
+  // Whoever shows it to a person as it goes on: called after every change.
+  using Told = std::function<void(const cluster::HSMOperation&)>;
+  void Tell(Told told) { told_ = std::move(told); }
+
   // Ends the step before and begins this one.
   void Step(const std::string& name, const std::string& message);
-  void Progress(std::uint64_t done, std::uint64_t total);  // written with the next Step or Finish
+  // One that is not done, and why.
+  void Skip(const std::string& name, const std::string& message);
+  // Written once in a second, and with the next step or Finish.
+  void Progress(std::uint64_t done, std::uint64_t total);
   // The last word. What cannot be written is told by the next Begin.
   const cluster::HSMOperation& Finish(cluster::OperationPhase phase, const std::string& result,
                                       const std::string& message);
@@ -42,10 +52,14 @@ class OperationLog {
   OperationLog(Pool& pool, cluster::HSMOperation operation)
       : pool_(&pool), operation_(std::move(operation)) {}
   void Save();
+  void Add(const std::string& name, cluster::StepState state, const std::string& message);
   void EndStep(cluster::StepState state);
 
   Pool* pool_;
   cluster::HSMOperation operation_;
+  bool stored_ = true;
+  Told told_;
+  base::TimePoint saved_{};
 };
 
 }  // namespace hsmops::manager

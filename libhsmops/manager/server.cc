@@ -11,6 +11,7 @@
 #include "libhsmops/agent/http_channel.h"
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/controller.h"
 #include "libhsmops/manager/election.h"
 #include "libhsmops/manager/grant_relay.h"
@@ -85,6 +86,7 @@ class Running {
         resources_, clock_,
         ElectionOptions{config_.ns, "hsm-manager",
                         fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())), url});
+    announcement_.emplace(resources_, clock_, rng_, config_.ns, Replica{self_.name, url});
     net::Listening listening{server_->address(), ""};
     if (config_.status_listen.empty()) return listening;
     HSM_TRY(pages_, net::StatusServer::Start(config_.status_listen, [this](std::string_view path) {
@@ -101,6 +103,7 @@ class Running {
       const std::jthread looks([this] { Look(); });
       Control();
     }
+    announcement_->Withdraw();
     election_->Resign();
     server_->Stop(clock_.Now() + kStopPatience);
   }
@@ -112,9 +115,15 @@ class Running {
     return live_->Find(head);
   }
 
-  // What health pages and metrics are of.
+  // What health pages and metrics are of; and where clients find this manager.
   void Look() {
     do {
+      if (auto announced = announcement_->Step(); !announced.ok()) {
+        Tell("announcement",
+             "clients are not told of this manager: " + announced.error().message());
+      } else {
+        Forget("announcement");
+      }
       auto devices = cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns);
       if (devices.ok()) {
         vitals_->Saw(std::move(devices->items));
@@ -288,6 +297,7 @@ class Running {
   std::unique_ptr<net::StatusServer> pages_;
   std::mutex election_mutex_;
   std::optional<Election> election_;
+  std::optional<Announcement> announcement_;
   std::mutex said_mutex_;
   std::map<std::string, std::string> said_;
 };

@@ -5,8 +5,11 @@
 #include <algorithm>
 
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/adoption.h"
 #include "libhsmops/manager/promotion.h"
 #include "libhsmops/manager/promotion_record.h"
+#include "libhsmops/manager/reinit.h"
+#include "libhsmops/manager/set_aside.h"
 #include "libhsmops/manager/sync_record.h"
 
 namespace hsmops::manager {
@@ -26,7 +29,9 @@ std::string Fail(OperationLog& log, const Error& error) {
 }
 
 std::string Succeed(OperationLog& log, const std::string& sentence) {
-  return log.Finish(OperationPhase::kSucceeded, "Done", sentence).status.message;
+  return log
+      .Finish(OperationPhase::kSucceeded, log.operation().spec.dry_run ? kDryRun : "Done", sentence)
+      .status.message;
 }
 
 PromotionOptions OptionsOf(const HSMOperation& operation) {
@@ -82,6 +87,61 @@ std::string CarrySync(Pool& pool, OperationLog& log) {
       .status.message;
 }
 
+StepNote NoteIn(OperationLog& log) {
+  return [&log](const std::string& name, const std::string& message) { log.Step(name, message); };
+}
+
+mirror::Progress ProgressIn(OperationLog& log) {
+  return [&log](std::uint64_t done, std::uint64_t total) { log.Progress(done, total); };
+}
+
+std::string End(OperationLog& log, const Result<std::string>& ended) {
+  return ended.ok() ? Succeed(log, *ended) : Fail(log, ended.error());
+}
+
+std::string CarryReinit(Pool& pool, OperationLog& log) {
+  const cluster::HSMOperationSpec& spec = log.operation().spec;
+  return End(log, Reinit(pool, {spec.target_node, spec.dry_run}, NoteIn(log), ProgressIn(log)));
+}
+
+// So many of a list are steps; the rest is counted.
+void SkipAll(OperationLog& log, const std::string& name, const std::vector<std::string>& all) {
+  constexpr std::size_t kMost = cluster::kMaxSteps / 4;
+  for (std::size_t i = 0; i < std::min(all.size(), kMost); ++i) log.Skip(name, all[i]);
+  if (all.size() > kMost) log.Skip(name, fmt::format("and {} more", all.size() - kMost));
+}
+
+std::string CarryAdopt(Pool& pool, OperationLog& log) {
+  const bool dry_run = log.operation().spec.dry_run;
+  const auto report = Adopt(pool, dry_run, ProgressIn(log));
+  if (!report.ok()) return Fail(log, report.error());
+  SkipAll(log, kPlanStep, report->foreseen);
+  SkipAll(log, "not taken", report->not_taken);
+  SkipAll(log, "in doubt", report->in_doubt);
+  const std::string sentence = report->Sentence(dry_run);
+  if (report->Complete()) return Succeed(log, sentence);
+  const bool unsure = !report->in_doubt.empty();
+  return log
+      .Finish(OperationPhase::kPartial,
+              unsure    ? std::string(base::Name(ErrorCode::kInDoubt))
+              : dry_run ? kDryRun
+                        : "Partial",
+              sentence)
+      .status.message;
+}
+
+std::string CarryDiscard(Pool& pool, OperationLog& log) {
+  const cluster::HSMOperationSpec& spec = log.operation().spec;
+  if (spec.dry_run)
+    return Fail(log, Error(ErrorCode::kInvalid, "a Discard has no dry run: spec.dryRun"));
+  std::string begun;
+  for (const cluster::OperationStep& step : log.operation().status.steps) {
+    if (step.name == kDiscardStep) begun = step.message;
+  }
+  return End(log, DiscardSetAside(pool, {spec.secret, spec.target_node, spec.version}, begun,
+                                  NoteIn(log)));
+}
+
 std::string ChangeStatus(Pool& pool, OperationLog& log, const std::string& sentence,
                          const std::function<void(cluster::HSMDeviceStatus&)>& change) {
   if (auto changed = pool.UpdateStatus(change); !changed.ok()) return Fail(log, changed.error());
@@ -111,6 +171,12 @@ std::string Carry(Pool& pool, OperationLog& log) {
     case OperationType::kPromote:
     case OperationType::kFailover:
       return CarryPromotion(pool, log, OptionsOf(operation));
+    case OperationType::kReinit:
+      return CarryReinit(pool, log);
+    case OperationType::kAdopt:
+      return CarryAdopt(pool, log);
+    case OperationType::kDiscard:
+      return CarryDiscard(pool, log);
     case OperationType::kPause:
       return CarryPause(pool, log);
     case OperationType::kResume:
@@ -124,8 +190,7 @@ std::string Carry(Pool& pool, OperationLog& log) {
                               pool.world().clock.Wall());
       });
     default:
-      return Fail(log, Error(ErrorCode::kInvalid,
-                             "a manager does not do this; run the verb on the node instead"));
+      return Fail(log, Error(ErrorCode::kInvalid, "there is nobody yet who does this"));
   }
 }
 
@@ -170,6 +235,22 @@ Result<std::vector<HSMOperation>> OperationsOf(Pool& pool) {
 
 namespace {
 
+// What was done is on record as it is: who goes on finds it there.
+void BeginAgain(HSMOperation& operation) {
+  operation.status.phase = OperationPhase::kPending;
+  operation.status.started_at.reset();
+  operation.status.progress.reset();
+  for (cluster::OperationStep& step : operation.status.steps) {
+    if (step.state == cluster::StepState::kRunning) step.state = cluster::StepState::kFailed;
+  }
+  if (operation.status.steps.size() < cluster::kMaxSteps)
+    operation.status.steps.push_back({"again",
+                                      cluster::StepState::kSkipped,
+                                      {},
+                                      {},
+                                      "its manager ended before it; the next one begins again"});
+}
+
 Result<void> Cancel(Pool& pool, HSMOperation& operation) {
   operation.status.phase = OperationPhase::kCancelled;
   operation.status.completed_at = pool.world().clock.Wall();
@@ -212,7 +293,7 @@ Result<void> TakeOver(Pool& pool) {
         history.rbegin(), history.rend(),
         [&](const cluster::HistoryEntry& one) { return one.operation == operation.metadata.name; });
     if (entry == history.rend()) {
-      operation.status = {};
+      BeginAgain(operation);
     } else {
       const bool done = entry->outcome == "Succeeded";
       operation.status.phase = done ? OperationPhase::kSucceeded : OperationPhase::kFailed;

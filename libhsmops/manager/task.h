@@ -7,9 +7,15 @@
 
 namespace hsmops::manager {
 
+// The steps of a dry run that say what would be done.
+inline constexpr const char* kPlanStep = "plan";
+// And its result.
+inline constexpr const char* kDryRun = "DryRun";
+
 // Carries it out to its end, which is in the operation's status then: Succeeded, Failed (nothing
-// was changed) or Partial (see its message). What was begun and is not finished stays Running for
-// the next turn. The sentence of what came of it.
+// was changed, unless the result is InDoubt) or Partial (see its message and the steps skipped).
+// What was begun and is not finished stays Running for the next turn. The sentence of what came of
+// it.
 std::string Carry(Pool& pool, OperationLog& log);
 
 // The promotion that is on record as running, to its end: by this operation if it is the one that

@@ -136,6 +136,18 @@ TEST_CASE(
   CHECK(generation() == 9);
 }
 
+TEST_CASE("a wipe that was asked for under a term that is over is refused, and touches nothing") {
+  One one;
+  REQUIRE(one.node.Grant({5, 50}, 3).ok());
+  REQUIRE(one.node.Stage("app", "1", 1).ok());
+  for (const store::Term& over :
+       {store::Term{{5, 50}, 2}, store::Term{{4, 40}, 9}, store::Term{{5, 51}, 9}})
+    CHECK(one.node.client->Initialize(over, true).Is(ErrorCode::kStaleEpoch));
+  CHECK(one.node.client->Status(false)->secrets == 1);
+  CHECK(one.node.Stage("other", "2", 2).ok());  // its gate is as it was
+  CHECK(one.node.client->Initialize({{5, 50}, 3}, true).ok());
+}
+
 TEST_CASE("a fence closes the gate for good; one of the epoch that is granted is only answered") {
   One one;
   REQUIRE(one.node.Grant({5, 50}, 3).ok());

@@ -221,7 +221,7 @@ TEST_CASE("secrets, operations, leases and events are read and written as they w
   CHECK(HSMSecret::FromJson(secret)->ToJson() == secret);
   const json operation = Yaml(
       R"({apiVersion: hsm.j5t.io/v1alpha1, kind: HSMOperation, metadata: {name: op, namespace: hsm-system},
-    spec: {deviceRef: {name: payments}, type: Promote, targetNode: b, expectedPrimary: a, winner: b, secret: s, full: false, acceptLoss: true,
+    spec: {deviceRef: {name: payments}, type: Promote, targetNode: b, expectedPrimary: a, winner: b, secret: s, version: 7.142.00c0ffee00c0ffee, full: false, acceptLoss: true,
     dryRun: false, cancel: false, until: "2026-01-02T03:04:05Z", reason: r, notBefore: "2026-01-02T03:04:05Z", ttlSecondsAfterFinished: 0},
     status: {phase: Partial, startedAt: "2026-01-02T03:04:05Z", progress: {done: 1, total: 2}, result: r, message: m,
     steps: [{name: P1, state: Succeeded, completedAt: "2026-01-02T03:04:05Z"}]}})");
@@ -251,6 +251,8 @@ TEST_CASE("each mistake in an operation or a secret is named by its path") {
         "spec.until: \"soon\" is not an RFC 3339 time such as 2026-01-02T15:04:05Z");
   CHECK(operation("deviceRef: {name: d}, type: Sync, ttlSecondsAfterFinished: -1") ==
         "spec.ttlSecondsAfterFinished: -1 is less than 0");
+  CHECK(operation("deviceRef: {name: d}, type: Discard, version: latest") ==
+        "spec.version: is no version, such as 7.142 or 7.142.00c0ffee00c0ffee");
   const auto secret = [](const std::string& spec) {
     return Refusal<HSMSecret>(
         Yaml("{apiVersion: hsm.j5t.io/v1alpha1, kind: HSMSecret, metadata: {name: s}, spec: {" +

@@ -1,0 +1,170 @@
+#include "libhsmops/manager/live_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using mirror::Acknowledged;
+
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenRounds{200};
+// Of values in one request, well below kMaxLiveBody.
+constexpr std::size_t kMaxBatchBytes = std::size_t{8} << 20;
+
+// Another replica may answer better, or the same one later.
+bool Passing(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kReadOnly;
+}
+
+std::size_t BytesOf(const store::Write& write) {
+  std::size_t bytes = write.name.text().size();
+  for (const auto& [key, value] : write.keys) bytes += key.size() + value.size();
+  return bytes;
+}
+
+}  // namespace
+
+// What is known of each write of one request.
+class LiveService::Batch {
+ public:
+  explicit Batch(std::vector<store::Write> writes) : writes_(std::move(writes)) {
+    results_.resize(writes_.size(), Error(ErrorCode::kUnavailable, "not tried"));
+    final_.resize(writes_.size());
+    doubtful_.resize(writes_.size());
+  }
+
+  const std::vector<store::Write>& writes() const { return writes_; }
+  std::vector<Result<Acknowledged>> Take() { return std::move(results_); }
+  bool Settled() const { return std::find(final_.begin(), final_.end(), false) == final_.end(); }
+  bool InDoubt() const {
+    return std::find(doubtful_.begin(), doubtful_.end(), true) != doubtful_.end();
+  }
+
+  void Heard(const Result<std::vector<Result<Acknowledged>>>& answer) {
+    const bool whole = answer.ok() && answer->size() == writes_.size();
+    const Error lost =
+        answer.ok() ? Error(ErrorCode::kInDoubt, "fewer answers than writes") : answer.error();
+    for (std::size_t i = 0; i < writes_.size(); ++i) {
+      if (!final_[i]) Heard(i, whole ? (*answer)[i] : Result<Acknowledged>(lost));
+    }
+  }
+
+ private:
+  void Heard(std::size_t i, Result<Acknowledged> result) {
+    if (result.ok()) {
+      // By this very write, which was sent before and not heard of.
+      if (doubtful_[i]) result->repeated = false;
+      results_[i] = std::move(result);
+      final_[i] = true;
+      doubtful_[i] = false;
+      return;
+    }
+    if (result.Is(ErrorCode::kInDoubt)) {
+      doubtful_[i] = true;
+      results_[i] = std::move(result);
+    } else if (!doubtful_[i]) {
+      final_[i] = !Passing(result.error().code());
+      results_[i] = std::move(result);
+    } else if (!Passing(result.error().code())) {
+      // Nothing more can be learnt: it comes too late to be done, or is not remembered any more.
+      final_[i] = true;
+      doubtful_[i] = false;
+      results_[i] = Error(ErrorCode::kInDoubt,
+                          results_[i].error().message() + "; then: " + result.error().message());
+    }
+  }
+
+  std::vector<store::Write> writes_;
+  std::vector<Result<Acknowledged>> results_;
+  std::vector<bool> final_;
+  std::vector<bool> doubtful_;
+};
+
+Result<LiveClient> LiveService::Client(const Replica& replica) {
+  HSM_TRY(net::SpiffeId id,
+          net::Identity{target_.pool, net::Role::kManager, replica.name}.Id().Within(replica.url));
+  return LiveClient(transport_, {replica.url, std::move(id)}, clock_, target_.ns, target_.device,
+                    std::max(deadline_ - clock_.Now(), base::Duration(1)));
+}
+
+template <typename T, typename Ask>
+Result<T> LiveService::AskAny(const Ask& ask) {
+  std::string heard;
+  for (std::size_t i = 0; i < target_.replicas.size() && (i == 0 || !Over()); ++i) {
+    const Replica replica = target_.replicas[i];
+    auto client = Client(replica);
+    Result<T> answer = client.ok() ? ask(*client) : Result<T>(client.error());
+    if (answer.ok() || !Passing(answer.error().code())) {
+      std::rotate(target_.replicas.begin(),
+                  target_.replicas.begin() + static_cast<std::ptrdiff_t>(i),
+                  target_.replicas.end());
+      return answer;
+    }
+    heard +=
+        fmt::format("{}{}: {}", heard.empty() ? "" : "; ", replica.name, answer.error().message());
+  }
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("no manager could do it: {}. kubectl hsm health says what is wrong; "
+                           "where managers run, their --url must be reached from here",
+                           heard));
+}
+
+Result<Served> LiveService::Get(const store::SecretName& name) {
+  return AskAny<Served>([&](LiveClient& client) { return client.Get(name); });
+}
+
+Result<mirror::Stamp> LiveService::FreshStamp() {
+  const base::TimePoint now = clock_.Now();
+  if (stamp_ && now - stamped_ < mirror::kFreshStamp / 2) return *stamp_;
+  HSM_TRY(stamp_, AskAny<mirror::Stamp>([](LiveClient& client) { return client.TakeStamp(); }));
+  stamped_ = now;
+  return *stamp_;
+}
+
+// Round after round while anything is in doubt; what surely was not done is asked of each once.
+void LiveService::Settle(const mirror::Stamp& stamp, Batch& batch) {
+  while (true) {
+    for (const Replica& replica : target_.replicas) {
+      auto client = Client(replica);
+      batch.Heard(client.ok() ? client->Put(stamp, batch.writes())
+                              : Result<std::vector<Result<Acknowledged>>>(client.error()));
+      if (batch.Settled() || Over()) return;
+    }
+    if (!batch.InDoubt()) return;
+    clock_.SleepFor(kBetweenRounds);
+    if (Over()) return;
+  }
+}
+
+std::vector<Result<Acknowledged>> LiveService::Put(std::vector<store::Write> writes,
+                                                   const mirror::Progress& progress) {
+  std::vector<Result<Acknowledged>> results;
+  for (std::size_t at = 0; at < writes.size();) {
+    std::vector<store::Write> some;
+    for (std::size_t bytes = 0; at < writes.size() && some.size() < mirror::kMaxPut; ++at) {
+      bytes += BytesOf(writes[at]);
+      if (!some.empty() && bytes > kMaxBatchBytes) break;
+      some.push_back(std::move(writes[at]));
+    }
+    const auto stamp = FreshStamp();
+    if (!stamp.ok()) {
+      while (results.size() < writes.size())
+        results.emplace_back(stamp.error().Within("not tried"));
+      break;
+    }
+    Batch batch(std::move(some));
+    Settle(*stamp, batch);
+    auto told = batch.Take();
+    std::move(told.begin(), told.end(), std::back_inserter(results));
+    if (progress) progress(results.size(), writes.size());
+  }
+  return results;
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,215 @@
+#include "libhsmops/manager/reinit.h"
+
+#include <fmt/format.h>
+
+#include <bitset>
+#include <functional>
+
+#include "libhsmops/base/failpoint.h"
+#include "libhsmops/base/printable.h"
+#include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/sync.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr int kChangeTries = 8;
+
+std::bitset<store::kBuckets> WholeInventory() { return std::bitset<store::kBuckets>().set(); }
+
+// Not a member of this pool, so it holds nothing that counts; whether it may be wiped is for its
+// store to say.
+bool HoldsNothing(mirror::Member& member) {
+  const auto status = member.Status(false);
+  return status.ok() && status->standing != store::Standing::kMember &&
+         status->standing != store::Standing::kUnknown;
+}
+
+Result<void> CheckWords(const Pool& pool, const std::string& node) {
+  if (node.empty()) return Error(ErrorCode::kInvalid, "name the member with --node NODE");
+  if (!pool.Has(node)) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("node {} is not a member of device {}", base::Printable(node),
+                             pool.device().metadata.name));
+  }
+  if (pool.holder() == node) {
+    return Error(
+        ErrorCode::kReadOnly,
+        fmt::format("{} is the Primary: reinit would wipe the source; promote another member first",
+                    node));
+  }
+  if (pool.holder().empty())
+    return Error(ErrorCode::kReadOnly,
+                 "a promotion is unfinished; finish it first with promote or failover");
+  return {};
+}
+
+Result<void> CheckSource(Pool& pool, const std::string& node) {
+  const std::string primary = pool.holder();
+  HSM_RETURN_IF_ERROR(CheckEpoch(pool, pool.Observe(false)));
+  const auto status = pool.At(primary).Status(true);
+  if (!status.ok() || status->standing != store::Standing::kMember || !status->digest) {
+    return Error(
+        ErrorCode::kReadOnly,
+        fmt::format("Primary {} cannot be read, so {} could not be filled again", primary, node));
+  }
+  if (status->damaged > 0) {
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("{} secrets are damaged on Primary {} and {} may have them whole: run "
+                             "kubectl hsm sync first",
+                             status->damaged, primary, node));
+  }
+  return {};
+}
+
+// What the node has and the Primary has not. The Primary is asked after it: a Primary that goes on
+// writing holds whatever its mirrors got from it before.
+Result<mirror::SyncPlan> Beyond(Pool& pool, mirror::Member& member, const std::string& node) {
+  HSM_TRY(store::Inventory held, member.ReadInventory(WholeInventory()).Within(node));
+  HSM_TRY(const store::Inventory source, pool.At(pool.holder()).ReadInventory(WholeInventory()));
+  std::vector<mirror::MemberInventory> asked;
+  asked.push_back({node, std::move(held)});
+  mirror::SyncPlan plan = mirror::Plan(source, asked, pool.epoch(), false, CutsOf(pool));
+  std::erase_if(plan.steps,
+                [](const mirror::Step& step) { return step.kind == mirror::Step::Kind::kCopy; });
+  return plan;
+}
+
+// Sync does not ask who is not on record, so here a person is told before it is wiped.
+Result<void> TellWhatGoes(Pool& pool, const std::string& node, const StepNote& note) {
+  if (HoldsNothing(pool.Applicant(node))) return {};
+  HSM_TRY(const mirror::SyncPlan plan, Beyond(pool, pool.Applicant(node), node));
+  for (const mirror::Step& step : plan.steps) {
+    note("warning", fmt::format("{} holds {} version {}, which the Primary does not: it goes", node,
+                                base::Printable(step.name), step.version.ToString()));
+  }
+  return {};
+}
+
+// Nothing is wiped unless the Primary has all of it: what the member has beyond is restored or set
+// aside by sync first.
+Result<void> CheckContent(Pool& pool, const std::string& node, const StepNote& note) {
+  if (!pool.OnRecord(node)) return TellWhatGoes(pool, node, note);
+  const auto plan = Beyond(pool, pool.At(node), node);
+  if (!plan.ok()) {
+    if (HoldsNothing(pool.At(node))) return {};
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("{} cannot be read, so nobody knows what would be wiped: {}", node,
+                             plan.error().message()));
+  }
+  if (plan->steps.empty()) return {};
+  const mirror::Step& step = plan->steps.front();
+  return Error(ErrorCode::kReadOnly,
+               fmt::format("{} holds what the Primary does not: {}: {}; run kubectl hsm sync "
+                           "first, or kubectl hsm divergence list",
+                           node, base::Printable(step.name), step.reason));
+}
+
+// R is renewed by others all the time; whoever changes S begins again then (protocol.md, 3). Not
+// under another term, where everything is to be judged anew.
+Result<void> ChangeAgain(Pool& pool, const std::function<Result<void>()>& change) {
+  const store::Epoch epoch = pool.epoch();
+  for (int tries = 0;; ++tries) {
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+    if (pool.epoch() != epoch || pool.holder().empty())
+      return Error(ErrorCode::kConflict, "the Primary was replaced meanwhile");
+    auto changed = change();
+    if (!changed.Is(ErrorCode::kConflict) || tries == kChangeTries) return changed;
+  }
+}
+
+// Out of the sync set before it is wiped: from here on nobody counts on it. A Primary that proves
+// by itself what that needs goes on writing meanwhile, so the others are equal to it at no moment
+// and hold what was acknowledged all the same.
+Result<void> LeaveOnce(Pool& pool, const std::string& node) {
+  std::vector<std::string> others = pool.SyncSetNodes();
+  if (!pool.ReachesMirrors(pool.holder())) {
+    HSM_TRY(Comparison comparison, Compare(pool, pool.holder(), pool.Mirrors()));
+    others = std::move(comparison.equal);
+  }
+  std::erase(others, node);
+  return ChangeSyncSet(pool, others);
+}
+
+// After the wipe "failed, state unchanged" would not be true any more.
+Error Unfilled(const std::string& node, const Error& error, const std::string& next) {
+  return {ErrorCode::kInDoubt, fmt::format("{} may be wiped and is not filled again: {}; {}", node,
+                                           error.message(), next)};
+}
+
+// Equal at a moment, or proved by a Primary that is never at rest.
+Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& report) {
+  if (report.AllEqual()) return {};
+  if (!pool.ReachesMirrors(pool.holder())) return Error(ErrorCode::kUnavailable, "not equal yet");
+  return ChangeAgain(pool, [&] {
+    std::vector<std::string> nodes = pool.SyncSetNodes();
+    nodes.push_back(node);
+    return ChangeSyncSet(pool, nodes);
+  });
+}
+
+Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
+  SyncOptions only;
+  only.only = {node};
+  for (int tries = 0;; ++tries) {
+    auto report = Sync(pool, only, progress);
+    if (!report.Is(ErrorCode::kConflict) || tries == kChangeTries) return report;
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  }
+}
+
+// A wipe that somebody else had begun and that comes late is refused by who knows the generation in
+// which it counts again (docs/adr/0016). One that came before it knew is filled again.
+Result<void> TellItCounts(Pool& pool, const std::string& node) {
+  HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  HSM_RETURN_IF_ERROR(pool.At(node).Apply(pool.term(), {}));
+  HSM_TRY(const SyncReport report, Fill(pool, node, nullptr));
+  return CheckFilled(pool, node, report);
+}
+
+}  // namespace
+
+Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepNote& note,
+                           const mirror::Progress& progress) {
+  const std::string& node = options.node;
+  HSM_RETURN_IF_ERROR(CheckWords(pool, node));
+  HSM_RETURN_IF_ERROR(CheckSource(pool, node));
+  HSM_RETURN_IF_ERROR(CheckContent(pool, node, note));
+  if (options.dry_run) {
+    return fmt::format(
+        "would wipe every record of this pool on {} and copy all from {}; what is in quarantine "
+        "stays",
+        node, pool.holder());
+  }
+  HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
+  base::Failpoint("before-wipe");
+  note("wipe", node);
+  // Half a wipe leaves no member that a sync would fill.
+  const std::string again = "run kubectl hsm reinit --node " + node + " again";
+  if (auto wiped = pool.Applicant(node).Initialize(pool.term(), true); !wiped.ok()) {
+    if (wiped.Is(ErrorCode::kStaleEpoch))
+      return wiped.error().Within("nothing was wiped").Within(node);
+    return wiped.Is(ErrorCode::kReadOnly) ? wiped.error().Within(node)
+                                          : Unfilled(node, wiped.error(), again);
+  }
+  base::Failpoint("after-wipe");
+  if (auto admitted = pool.Admit(node); !admitted.ok())
+    return Unfilled(node, admitted.error(), again);
+  const std::string sync_or_again = "run kubectl hsm sync, or reinit again";
+  note("copy", "from " + pool.holder());
+  const auto report = Fill(pool, node, progress);
+  if (!report.ok()) return Unfilled(node, report.error(), sync_or_again);
+  if (auto filled = CheckFilled(pool, node, *report); !filled.ok())
+    return Unfilled(node, filled.error(), sync_or_again);
+  if (auto told = TellItCounts(pool, node); !told.ok())
+    return Unfilled(node, told.error(), sync_or_again);
+  return fmt::format("{} is a member again: {} secrets copied, equal to {}", node,
+                     report->applied.copied, report->primary);
+}
+
+}  // namespace hsmops::manager
