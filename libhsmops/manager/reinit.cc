@@ -164,10 +164,11 @@ Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progr
 }
 
 // A wipe that somebody else had begun and that comes late is refused by who knows the generation in
-// which it counts again (docs/adr/0016). One that came before it knew is filled again.
+// which it counts again (docs/adr/0018). One that came before it knew is filled again.
 Result<void> TellItCounts(Pool& pool, const std::string& node) {
   HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
-  HSM_RETURN_IF_ERROR(pool.At(node).Apply(pool.term(), {}));
+  HSM_TRY(const std::uint64_t era, pool.At(node).Era());
+  HSM_RETURN_IF_ERROR(pool.At(node).Apply(pool.term(), era, {}));
   HSM_TRY(const SyncReport report, Fill(pool, node, nullptr));
   return CheckFilled(pool, node, report);
 }
