@@ -106,8 +106,10 @@ void Controller::TrackReach(const ClusterState& state) {
   reach_of_ = primary->node;
   const std::set<std::string> unreached = state.Unreached();
   for (const MemberView& member : state.members) {
-    if (!member.holder)
-      reach_->Saw(member.node, !unreached.contains(member.node), world_.clock.Now());
+    if (member.holder) continue;
+    // One that nobody reaches says nothing of the way between the two, and is tried when it is back.
+    const bool apart = member.Healthy() && unreached.contains(member.node);
+    reach_->Saw(member.node, !apart, world_.clock.Now());
   }
 }
 

@@ -29,16 +29,20 @@ end 65s
   26.0s  client: write 45, which was in doubt, is acknowledged
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
+  45.5s  status: Degraded: PeerUnreachable of node-2, MemberUnavailable of node-3
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2
+  45.5s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  45.5s  manager-1: node-2 came into the sync set
   45.5s  status: Degraded: MemberUnavailable of node-3
-  45.5s  status: Degraded: NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  46.0s  status: Degraded: MemberUnavailable of node-3
+  45.5s  manager-1: Primary node-1 is not known to be unhealthy
   50.0s  ! start node-3
   50.5s  Event Normal DeviceReturned: the device of node-3 is back
+  50.5s  status: Degraded: PeerUnreachable of node-3
   50.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
+  50.5s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
+  50.5s  manager-1: node-3 came into the sync set
   50.5s  status: Ready
-  50.5s  status: Degraded: NotEqual of node-3
-  51.0s  status: Ready
+  50.5s  manager-1: Primary node-1 is not known to be unhealthy
 
 node-1: epoch 1, gate open, 130 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 130 secrets, 0 in quarantine

@@ -21,15 +21,16 @@ end 65s
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
+  45.5s  status: Degraded: PeerUnreachable of node-2, MemberUnavailable of node-3
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
+  45.5s  status: Degraded: WritesRefused of node-1, PeerUnreachable of node-2, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  45.5s  manager-1: node-2 came into the sync set
+  45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2
   45.5s  status: Degraded: MemberUnavailable of node-3
-  45.5s  status: Degraded: WritesRefused of node-1, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
+  45.5s  manager-1: node-3 left the sync set: unhealthy
+  45.5s  manager-1: Primary node-1 is not known to be unhealthy
   45.5s  client: write 92 is acknowledged; the last before was 40, then 0 were refused and 51 in doubt
   45.5s  client: write 88, which was in doubt, is acknowledged
-  46.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
-  46.0s  status: Degraded: MemberUnavailable of node-3
-  46.0s  manager-1: node-3 left the sync set: unhealthy
-  46.0s  manager-1: Primary node-1 is not known to be unhealthy
   46.0s  client: write 89, which was in doubt, is acknowledged
   46.5s  client: write 90, which was in doubt, is acknowledged
   47.0s  client: write 91, which was in doubt, is acknowledged

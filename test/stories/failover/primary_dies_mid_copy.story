@@ -18,7 +18,7 @@ end 90s
   25.4s  Event Normal DeviceReturned: the device of node-2 is back
   25.4s  ! kill node-1
   25.4s  status: ReadOnly: PrimaryUnavailable of node-1, OneFullCopy of local
-  25.4s  status: Degraded: NotEqual of node-2
+  25.4s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2
   25.4s  manager-1: node-2 did not come into the sync set: preparing node-1: connection refused
   25.5s  client: write 52 is refused: Unavailable: connection refused
   25.9s  status: ReadOnly: PrimaryUnavailable of node-1, OneFullCopy of local
