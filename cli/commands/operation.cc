@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/handover.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
+#include "cli/process_log.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
 
@@ -17,6 +19,8 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using cluster::HSMOperation;
+
+constexpr std::chrono::milliseconds kSignalLook{200};
 
 struct OperationWords {
   std::string action;
@@ -57,13 +61,15 @@ int List(Context& context, cluster::ResourceStore& resources) {
   });
 }
 
-// Until it has finished, or --timeout: woken by changes of the folder, not by polling.
+// Until it has finished, --timeout or Ctrl-C: woken by changes of the folder. The exit code is that
+// of the operation, as who asked for it would have had it.
 int Wait(Context& context, cluster::ResourceStore& resources, const std::string& id) {
   const auto timeout = context.Timeout();
   if (!timeout.ok()) return context.Fail(timeout.error());
   const base::TimePoint deadline = context.clock().Now() + *timeout;
   auto watch = resources.OpenWatch(cluster::Kind::kHsmOperation, context.globals().ns, "");
   if (!watch.ok()) return context.Fail(watch.error());
+  const StopSignal stop;
   for (;;) {
     auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
     if (!operation.ok()) return context.Fail(operation.error());
@@ -72,21 +78,17 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
         context.out() << fmt::format("{} {}: {}\n", id, cluster::Name(operation->status.phase),
                                      base::Printable(operation->status.message));
       });
-      if (printed != kDone) return printed;
-      switch (operation->status.phase) {
-        case cluster::OperationPhase::kSucceeded:
-          return kDone;
-        case cluster::OperationPhase::kPartial:
-          return kPartial;
-        default:
-          return kFailed;
-      }
+      return printed != kDone ? printed : CodeOf(*operation);
+    }
+    if (stop.asked()) {
+      context.err() << fmt::format("detached: {} goes on\n", id);
+      return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {
       context.err() << fmt::format("still running: {}\n", id);
       return kAccepted;
     }
-    auto change = (*watch)->Next(deadline);
+    auto change = (*watch)->Next(std::min(deadline, context.clock().Now() + kSignalLook));
     if (!change.ok()) return context.Fail(change.error());
   }
 }

@@ -89,6 +89,11 @@ base::Result<void> HSMOperation::Validate() const {
   };
   if (!spec.type) problems.Add("spec.type", "is missing");
   if (spec.device_ref.name.empty()) problems.Add("spec.deviceRef.name", "must not be empty");
+  const bool has_no_dry_run = spec.type == OperationType::kPause ||
+                              spec.type == OperationType::kResume ||
+                              spec.type == OperationType::kAck;
+  if (spec.dry_run && has_no_dry_run)
+    problems.Add("spec.dryRun", fmt::format("is not for a {}", Name(*spec.type)));
   expect_node("spec.targetNode", spec.target_node);
   expect_node("spec.expectedPrimary", spec.expected_primary);
   expect_node("spec.winner", spec.winner);

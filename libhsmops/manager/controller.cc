@@ -107,7 +107,7 @@ void Controller::TrackReach(const ClusterState& state) {
   const std::set<std::string> unreached = state.Unreached();
   for (const MemberView& member : state.members) {
     if (member.holder) continue;
-    // One that nobody reaches says nothing of the way between the two, and is tried when it is back.
+    // One that nobody reaches says nothing of the way between the two: it is tried when it is back.
     const bool apart = member.Healthy() && unreached.contains(member.node);
     reach_->Saw(member.node, !apart, world_.clock.Now());
   }
