@@ -53,8 +53,29 @@ void MirrorStream::Answered() {
   not_before_ = {};
 }
 
+bool MirrorStream::AskAgain() {
+  if (!unreached() || sending_ || clock_.Now() < not_before_) return false;
+  return sending_ = true;
+}
+
+// One that is sent nothing would never be known to answer again.
+void MirrorStream::Probe(std::unique_lock<base::Monitor>& lock) {
+  const std::shared_ptr<mirror::Member> member = member_;
+  lock.unlock();
+  const auto era = member->Era();
+  lock.lock();
+  if (member != member_) return;
+  if (era.ok()) {
+    era_ = *era;
+    Answered();
+  } else {
+    LeaveAlone(era.error());
+  }
+}
+
 void MirrorStream::Send() {
   std::unique_lock lock(monitor_);
+  if (queue_.empty()) Probe(lock);
   while (!queue_.empty()) {
     const std::vector<Item> items = TakeSome();
     under_way_ = items;

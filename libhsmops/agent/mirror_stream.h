@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -46,6 +47,8 @@ class MirrorStream {
 
   // It did not answer the last time that it was asked something.
   bool unreached() const { return pause_ > base::Duration(0); }
+  // Whether it answers again is to be found out. True: as for Offer.
+  [[nodiscard]] bool AskAgain();
   // It answered, by another way.
   void Answered();
   // Takes the batch, or answers at once that this mirror is left out. True: the caller has to run
@@ -67,6 +70,7 @@ class MirrorStream {
   };
   using Answer = base::Result<std::vector<base::Result<store::Applied>>>;
 
+  void Probe(std::unique_lock<base::Monitor>& lock);
   std::vector<Item> TakeSome();
   Answer Ask(mirror::Member& member, const std::vector<Item>& items,
              std::optional<std::uint64_t>& era);

@@ -317,10 +317,15 @@ Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& 
 Result<mirror::MemberStatus> ReplicatingAgent::Status(bool live) {
   HSM_TRY(mirror::MemberStatus status, Agent::Status(live));
   if (!status.primary) return status;
-  const std::lock_guard lock(*monitor_);
-  for (const auto& [member, stream] : streams_) {
-    if (stream.unreached()) status.unreached.insert(member);
+  std::vector<MirrorStream*> to_ask;
+  {
+    const std::lock_guard lock(*monitor_);
+    for (auto& [member, stream] : streams_) {
+      if (stream.unreached()) status.unreached.insert(member);
+      if (stream.AskAgain()) to_ask.push_back(&stream);
+    }
   }
+  for (MirrorStream* stream : to_ask) executor_.Start([stream] { stream->Send(); });
   return status;
 }
 

@@ -71,7 +71,9 @@ Result<std::vector<store::Write>> PlanAdoption(Pool& pool, AdoptReport& report) 
       continue;
     }
     report.foreseen.push_back(fmt::format("would take {} ({} keys)", item.name, item.keys.size()));
-    writes.push_back({*name, std::move(keys), false, false, pool.world().rng.Array<16>(), {}});
+    // In the older layout a secret has no version; whatever was written since has one.
+    writes.push_back(
+        {*name, std::move(keys), false, false, pool.world().rng.Array<16>(), store::Expectation{}});
   }
   return writes;
 }

@@ -28,8 +28,6 @@ namespace {
 constexpr std::chrono::seconds kStatusPeriod{30};
 // A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
-// To try whether the Primary reaches a mirror again.
-constexpr std::chrono::seconds kReachAgain{15};
 
 failover::Policy PolicyOf(const cluster::HSMDevice& device) {
   failover::Policy policy;
@@ -101,7 +99,6 @@ void Controller::TrackReach(const ClusterState& state) {
   if (primary == nullptr || !primary->reachable()) return;
   if (!reach_ || reach_of_ != primary->node) {
     reach_.emplace(tracker_->threshold(), tracker_->interval());
-    tried_.clear();
   }
   reach_of_ = primary->node;
   const std::set<std::string> unreached = state.Unreached();
@@ -264,7 +261,7 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   const std::set<std::string> apart = OutOfReach();
   std::set<std::string> failing = unhealthy;
   failing.insert(apart.begin(), apart.end());
-  failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
+  const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   if (!change.drop.empty()) {
     std::vector<std::string> nodes = pool_->SyncSetNodes();
@@ -277,7 +274,6 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
                            sick ? "unhealthy" : "out of the Primary's reach"),
                true});
   }
-  if (change.add.empty()) TryAgain(state, apart, change);
 
   if (!change.lagging.empty()) {
     SyncOptions options;
@@ -298,22 +294,6 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
   return std::optional(
       Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
-}
-
-// The Primary does not know by itself that it reaches a mirror again which it sends nothing. The
-// step that would take it in finds out, and keeps writes waiting while it does.
-void Controller::TryAgain(const ClusterState& state, const std::set<std::string>& apart,
-                          failover::SyncSetChange& change) {
-  const base::TimePoint now = world_.clock.Now();
-  for (const std::string& node : apart) {
-    const MemberView* member = state.Find(node);
-    if (member == nullptr || member->in_sync_set || !member->Healthy()) continue;
-    const auto [last, first] = tried_.try_emplace(node, now);
-    if (first || now - last->second < kReachAgain) continue;
-    last->second = now;
-    change.add.insert(node);
-    return;
-  }
 }
 
 Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {

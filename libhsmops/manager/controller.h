@@ -41,8 +41,6 @@ class Controller {
   void Track(const failover::ClusterState& state);
   void TrackReach(const failover::ClusterState& state);
   std::set<std::string> OutOfReach() const;
-  void TryAgain(const failover::ClusterState& state, const std::set<std::string>& apart,
-                failover::SyncSetChange& change);
   bool Busy(const failover::MemberView& member);
   std::set<std::string> Unhealthy() const;
   bool HolderFails(const failover::ClusterState& state) const;
@@ -63,7 +61,6 @@ class Controller {
   std::optional<health::Tracker> tracker_;
   std::optional<health::Tracker> reach_;  // of the Primary `reach_of_`, to its mirrors
   std::string reach_of_;
-  std::map<std::string, base::TimePoint> tried_;  // to take in one that it did not reach
   std::map<std::string, base::TimePoint> busy_since_;
   std::set<std::string> lost_;          // told as DeviceLost
   std::set<std::string> pin_rejected_;  // told as PinRejected

@@ -142,17 +142,6 @@ Error Unfilled(const std::string& node, const Error& error, const std::string& n
                                            error.message(), next)};
 }
 
-// Equal at a moment, or proved by a Primary that is never at rest.
-Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& report) {
-  if (report.AllEqual()) return {};
-  if (!pool.ReachesMirrors(pool.holder())) return Error(ErrorCode::kUnavailable, "not equal yet");
-  return ChangeAgain(pool, [&] {
-    std::vector<std::string> nodes = pool.SyncSetNodes();
-    nodes.push_back(node);
-    return ChangeSyncSet(pool, nodes);
-  });
-}
-
 Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
   SyncOptions only;
   only.only = {node};
@@ -160,6 +149,26 @@ Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progr
     auto report = Sync(pool, only, progress);
     if (!report.Is(ErrorCode::kConflict) || tries == kChangeTries) return report;
     HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  }
+}
+
+// Equal at a moment and in S, or proved by a Primary that is never at rest.
+Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& report) {
+  const std::vector<std::string> in_sync = pool.SyncSetNodes();
+  const bool counts = std::find(in_sync.begin(), in_sync.end(), node) != in_sync.end();
+  if (report.AllEqual() && counts) return {};
+  if (!pool.ReachesMirrors(pool.holder())) {
+    if (report.AllEqual()) return {};
+    return Error(ErrorCode::kUnavailable, "not equal yet");
+  }
+  for (int tries = 0;; ++tries) {
+    auto joined = ChangeAgain(pool, [&] {
+      std::vector<std::string> nodes = pool.SyncSetNodes();
+      nodes.push_back(node);
+      return ChangeSyncSet(pool, nodes);
+    });
+    if (!joined.Is(ErrorCode::kUnavailable) || tries == kChangeTries) return joined;
+    HSM_RETURN_IF_ERROR(Fill(pool, node, nullptr));  // what was written meanwhile
   }
 }
 

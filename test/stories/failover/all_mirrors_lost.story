@@ -24,7 +24,7 @@ end 65s
   24.4s  manager-1: Primary node-1 is not known to be unhealthy
   24.5s  client: write 50 is acknowledged; the last before was 40, then 0 were refused and 9 in doubt
   24.5s  client: write 46, which was in doubt, is acknowledged
-  25.0s  client: write 47, which was in doubt, is acknowledged
+  25.0s  client: write 43, which was in doubt, is acknowledged
   25.5s  client: write 48, which was in doubt, is acknowledged
   26.0s  client: write 45, which was in doubt, is acknowledged
   45.0s  ! start node-2

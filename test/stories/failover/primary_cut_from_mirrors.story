@@ -17,17 +17,22 @@ end 45s
   15.9s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   15.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
   16.4s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
+  18.4s  client: write 21 stays in doubt: InDoubt: version 1.21 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: it did not answer and is left alone for a moment; node-3: it did not answer and is left alone for a moment)
+  18.4s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
+  18.9s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
+  18.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
   19.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
-  19.4s  client: write 32 is acknowledged; the last before was 20, then 0 were refused and 11 in doubt
-  19.4s  client: write 21, which was in doubt, is acknowledged
-  19.4s  client: write 31, which was in doubt, is acknowledged
+  19.4s  client: write 39 is acknowledged; the last before was 20, then 0 were refused and 18 in doubt
   19.4s  manager-1: node-2, node-3 left the sync set: out of the Primary's reach
+  19.4s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   19.4s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
   19.4s  manager-1: Primary node-1 is not known to be unhealthy
   19.9s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   19.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
+  20.4s  client: write 34, which was in doubt, is acknowledged
   20.4s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   20.4s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
+  20.5s  client: write 38, which was in doubt, is acknowledged
   20.9s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   20.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
   21.4s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
@@ -84,17 +89,14 @@ end 45s
   33.9s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   33.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
   34.4s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
-  34.4s  R: epoch 1.nonce-1, holder node-1, S: node-2
   34.4s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
-  34.4s  manager-1: node-2 came into the sync set
-  34.4s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
-  34.4s  status: Degraded: PeerUnreachable of node-3
-  34.4s  manager-1: node-3 came into the sync set
-  34.4s  status: Ready
-  34.4s  manager-1: Primary node-1 is not known to be unhealthy
+  34.9s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
+  34.9s  status: Ready
+  34.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
+  35.4s  status: Ready
 
 node-1: epoch 1, gate open, 90 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 90 secrets, 0 in quarantine
 node-3: epoch 1, gate closed, 90 secrets, 0 in quarantine
-client: 90 writes: 90 acknowledged (11 of them in doubt before), 0 refused, in doubt to the end: none
+client: 90 writes: 90 acknowledged (18 of them in doubt before), 0 refused, in doubt to the end: none
 acknowledged and not on the Primary: none
