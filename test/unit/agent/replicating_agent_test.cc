@@ -366,4 +366,20 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a mirror that missed one batch is asked again when the Primary is looked at") {
+  Reaching world;
+  REQUIRE(world.Grant(1, world.one_of_two).ok());
+  REQUIRE(world.Put("app", "1", 1).ok());
+  REQUIRE(Comes([&] { return world.b.Seen("app") == "k=1" && world.c.Seen("app") == "k=1"; }));
+  world.channels["b"]->lose_request = true;
+  REQUIRE(world.Put("app", "2", 2).ok());  // c is enough
+  const auto unreached = [&] {
+    return world.agent->Status(false)->unreached.contains(MemberUid(2));
+  };
+  REQUIRE(Comes(unreached));
+  world.channels["b"]->lose_request = false;
+  world.clock.Advance(seconds(1));  // nothing is written any more
+  CHECK(Comes([&] { return !unreached(); }));
+}
+
 }  // namespace hsmops::test

@@ -321,4 +321,25 @@ TEST_CASE("parts that a crash left do not hide a legacy secret") {
   CHECK(device.store->ReadInventory()->legacy.size() == 1);
 }
 
+TEST_CASE("a write that expects no version takes a legacy secret's place, and nothing newer's") {
+  const auto adopt = [](Device& device, std::uint8_t op) {
+    return device.Write({.name = NameOf("app"),
+                         .keys = KeysOf({{"k", "legacy"}}),
+                         .op_id = {op},
+                         .expect = store::Expectation{}});
+  };
+  for (const bool removed : {false, true}) {
+    Device device;
+    PlantLegacy(device, "app/k", "legacy");
+    REQUIRE(device.Restart().ok());
+    REQUIRE((removed ? device.Remove("app").ok() : device.Put("app", "written since").ok()));
+    CHECK(adopt(device, 1).Is(ErrorCode::kConflict));
+    CHECK(device.Seen("app") == (removed ? "absent" : "k=written since"));
+  }
+  Device device;
+  PlantLegacy(device, "app/k", "legacy");
+  REQUIRE(device.Restart().ok());
+  CHECK(adopt(device, 1).ok());
+}
+
 }  // namespace hsmops::test
