@@ -49,7 +49,10 @@ constexpr RequestKind kKinds[] = {
     {.name = "initialize", .patience = seconds(600)},
     {.name = "told", .at_once = true, .patience = kAtOnce},
     {.name = "pulse", .at_once = true, .patience = kAtOnce},
-    {.name = "prepare", .waits_for_members = true, .patience = seconds(30)},
+    {.name = "prepare",
+     .waits_for_members = true,
+     .changes_members = true,
+     .patience = seconds(30)},
     {.name = "put", .waits_for_members = true, .patience = seconds(30)},
     {.name = "era", .by_member = true, .at_once = true, .patience = kAtOnce},
 };

@@ -22,6 +22,8 @@ struct RequestKind {
   bool at_once = false;
   // It is answered when other members have confirmed.
   bool waits_for_members = false;
+  // It ends what those before may be waiting for, so it does not stand behind them.
+  bool changes_members = false;
   // It takes minutes, and the token in turns with the others.
   bool takes_turns = false;
   std::chrono::seconds patience{10};  // how long its answer may take

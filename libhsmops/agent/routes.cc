@@ -27,6 +27,7 @@ bool MayAsk(const RequestKind& kind, Role role) {
 RouteLane LaneOf(const RequestKind& kind) {
   if (kind.at_once) return RouteLane::kAtOnce;
   if (kind.takes_turns) return RouteLane::kTurns;
+  if (kind.changes_members) return RouteLane::kChanges;
   return kind.waits_for_members ? RouteLane::kWaiting : RouteLane::kToken;
 }
 

@@ -31,7 +31,11 @@ constexpr std::chrono::seconds kStopPatience{10};
 
 // In the order of RouteLane.
 std::vector<net::LaneLimits> Lanes() {
-  return {{"at-once", 2, 64}, {"waiting", 32, 64}, {"token", 1, 64}, {"turns", 1, 4}};
+  return {{"at-once", 2, 64},
+          {"waiting", 32, 64},
+          {"token", 1, 64},
+          {"turns", 1, 4},
+          {"changes", 2, 8}};
 }
 
 class Running {

@@ -83,6 +83,7 @@ TEST_CASE("a grant and a pulse are never behind what the token does") {
   CHECK(lane("pulse") == static_cast<std::size_t>(RouteLane::kAtOnce));
   CHECK(lane("open-gate") == static_cast<std::size_t>(RouteLane::kAtOnce));
   CHECK(lane("put") == static_cast<std::size_t>(RouteLane::kWaiting));
+  CHECK(lane("prepare") == static_cast<std::size_t>(RouteLane::kChanges));
   CHECK(lane("verify") == static_cast<std::size_t>(RouteLane::kTurns));
   CHECK(lane("read") == static_cast<std::size_t>(RouteLane::kToken));
 }
