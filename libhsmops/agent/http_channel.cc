@@ -28,7 +28,7 @@ constexpr seconds kLookPatience{5};
 // In the order of Verb.
 constexpr RequestKind kKinds[] = {
     {.name = "status", .patience = kLookPatience},
-    {.name = "open-gate", .at_once = true, .patience = kAtOnce},
+    {.name = "open-gate", .lane = RouteLane::kAtOnce, .patience = kAtOnce},
     {.name = "fence"},
     {.name = "quiesce"},
     {.name = "freeze"},
@@ -40,21 +40,18 @@ constexpr RequestKind kKinds[] = {
     {.name = "stage", .patience = seconds(30)},
     {.name = "apply", .by_member = true, .patience = seconds(30)},
     {.name = "acknowledge"},
-    {.name = "verify", .takes_turns = true, .patience = seconds(600)},
+    {.name = "verify", .lane = RouteLane::kTurns, .patience = seconds(600)},
     {.name = "quarantine", .patience = seconds(60)},
     {.name = "read-quarantined"},
     {.name = "discard-quarantined"},
     {.name = "collect", .patience = seconds(330)},
     {.name = "collect-tombstones", .patience = seconds(60)},
     {.name = "initialize", .patience = seconds(600)},
-    {.name = "told", .at_once = true, .patience = kAtOnce},
-    {.name = "pulse", .at_once = true, .patience = kAtOnce},
-    {.name = "prepare",
-     .waits_for_members = true,
-     .changes_members = true,
-     .patience = seconds(30)},
-    {.name = "put", .waits_for_members = true, .patience = seconds(30)},
-    {.name = "era", .by_member = true, .at_once = true, .patience = kAtOnce},
+    {.name = "told", .lane = RouteLane::kAtOnce, .patience = kAtOnce},
+    {.name = "pulse", .lane = RouteLane::kAtOnce, .patience = kAtOnce},
+    {.name = "prepare", .lane = RouteLane::kChanges, .patience = seconds(30)},
+    {.name = "put", .lane = RouteLane::kWaiting, .patience = seconds(30)},
+    {.name = "era", .by_member = true, .lane = RouteLane::kAtOnce, .patience = kAtOnce},
 };
 static_assert(std::size(kKinds) == static_cast<std::size_t>(LastOf(Verb{})) + 1);
 

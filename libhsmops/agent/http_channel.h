@@ -13,19 +13,21 @@ namespace hsmops::agent {
 inline constexpr std::string_view kMemberPath = "/v1/member/";  // and the request's name
 inline constexpr const char* kMemberContentType = "application/vnd.khsm.member";
 
+// Where a request waits for its turn; an index into the lanes of a server that has these routes.
+enum class RouteLane : std::uint8_t {
+  kAtOnce,   // answered whatever the token is busy with
+  kWaiting,  // until other members have confirmed
+  kToken,    // one after the other, as the token does them
+  kTurns,    // it takes minutes, and the token in turns with the others
+  kChanges,  // it ends what those in kWaiting may be waiting for
+};
+
 // What one request needs of the agent.
 struct RequestKind {
   std::string_view name;   // "status", in its path
   bool by_member = false;  // another member may ask it, as a Primary asks its mirrors
   bool by_reader = false;
-  // It is answered whatever the token is busy with.
-  bool at_once = false;
-  // It is answered when other members have confirmed.
-  bool waits_for_members = false;
-  // It ends what those before may be waiting for, so it does not stand behind them.
-  bool changes_members = false;
-  // It takes minutes, and the token in turns with the others.
-  bool takes_turns = false;
+  RouteLane lane = RouteLane::kToken;
   std::chrono::seconds patience{10};  // how long its answer may take
 };
 // nullptr: `request` is not the beginning of one, or nothing at all.

@@ -24,13 +24,6 @@ bool MayAsk(const RequestKind& kind, Role role) {
   return false;
 }
 
-RouteLane LaneOf(const RequestKind& kind) {
-  if (kind.at_once) return RouteLane::kAtOnce;
-  if (kind.takes_turns) return RouteLane::kTurns;
-  if (kind.changes_members) return RouteLane::kChanges;
-  return kind.waits_for_members ? RouteLane::kWaiting : RouteLane::kToken;
-}
-
 }  // namespace
 
 std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
@@ -50,8 +43,8 @@ std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
     return PlainReply(415, std::string("send ") + kMemberContentType);
   net::Route route;
   route.name = std::string(kind->name);
-  route.lane = static_cast<std::size_t>(LaneOf(*kind));
-  route.max_body = kind->at_once ? kMaxSmallBody : kMaxFrameBytes;
+  route.lane = static_cast<std::size_t>(kind->lane);
+  route.max_body = kind->lane == RouteLane::kAtOnce ? kMaxSmallBody : kMaxFrameBytes;
   route.handle = [this, kind](net::Received&& request) {
     return Answer(std::move(request), *kind);
   };

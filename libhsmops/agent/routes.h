@@ -12,10 +12,6 @@
 
 namespace hsmops::agent {
 
-// Indexes of the lanes that a server needs for these routes: what is answered at once, what waits
-// for other members, what the token does, and what takes the token in turns with that.
-enum class RouteLane : std::uint8_t { kAtOnce, kWaiting, kToken, kTurns, kChanges };
-
 inline constexpr std::size_t kMaxSmallBody = std::size_t{64} << 10;
 
 class Routes {
