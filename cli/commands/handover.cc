@@ -32,9 +32,7 @@ Result<bool> ManagerLeads(Context& context, cluster::ResourceStore& resources) {
                                                    manager::ElectionOptions{}.lease);
   if (lease.Is(ErrorCode::kNotFound)) return false;
   if (!lease.ok()) return lease.error();
-  if (lease->spec.holder_identity.value_or("").empty() || !lease->spec.renew_time) return false;
-  const std::chrono::seconds duration(lease->spec.lease_duration_seconds.value_or(0));
-  return context.clock().Wall() - *lease->spec.renew_time < 2 * duration;
+  return !lease->spec.holder_identity.value_or("").empty() && lease->Fresh(context.clock().Wall());
 }
 
 // nullopt: the result is none of an error.

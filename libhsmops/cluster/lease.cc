@@ -23,4 +23,9 @@ base::Result<Lease> Lease::FromJson(const nlohmann::json& document) {
 
 nlohmann::json Lease::ToJson() const { return WriteDocument(*this); }
 
+bool Lease::Fresh(base::WallTime now) const {
+  const std::chrono::seconds duration(spec.lease_duration_seconds.value_or(0));
+  return spec.renew_time && now - *spec.renew_time < 2 * duration;
+}
+
 }  // namespace hsmops::cluster

@@ -28,6 +28,9 @@ struct Lease {
   // kInvalid as HSMDevice::FromJson.
   static base::Result<Lease> FromJson(const nlohmann::json& document);
   nlohmann::json ToJson() const;
+  // For who judges by the wall clock alone: it was renewed within twice its time. False where it
+  // does not say when.
+  bool Fresh(base::WallTime now) const;
 
   bool operator==(const Lease&) const = default;
 };

@@ -30,12 +30,6 @@ std::string Annotated(const Lease& lease, const char* name) {
   return found == lease.metadata.annotations.end() ? "" : found->second;
 }
 
-// Since it was renewed; nullopt: it does not say when.
-std::optional<base::Duration> SinceRenewal(const Lease& lease, base::WallTime now) {
-  if (!lease.spec.renew_time) return std::nullopt;
-  return now - *lease.spec.renew_time;
-}
-
 }  // namespace
 
 Announcement::Announcement(cluster::ResourceStore& resources, base::Clock& clock, base::Rng& rng,
@@ -78,8 +72,8 @@ Result<void> Announcement::Renew() {
 Result<void> Announcement::RemoveOld() {
   HSM_TRY(const auto leases, cluster::LoadAll<Lease>(resources_, ns_));
   for (const Lease& lease : leases.items) {
-    const auto since = SinceRenewal(lease, clock_.Wall());
-    if (!IsAnnouncement(lease) || (since && *since < kLongGone)) continue;
+    const auto& renewed = lease.spec.renew_time;
+    if (!IsAnnouncement(lease) || (renewed && clock_.Wall() - *renewed < kLongGone)) continue;
     // One that is renewed at this moment stays, by its version.
     (void)resources_.Delete(Lease::kKind, ns_, lease.metadata.name,
                             lease.metadata.resource_version);
@@ -98,12 +92,10 @@ Result<std::vector<Replica>> FindReplicas(cluster::ResourceStore& resources, bas
   HSM_TRY(const auto leases, cluster::LoadAll<Lease>(resources, ns));
   std::vector<Replica> replicas;
   for (const Lease& lease : leases.items) {
-    if (!IsAnnouncement(lease)) continue;
-    const std::chrono::seconds duration(lease.spec.lease_duration_seconds.value_or(0));
-    const auto since = SinceRenewal(lease, clock.Wall());
+    if (!IsAnnouncement(lease) || !lease.Fresh(clock.Wall())) continue;
     Replica replica{Annotated(lease, kManagerAnnotation), Annotated(lease, kLeaderUrlAnnotation)};
-    if (!since || *since >= 2 * duration || replica.url.empty()) continue;
-    if (std::find(replicas.begin(), replicas.end(), replica) == replicas.end())
+    if (!replica.url.empty() &&
+        std::find(replicas.begin(), replicas.end(), replica) == replicas.end())
       replicas.push_back(std::move(replica));
   }
   return replicas;
