@@ -60,15 +60,7 @@ void UntilItStops(Process& process) {
 void WriteOlder(NetCluster& cluster, const std::string& node, const std::string& label,
                 const std::string& value) {
   End(cluster.Agent(node), SIGKILL);
-  const SoftHsmToken& token = cluster.token(node);
-  const std::string file = token.folder() + "/older-value";
-  WriteText(file, value);
-  const Ended ended =
-      Run({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", token.label(), "--login",
-           "--pin", "env:OLDER_PIN", "--write-object", file, "--type", "data", "--private",
-           "--application-label", "hsm-secrets-operator", "--label", label},
-          {.env = {{"SOFTHSM2_CONF", token.conf()}, {"OLDER_PIN", ReadText(token.pin_path())}}});
-  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+  cluster.token(node).WriteOlderObject(label, value);
   cluster.StartAgent(node);
 }
 

@@ -9,23 +9,9 @@
 namespace hsmops::test {
 namespace {
 
-// One object as the older operator wrote it.
-void WriteLegacyObject(RegressScene& scene, const std::string& node, const std::string& label,
-                       const std::string& value) {
-  const SoftHsmToken& token = scene.token(node);
-  const std::string file = token.folder() + "/legacy-value";
-  WriteText(file, value);
-  const Ended ended =
-      Run({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", token.label(), "--login",
-           "--pin", "env:LEGACY_PIN", "--write-object", file, "--type", "data", "--private",
-           "--application-label", "hsm-secrets-operator", "--label", label},
-          {.env = {{"SOFTHSM2_CONF", token.conf()}, {"LEGACY_PIN", ReadText(token.pin_path())}}});
-  HSM_REQUIRE_EXIT(ended, 0);
-}
-
 void WriteLegacy(RegressScene& scene, const std::string& node, const std::string& name,
                  const std::string& value) {
-  WriteLegacyObject(scene, node, name + "/k", value);
+  scene.token(node).WriteOlderObject(name + "/k", value);
 }
 
 }  // namespace
@@ -34,9 +20,9 @@ TEST_CASE("names that adopt cannot take keep nobody from being promoted, and all
   RegressScene scene({"a", "b"});
   scene.Put("x", "kept");
   WriteLegacy(scene, "a", "good", "on a");
-  WriteLegacyObject(scene, "a", "nokey", "no slash");
+  scene.token("a").WriteOlderObject("nokey", "no slash");
   WriteLegacy(scene, "a", "Bad Name", "outside the grammar");
-  WriteLegacyObject(scene, "b", "nokey", "no slash");
+  scene.token("b").WriteOlderObject("nokey", "no slash");
   HSM_CHECK_EXIT(scene.Hsm({"promote", "--to", "b"}), 5);
   const Ended check = scene.Hsm({"check", "--for", "promote"});
   HSM_CHECK_EXIT(check, 3);
@@ -61,7 +47,7 @@ TEST_CASE("names that adopt cannot take keep nobody from being promoted, and all
 TEST_CASE("the way out for a name that adopt cannot take is put or delete") {
   for (const bool put : {true, false}) {
     RegressScene scene({"a", "b"});
-    WriteLegacyObject(scene, "a", "nokey", "no slash");
+    scene.token("a").WriteOlderObject("nokey", "no slash");
     HSM_CHECK_EXIT(scene.Hsm({"health", "--fail-on", "degraded"}), 3);
     if (put) {
       scene.Put("nokey", "chosen");

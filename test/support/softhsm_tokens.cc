@@ -34,6 +34,17 @@ void SoftHsmToken::RestoreFrom(const std::string& copy) {
   fs::copy(copy, tokens_folder(), fs::copy_options::recursive);
 }
 
+void SoftHsmToken::WriteOlderObject(const std::string& label, const std::string& value) const {
+  const std::string file = folder_ + "/older-value";
+  WriteText(file, value);
+  const Ended ended =
+      Run({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", label_, "--login", "--pin",
+           "env:OLDER_PIN", "--write-object", file, "--type", "data", "--private",
+           "--application-label", "hsm-secrets-operator", "--label", label},
+          {.env = {{"SOFTHSM2_CONF", conf()}, {"OLDER_PIN", ReadText(pin_path())}}});
+  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+}
+
 SoftHsmToken& SoftHsmTokens::Add(const std::string& label, const std::string& pin) {
   auto token = std::make_unique<SoftHsmToken>();
   token->label_ = label;

@@ -33,6 +33,9 @@ class SoftHsmToken {
   // A copy of everything on it, as it is now; and back to it.
   void SaveTo(const std::string& copy) const;
   void RestoreFrom(const std::string& copy);
+  // One object as the older operator wrote it, by a tool of its own; nobody else may have the token
+  // open.
+  void WriteOlderObject(const std::string& label, const std::string& value) const;
 
  private:
   friend class SoftHsmTokens;

@@ -272,7 +272,21 @@ struct HangingB : Reaching {
     barrier.Close();
   }
   ~HangingB() { barrier.Open(); }
+  // Begins a put, which b has to confirm.
+  void BeginPut() {
+    REQUIRE(Grant(2, b_alone).ok());
+    writer = std::jthread([this] { done = Put("app", "1", 1); });
+    REQUIRE(Comes([&] { return barrier.at_it() > 0; }));
+  }
+  base::Result<mirror::Acknowledged> EndPut() {
+    writer.join();
+    return *std::move(done);
+  }
   Barrier barrier;
+
+ private:
+  std::optional<base::Result<mirror::Acknowledged>> done;
+  std::jthread writer;  // ends with the test, however that ends: nothing holds b up then
 };
 
 TEST_CASE(
@@ -306,27 +320,20 @@ TEST_CASE("a mirror that falls too far behind is left out, and nothing is kept f
 
 TEST_CASE("a put that waits for a mirror goes by the sync set that the leader makes meanwhile") {
   HangingB world;
-  REQUIRE(world.Grant(2, world.b_alone).ok());
-  std::optional<base::Result<mirror::Acknowledged>> done;
-  std::jthread writer([&] { done = world.Put("app", "1", 1); });
-  REQUIRE(Comes([&] { return world.barrier.at_it() > 0; }));
+  world.BeginPut();
   REQUIRE(world.agent->Prepare({kEpoch, 2}, world.c_alone, world.peers).ok());
   CHECK(world.c.Seen("app") == "k=1");
   REQUIRE(world.Grant(3, world.c_alone).ok());
-  writer.join();
-  REQUIRE(done->ok());
-  CHECK((*done)->nodes == std::vector<std::string>{"a", "c"});
+  const auto done = world.EndPut();
+  REQUIRE(done.ok());
+  CHECK(done->nodes == std::vector<std::string>{"a", "c"});
 }
 
 TEST_CASE("a fence ends the waiting for a mirror, and the put is in doubt") {
   HangingB world;
-  REQUIRE(world.Grant(2, world.b_alone).ok());
-  std::optional<base::Result<mirror::Acknowledged>> done;
-  std::jthread writer([&] { done = world.Put("app", "1", 1); });
-  REQUIRE(Comes([&] { return world.barrier.at_it() > 0; }));
+  world.BeginPut();
   REQUIRE(world.agent->Fence({{kEpoch.counter + 1, 5}, 3}).ok());
-  writer.join();
-  CHECK(done->Is(ErrorCode::kInDoubt));
+  CHECK(world.EndPut().Is(ErrorCode::kInDoubt));
 }
 
 TEST_CASE(
