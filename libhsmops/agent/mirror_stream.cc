@@ -21,13 +21,17 @@ bool Disjoint(const std::set<store::Id>& some, const std::set<store::Id>& others
 
 }  // namespace
 
+void MirrorStream::Answered() {
+  pause_ = {};
+  not_before_ = {};
+}
+
 void MirrorStream::Reach(const mirror::PeerAddress& address,
                          const std::function<std::unique_ptr<mirror::Member>()>& reach) {
   if (member_ && address_ == address) return;
   address_ = address;
   member_ = reach();
-  pause_ = {};
-  not_before_ = {};
+  Answered();
   era_.reset();
 }
 
@@ -46,11 +50,6 @@ bool MirrorStream::Offer(const std::shared_ptr<Delivery>& delivery) {
   queue_.push_back({delivery, era_});
   queued_bytes_ += bytes;
   return !std::exchange(sending_, true);
-}
-
-void MirrorStream::Answered() {
-  pause_ = {};
-  not_before_ = {};
 }
 
 bool MirrorStream::AskAgain() {
@@ -187,7 +186,7 @@ void MirrorStream::Give(const std::vector<Item>& items, const Answer& answer) {
   if (answer.Is(ErrorCode::kUnavailable) || answer.Is(ErrorCode::kInDoubt)) {
     LeaveAlone(answer.error());
   } else {
-    pause_ = {};
+    Answered();
   }
 }
 

@@ -43,7 +43,6 @@ class MirrorStream {
   void Reach(const mirror::PeerAddress& address,
              const std::function<std::unique_ptr<mirror::Member>()>& reach);
   std::shared_ptr<mirror::Member> member() const { return member_; }
-  const std::string& node() const { return address_.node; }
 
   // It did not answer the last time that it was asked something.
   bool unreached() const { return pause_ > base::Duration(0); }

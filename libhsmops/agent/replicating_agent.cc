@@ -200,11 +200,11 @@ void ReplicatingAgent::AwaitEnough(const std::shared_ptr<Delivery>& delivery) {
       for (MirrorStream* stream : senders) executor_.Start([stream] { stream->Send(); });
       lock.lock();
     }
-    if (!Enough(batch) && delivery->awaited > 0 && Gate().ok()) {
+    const std::vector<mirror::Confirmation> confirmations = batch.Confirmations();
+    if (!Enough(confirmations) && delivery->awaited > 0 && Gate().ok()) {
       monitor_->Wait();
       continue;
     }
-    const std::vector<mirror::Confirmation> confirmations = batch.Confirmations();
     lock.unlock();
     const auto acknowledged = Acknowledge(confirmations);
     lock.lock();
@@ -232,8 +232,7 @@ std::vector<MirrorStream*> ReplicatingAgent::OfferToAll(const std::shared_ptr<De
   return idle;
 }
 
-bool ReplicatingAgent::Enough(const mirror::ReplicatedBatch& batch) {
-  const std::vector<mirror::Confirmation> confirmations = batch.Confirmations();
+bool ReplicatingAgent::Enough(const std::vector<mirror::Confirmation>& confirmations) {
   return std::all_of(
       confirmations.begin(), confirmations.end(),
       [&](const mirror::Confirmation& one) { return gatekeeper().WhyNotEnough(one.by).empty(); });

@@ -62,7 +62,7 @@ class ReplicatingAgent : public Agent {
   std::vector<base::Result<mirror::Acknowledged>> Replicate(std::vector<store::Write> writes);
   void AwaitEnough(const std::shared_ptr<Delivery>& delivery);
   std::vector<MirrorStream*> OfferToAll(const std::shared_ptr<Delivery>& delivery);
-  bool Enough(const mirror::ReplicatedBatch& batch);
+  bool Enough(const std::vector<mirror::Confirmation>& confirmations);
   MirrorStream& StreamTo(const store::Uid& member, const mirror::PeerAddress& address);
   void LookAgain();
   base::Result<void> Settle();

@@ -119,7 +119,9 @@ class Running {
         collect = now + (report.ok() && report->more ? base::Duration(0) : kCollectPause);
       }
     }
-    (void)agent_->Quiesce(kStopPatience);  // the write in flight is through when this returns
+    // The token is through with the write in flight when this returns; if mirrors have not
+    // confirmed it yet, it is in doubt.
+    (void)agent_->Quiesce(kStopPatience);
     server_->Stop(clock_.Now() + kStopPatience);
     transport_->Stop();  // a mirror that hangs does not hold up the end
   }

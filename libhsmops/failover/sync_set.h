@@ -17,10 +17,9 @@ struct SyncSetChange {
 };
 
 // `failing`: the nodes that a tracker calls unhealthy, or out of the Primary's reach, after its
-// threshold. Nothing without a Primary
-// that answers with its content: nobody could prove anything then. With durability Strict nobody
-// leaves S when fewer than k would be left: writes are refused meanwhile, and what was acknowledged
-// stays where P5 looks for it.
+// threshold. Nothing without a Primary that answers with its content: nobody could prove anything
+// then. With durability Strict nobody leaves S when fewer than k would be left: writes are refused
+// meanwhile, and what was acknowledged stays where P5 looks for it.
 SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::string>& failing,
                             bool strict);
 

@@ -97,9 +97,8 @@ Result<void> Controller::Open() {
 void Controller::TrackReach(const ClusterState& state) {
   const MemberView* primary = state.Holder();
   if (primary == nullptr || !primary->reachable()) return;
-  if (!reach_ || reach_of_ != primary->node) {
+  if (!reach_ || reach_of_ != primary->node)
     reach_.emplace(tracker_->threshold(), tracker_->interval());
-  }
   reach_of_ = primary->node;
   const std::set<std::string> unreached = state.Unreached();
   for (const MemberView& member : state.members) {
@@ -108,15 +107,6 @@ void Controller::TrackReach(const ClusterState& state) {
     const bool apart = member.Healthy() && unreached.contains(member.node);
     reach_->Saw(member.node, !apart, world_.clock.Now());
   }
-}
-
-std::set<std::string> Controller::OutOfReach() const {
-  std::set<std::string> nodes;
-  if (!reach_) return nodes;
-  for (const std::string& node : pool_->nodes()) {
-    if (reach_->Of(node) == health::Verdict::kUnhealthy) nodes.insert(node);
-  }
-  return nodes;
 }
 
 void Controller::Track(const ClusterState& state) {
@@ -155,10 +145,10 @@ bool Controller::Busy(const MemberView& member) {
   return now - busy_since_.try_emplace(member.node, now).first->second < kLongestBusy;
 }
 
-std::set<std::string> Controller::Unhealthy() const {
+std::set<std::string> Controller::FailingOf(const std::optional<health::Tracker>& tracker) const {
   std::set<std::string> nodes;
   for (const std::string& node : pool_->nodes()) {
-    if (tracker_->Of(node) == health::Verdict::kUnhealthy) nodes.insert(node);
+    if (tracker && tracker->Of(node) == health::Verdict::kUnhealthy) nodes.insert(node);
   }
   return nodes;
 }
@@ -257,10 +247,9 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   HSM_RETURN_IF_ERROR(FollowSpec(*pool_));
   HSM_RETURN_IF_ERROR(old_grants_.Forget(*pool_));
   const bool strict = pool_->device().durability() == cluster::Durability::kStrict;
-  const std::set<std::string> unhealthy = Unhealthy();
-  const std::set<std::string> apart = OutOfReach();
-  std::set<std::string> failing = unhealthy;
-  failing.insert(apart.begin(), apart.end());
+  const std::set<std::string> unhealthy = FailingOf(tracker_);
+  std::set<std::string> failing = FailingOf(reach_);
+  failing.insert(unhealthy.begin(), unhealthy.end());
   const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   if (!change.drop.empty()) {
@@ -274,7 +263,6 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
                            sick ? "unhealthy" : "out of the Primary's reach"),
                true});
   }
-
   if (!change.lagging.empty()) {
     SyncOptions options;
     options.only = change.lagging;

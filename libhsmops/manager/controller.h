@@ -40,9 +40,8 @@ class Controller {
   base::Result<void> Open();
   void Track(const failover::ClusterState& state);
   void TrackReach(const failover::ClusterState& state);
-  std::set<std::string> OutOfReach() const;
   bool Busy(const failover::MemberView& member);
-  std::set<std::string> Unhealthy() const;
+  std::set<std::string> FailingOf(const std::optional<health::Tracker>& tracker) const;
   bool HolderFails(const failover::ClusterState& state) const;
   bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
   base::Result<Turned> GoOn();

@@ -154,13 +154,13 @@ Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progr
 
 // Equal at a moment and in S, or proved by a Primary that is never at rest.
 Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& report) {
-  const std::vector<std::string> in_sync = pool.SyncSetNodes();
-  const bool counts = std::find(in_sync.begin(), in_sync.end(), node) != in_sync.end();
-  if (report.AllEqual() && counts) return {};
   if (!pool.ReachesMirrors(pool.holder())) {
     if (report.AllEqual()) return {};
     return Error(ErrorCode::kUnavailable, "not equal yet");
   }
+  const std::vector<std::string> in_sync = pool.SyncSetNodes();
+  const bool counts = std::find(in_sync.begin(), in_sync.end(), node) != in_sync.end();
+  if (report.AllEqual() && counts) return {};
   for (int tries = 0;; ++tries) {
     auto joined = ChangeAgain(pool, [&] {
       std::vector<std::string> nodes = pool.SyncSetNodes();

@@ -23,10 +23,6 @@ std::string WhyNotConfirmed(const MirrorAnswer& answer, std::size_t place) {
 
 }  // namespace
 
-bool MirrorAnswer::silent() const {
-  return applied.Is(ErrorCode::kUnavailable) || applied.Is(ErrorCode::kInDoubt);
-}
-
 ReplicatedBatch ReplicatedBatch::Stage(std::string primary_node, Member& primary,
                                        std::uint64_t max_object_bytes,
                                        std::vector<store::Write> writes) {

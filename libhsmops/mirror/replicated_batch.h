@@ -16,9 +16,6 @@ struct MirrorAnswer {
   store::Uid uid{};
   base::Result<std::vector<base::Result<store::Applied>>> applied =
       base::Error(base::ErrorCode::kInternal, "not asked");
-
-  // The mirror could not be reached, or its answer was lost.
-  bool silent() const;
 };
 
 // Not thread-safe, but for Records, which nothing changes after Stage.

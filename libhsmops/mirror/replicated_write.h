@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,10 +21,12 @@ struct SyncSet {
 
 // One result a write. kInDoubt: durable on the Primary and not confirmed by enough mirrors, or the
 // answer was lost; the same opId again settles it. Other errors are Stage's: nothing was
-// acknowledged and the older version stands. `silent` gets the nodes that gave no answer.
-std::vector<base::Result<Acknowledged>> ReplicatedWrite(
-    const std::string& primary_node, Member& primary, const SyncSet& sync_set,
-    const store::Term& sender, std::uint64_t max_object_bytes, std::vector<store::Write> writes,
-    base::Executor& executor, std::set<std::string>* silent = nullptr);
+// acknowledged and the older version stands.
+std::vector<base::Result<Acknowledged>> ReplicatedWrite(const std::string& primary_node,
+                                                        Member& primary, const SyncSet& sync_set,
+                                                        const store::Term& sender,
+                                                        std::uint64_t max_object_bytes,
+                                                        std::vector<store::Write> writes,
+                                                        base::Executor& executor);
 
 }  // namespace hsmops::mirror
