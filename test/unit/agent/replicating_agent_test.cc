@@ -206,7 +206,10 @@ TEST_CASE("what was valid at the start is served only when S holds it too") {
 
 TEST_CASE("puts at once share a batch, and each gets its own answer") {
   Reaching world;
-  REQUIRE(world.Grant(1, world.one_of_two).ok());
+  // What is written again before a stream knows its mirror's era is left to a sync.
+  REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2}).ok());
+  REQUIRE(world.Put("warm", "1", 200).ok());
+  REQUIRE(world.Grant(2, world.one_of_two).ok());
   constexpr int kWriters = 8;
   std::vector<std::string> seen(kWriters);
   {
@@ -316,6 +319,20 @@ TEST_CASE("a mirror that falls too far behind is left out, and nothing is kept f
   // A change of S finds what it lacks, and brings it.
   REQUIRE(world.agent->Prepare({kEpoch, 1}, world.b_alone, world.peers).ok());
   CHECK(world.b.Seen("app") == "k=" + std::to_string(puts - 1));
+}
+
+TEST_CASE("what a mirror is behind by comes to it though deletions were collected meanwhile") {
+  HangingB world;
+  REQUIRE(world.Grant(1, world.one_of_two).ok());
+  std::uint8_t op = 1;
+  for (const char* name : {"one", "two", "three"}) REQUIRE(world.Put(name, "1", op++).ok());
+  const std::uint64_t era = *world.b.client->Era();
+  const store::IdVersion gone{store::IdOf(kPool, NameOf("gone")), {kEpoch, 1}};
+  REQUIRE(world.b.client->CollectTombstones({kEpoch, 1}, {gone}).ok());
+  REQUIRE(*world.b.client->Era() != era);
+  world.barrier.Open();
+  for (const char* name : {"one", "two", "three"})
+    CHECK(Comes([&] { return world.b.Seen(name) == "k=1"; }));
 }
 
 TEST_CASE("a put that waits for a mirror goes by the sync set that the leader makes meanwhile") {
