@@ -3,12 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "libhsmops/agent/agent.h"
 #include "libhsmops/agent/client.h"
+#include "libhsmops/agent/verb.h"
 #include "libhsmops/cluster/memory_resource_store.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/pool.h"
@@ -24,12 +26,15 @@ enum class Reached : std::uint8_t {
 
 class SmallPool {
  public:
-  explicit SmallPool(const std::vector<std::string>& nodes) {
+  // `endpoint`: before each node's name; "pkcs11:token=" is a pool whose Primary reaches nobody, as
+  // a command has it without agents.
+  explicit SmallPool(const std::vector<std::string>& nodes,
+                     const std::string& endpoint = "https://") {
     cluster::HSMDevice device;
     device.metadata.ns = "default";
     device.metadata.name = "d";
     cluster::MirroringSpec& mirroring = device.spec.mirroring.emplace();
-    for (const std::string& node : nodes) mirroring.endpoints[node] = "https://" + node + ":9443";
+    for (const std::string& node : nodes) mirroring.endpoints[node] = endpoint + node;
     mirroring.primary_node = nodes.front();
     REQUIRE(cluster::CreateNew(resources_, device).ok());
     REQUIRE(CreateArbiterFor(world_, device).ok());
@@ -60,6 +65,8 @@ class SmallPool {
   }
   std::string holder() { return Open()->holder(); }
 
+  // Called once, before a request of that kind is served.
+  void Before(agent::Verb verb, std::function<void()> act) { before_[verb] = std::move(act); }
   void Reach(const std::string& node, Reached reached) { hosts_.at(node)->reached = reached; }
   token::MemoryToken& token(const std::string& node) { return hosts_.at(node)->token; }
   World& world() { return world_; }
@@ -85,6 +92,8 @@ class SmallPool {
       if (host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
           (host->second->reached == Reached::kBusy && !agent::AsksTold(request.view())))
         return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
+      if (auto act = pool_.before_.extract(static_cast<agent::Verb>(request.view()[0])))
+        act.mapped()();
       return agent::Serve(host->second->agent, request.view());
     }
 
@@ -98,6 +107,7 @@ class SmallPool {
   base::SequentialExecutor executor_;
   cluster::MemoryResourceStore resources_{clock_, rng_};
   std::map<std::string, std::unique_ptr<Host>> hosts_;
+  std::map<agent::Verb, std::function<void()>> before_;
   World world_{
       resources_, clock_, rng_, executor_,
       [this](const std::string& node, const std::string&, const store::Uid&, const store::Uid&) {
