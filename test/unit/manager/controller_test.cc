@@ -1,7 +1,7 @@
 // Controller: what counts as a member that fails, and what is told of it.
 #include "libhsmops/manager/controller.h"
 
-#include "test/unit/manager/small_pool.h"
+#include "test/unit/manager/mirrored_pool.h"
 
 namespace hsmops::manager {
 
@@ -96,6 +96,31 @@ TEST_CASE("a PIN that is refused is told once") {
   pool.token("b").SetPin(token::PinState::kRejected);
   TurnFor(pool, controller, seconds(20));
   CHECK(pool.Told("PinRejected") == 1);
+}
+
+TEST_CASE("a request that a mirror missed takes it out of the sync set only while it stays away") {
+  for (const bool stays : {false, true}) {
+    MirroredPool world;
+    Controller controller(world.pool.world(), "default", "d");
+    world.pool.SetApart(true);
+    CHECK(world.Put("app", "1").Is(base::ErrorCode::kInDoubt));
+    world.pool.SetApart(stays);
+    bool left = false;
+    for (int turn = 0; turn < 10; ++turn) {
+      world.Grant();
+      (void)controller.Turn();
+      left = left || !world.InSync();
+      world.pool.clock().Advance(seconds(2));
+    }
+    CHECK(left == stays);
+    world.pool.SetApart(false);
+    for (int turn = 0; turn < 5; ++turn) {
+      world.Grant();
+      (void)controller.Turn();
+      world.pool.clock().Advance(seconds(2));
+    }
+    CHECK(world.InSync());
+  }
 }
 
 }  // namespace hsmops::manager

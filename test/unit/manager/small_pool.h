@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "libhsmops/agent/agent.h"
 #include "libhsmops/agent/client.h"
+#include "libhsmops/agent/replicating_agent.h"
 #include "libhsmops/agent/verb.h"
 #include "libhsmops/cluster/memory_resource_store.h"
 #include "libhsmops/cluster/typed_store.h"
@@ -26,21 +26,18 @@ enum class Reached : std::uint8_t {
 
 class SmallPool {
  public:
-  // `endpoint`: before each node's name; "pkcs11:token=" is a pool whose Primary reaches nobody, as
-  // a command has it without agents.
-  explicit SmallPool(const std::vector<std::string>& nodes,
-                     const std::string& endpoint = "https://") {
+  explicit SmallPool(const std::vector<std::string>& nodes) {
     cluster::HSMDevice device;
     device.metadata.ns = "default";
     device.metadata.name = "d";
     cluster::MirroringSpec& mirroring = device.spec.mirroring.emplace();
-    for (const std::string& node : nodes) mirroring.endpoints[node] = endpoint + node;
+    for (const std::string& node : nodes) mirroring.endpoints[node] = "https://" + node + ":9443";
     mirroring.primary_node = nodes.front();
     REQUIRE(cluster::CreateNew(resources_, device).ok());
     REQUIRE(CreateArbiterFor(world_, device).ok());
     auto pool = Open();
     for (const std::string& node : nodes) {
-      hosts_[node] = std::make_unique<Host>(pool->uid(), node, clock_, rng_);
+      hosts_[node] = std::make_unique<Host>(*this, pool->uid(), node);
       REQUIRE(hosts_.at(node)->agent.Initialize(pool->term(), false).ok());
     }
   }
@@ -68,28 +65,24 @@ class SmallPool {
   // Called once, before a request of that kind is served.
   void Before(agent::Verb verb, std::function<void()> act) { before_[verb] = std::move(act); }
   void Reach(const std::string& node, Reached reached) { hosts_.at(node)->reached = reached; }
+  // Members do not reach each other; managers reach them all.
+  void SetApart(bool apart) { apart_ = apart; }
+  mirror::Member& member(const std::string& node) { return hosts_.at(node)->agent; }
   token::MemoryToken& token(const std::string& node) { return hosts_.at(node)->token; }
   World& world() { return world_; }
   base::ManualClock& clock() { return clock_; }
 
  private:
-  struct Host {
-    Host(const store::Uid& pool, const std::string& node, base::Clock& clock, base::Rng& rng)
-        : token({"khsm", "nobody", "memory", "serial-" + node}, kProfile, rng),
-          agent(pool, MemberUid(pool, node), token, ledger, clock, rng) {}
-    static constexpr token::Profile kProfile{"softhsm", 1024, 4096, token::Proof::kFiles, 0};
-    token::MemoryToken token;
-    store::Ledger ledger = store::Ledger::InMemory();
-    agent::Agent agent;
-    Reached reached = Reached::kYes;
-  };
-
+  struct Host;
   class HostChannel : public agent::Channel {
    public:
-    HostChannel(SmallPool& pool, std::string node) : pool_(pool), node_(std::move(node)) {}
+    // `cut`: nullptr, or whether nothing goes this way now.
+    HostChannel(SmallPool& pool, std::string node, const bool* cut)
+        : pool_(pool), node_(std::move(node)), cut_(cut) {}
     base::Result<base::SecretBytes> Call(base::SecretBytes request) override {
       const auto host = pool_.hosts_.find(node_);
-      if (host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
+      const bool cut = cut_ != nullptr && *cut_;
+      if (cut || host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
           (host->second->reached == Reached::kBusy && !agent::AsksTold(request.view())))
         return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
       if (auto act = pool_.before_.extract(static_cast<agent::Verb>(request.view()[0])))
@@ -100,6 +93,22 @@ class SmallPool {
    private:
     SmallPool& pool_;
     const std::string node_;
+    const bool* cut_;
+  };
+
+  struct Host {
+    Host(SmallPool& all, const store::Uid& pool, const std::string& node)
+        : token({"khsm", "nobody", "memory", "serial-" + node}, kProfile, all.rng_),
+          agent(pool, MemberUid(pool, node), node, token, ledger, all.clock_, all.rng_,
+                all.executor_, [&all](const store::Uid&, const mirror::PeerAddress& address) {
+                  return std::make_unique<agent::Client>(
+                      std::make_unique<HostChannel>(all, address.node, &all.apart_));
+                }) {}
+    static constexpr token::Profile kProfile{"softhsm", 1024, 4096, token::Proof::kFiles, 0};
+    token::MemoryToken token;
+    store::Ledger ledger = store::Ledger::InMemory();
+    agent::ReplicatingAgent agent;
+    Reached reached = Reached::kYes;
   };
 
   base::ManualClock clock_;
@@ -108,10 +117,11 @@ class SmallPool {
   cluster::MemoryResourceStore resources_{clock_, rng_};
   std::map<std::string, std::unique_ptr<Host>> hosts_;
   std::map<agent::Verb, std::function<void()>> before_;
+  bool apart_ = false;
   World world_{
       resources_, clock_, rng_, executor_,
       [this](const std::string& node, const std::string&, const store::Uid&, const store::Uid&) {
-        return std::make_unique<agent::Client>(std::make_unique<HostChannel>(*this, node));
+        return std::make_unique<agent::Client>(std::make_unique<HostChannel>(*this, node, nullptr));
       }};
 };
 
