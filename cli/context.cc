@@ -12,6 +12,7 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/directory_resource_store.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/election.h"
 
 namespace hsmops::cli {
 
@@ -158,8 +159,10 @@ Result<void> Context::OpenPool(LocalCluster& cluster, const std::string& ns,
     config.call_limit = std::clamp(timeout * 3 / 4, kShortestCall, kLongestCall);
     return Reach(node, endpoint, config);
   };
+  HSM_TRY(const failover::Managers managers,
+          manager::LookForManagers(*cluster.resources_, clock_, ns));
   cluster.world_ = std::make_unique<manager::World>(
-      manager::World{*cluster.resources_, clock_, rng_, executor_, make_member});
+      manager::World{*cluster.resources_, clock_, rng_, executor_, make_member, {}, managers});
   HSM_TRY(cluster.pool_, manager::Pool::Open(*cluster.world_, ns, name));
   const auto& status = cluster.pool_->device().status;
   if (status.paused && status.paused->until && *status.paused->until > clock_.Wall()) {

@@ -12,7 +12,9 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
 #include "libhsmops/failover/quorum.h"
+#include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/policy.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
@@ -31,7 +33,23 @@ struct Answer {
   std::vector<Candidate> candidates;
 };
 
-Answer CheckWrite(const manager::Pool& pool, const failover::ClusterState& state) {
+// A command gives the Primary a grant itself where no manager does and its certificate is a
+// manager's. Why not, as a sentence; empty: it would.
+base::Result<std::string> WhyNoGrant(Context& context, LocalCluster& cluster,
+                                     failover::Managers managers) {
+  const std::string& ns = cluster.pool().device().metadata.ns;
+  if (managers == failover::Managers::kLead)
+    return std::string(
+        "it has no grant; managers renew it while they reach it and the record of who may write");
+  HSM_TRY(const auto replicas, manager::FindReplicas(cluster.resources(), context.clock(), ns));
+  HSM_TRY(const Wire* wire, context.OpenWire());
+  if (replicas.empty() && wire->identity().role == net::Role::kManager) return std::string();
+  return std::string("its grant has run out and no manager leads: start kubectl hsm manager");
+}
+
+base::Result<Answer> CheckWrite(Context& context, LocalCluster& cluster,
+                                const failover::ClusterState& state) {
+  const manager::Pool& pool = cluster.pool();
   Answer answer;
   const failover::MemberView* primary = state.Holder();
   if (primary == nullptr) {
@@ -41,6 +59,10 @@ Answer CheckWrite(const manager::Pool& pool, const failover::ClusterState& state
   answer.candidates.push_back({primary->node, {}});
   if (std::string why = primary->WhyUnhealthy(); !why.empty())
     answer.candidates[0].reasons.push_back(why);
+  if (primary->Healthy() && !state.TakesWrites()) {
+    HSM_TRY(std::string why, WhyNoGrant(context, cluster, state.managers));
+    if (!why.empty()) answer.candidates[0].reasons.push_back(std::move(why));
+  }
   const int equal = manager::EqualMirrors(state);
   if (std::string why = manager::WhyStrictRefuses(pool.device(), state.members.size(), equal);
       !why.empty())
@@ -54,7 +76,20 @@ Answer CheckWrite(const manager::Pool& pool, const failover::ClusterState& state
   return answer;
 }
 
-Answer CheckPromotion(const failover::ClusterState& state, bool planned) {
+// Of a failover that could be made: why it would not come by itself, as the end of a sentence.
+std::string WhyNotByItself(const manager::Pool& pool, const failover::ClusterState& state,
+                           base::WallTime now) {
+  if (state.managers == failover::Managers::kNone) return {};
+  if (state.managers == failover::Managers::kMissing) return "; not by itself: no manager leads";
+  const auto decision = failover::Decide(state, manager::PolicyOf(pool.device()), true, now);
+  if (decision.action == failover::Decision::Action::kFailOver) return {};
+  return "; not by itself: " + (decision.action == failover::Decision::Action::kNone
+                                    ? decision.reason
+                                    : std::string("failover.mode is Observe"));
+}
+
+Answer CheckPromotion(const manager::Pool& pool, const failover::ClusterState& state, bool planned,
+                      base::WallTime now) {
   Answer answer;
   answer.candidates = failover::Candidates(
       state, planned ? failover::Purpose::kPromote : failover::Purpose::kFailover);
@@ -74,8 +109,8 @@ Answer CheckPromotion(const failover::ClusterState& state, bool planned) {
   answer.possible = candidate && uncovered.empty();
   answer.sentence =
       answer.possible
-          ? fmt::format("yes: {} could be promoted without losing an acknowledged write",
-                        answer.candidates.front().node)
+          ? fmt::format("yes: {} could be promoted without losing an acknowledged write{}",
+                        answer.candidates.front().node, WhyNotByItself(pool, state, now))
       : uncovered.empty() ? "no: no member can be promoted"
                           : "no: " + uncovered;
   return answer;
@@ -91,8 +126,12 @@ int Run(const CheckOptions& options, Context& context) {
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const auto state = pool.Observe(true);
-  Answer answer = options.purpose == "write" ? CheckWrite(pool, state)
-                                             : CheckPromotion(state, options.purpose == "promote");
+  base::Result<Answer> asked =
+      options.purpose == "write"
+          ? CheckWrite(context, **cluster, state)
+          : CheckPromotion(pool, state, options.purpose == "promote", context.clock().Wall());
+  if (!asked.ok()) return context.Fail(asked.error());
+  Answer& answer = *asked;
   if (auto obeyed = manager::CheckEpoch(pool, state); obeyed.Is(base::ErrorCode::kReadOnly)) {
     answer.possible = false;
     answer.sentence = "no: " + obeyed.error().message();

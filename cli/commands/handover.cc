@@ -1,10 +1,13 @@
 #include "cli/commands/handover.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/writing.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "cli/process_log.h"
@@ -13,6 +16,7 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/election.h"
+#include "libhsmops/manager/report.h"
 #include "libhsmops/manager/task.h"
 
 namespace hsmops::cli {
@@ -26,15 +30,6 @@ using cluster::OperationPhase;
 
 constexpr base::Duration kLook = std::chrono::milliseconds(100);
 
-// The Lease is written in every second; a leader that is gone has not done so for a while.
-Result<bool> ManagerLeads(Context& context, cluster::ResourceStore& resources) {
-  const auto lease = cluster::Load<cluster::Lease>(resources, context.globals().ns,
-                                                   manager::ElectionOptions{}.lease);
-  if (lease.Is(ErrorCode::kNotFound)) return false;
-  if (!lease.ok()) return lease.error();
-  return !lease->spec.holder_identity.value_or("").empty() && lease->Fresh(context.clock().Wall());
-}
-
 // nullopt: the result is none of an error.
 std::optional<ErrorCode> ErrorOf(const HSMOperation& operation) {
   for (auto code = ErrorCode::kNotFound; code <= ErrorCode::kInternal;
@@ -47,6 +42,11 @@ std::optional<ErrorCode> ErrorOf(const HSMOperation& operation) {
 bool WentWell(const HSMOperation& operation) {
   return operation.status.phase == OperationPhase::kSucceeded ||
          operation.status.phase == OperationPhase::kPartial;
+}
+
+const char* LabelOf(std::optional<cluster::OperationType> type) {
+  if (type == cluster::OperationType::kSync) return "syncing";
+  return type == cluster::OperationType::kVerify ? "verifying" : "done";
 }
 
 // Steps and progress of an operation, on standard error, each step once.
@@ -67,7 +67,7 @@ class Teller {
       bar_.reset();
       return;
     }
-    if (!bar_) bar_.emplace(context_, "done");
+    if (!bar_) bar_.emplace(context_, LabelOf(operation.spec.type));
     bar_->Callback()(static_cast<std::uint64_t>(progress->done),
                      static_cast<std::uint64_t>(progress->total));
   }
@@ -126,6 +126,28 @@ Followed FollowMade(Context& context, cluster::ResourceStore& resources, const H
   }
 }
 
+std::string UserName() {
+  const passwd* user = getpwuid(getuid());
+  return user == nullptr ? fmt::format("uid {}", getuid()) : user->pw_name;
+}
+
+bool IsPromotion(const cluster::HSMOperationSpec& spec) {
+  return spec.type == cluster::OperationType::kPromote ||
+         spec.type == cluster::OperationType::kFailover;
+}
+
+// What a manager's next turn and the agents do by themselves: the status for those who read the
+// folder, and the EPOCH objects of the terms before.
+void AfterPromotion(Context& context, manager::Pool& pool) {
+  const auto state = pool.Observe(false);
+  (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+    cluster::HSMDevice device = pool.device();
+    device.status = status;
+    status = manager::StatusOf(device, state, context.clock().Wall());
+  });
+  CollectGarbage(pool);
+}
+
 }  // namespace
 
 std::optional<Followed> Follow(Context& context, const std::string& device,
@@ -134,9 +156,10 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   if (!resources.ok()) return context.Fail(resources.error());
   const auto timeout = context.Timeout();
   if (!timeout.ok()) return context.Fail(timeout.error());
-  const auto leads = ManagerLeads(context, **resources);
-  if (!leads.ok()) return context.Fail(leads.error());
-  if (!*leads) return std::nullopt;
+  const auto managers =
+      manager::LookForManagers(**resources, context.clock(), context.globals().ns);
+  if (!managers.ok()) return context.Fail(managers.error());
+  if (*managers != failover::Managers::kLead) return std::nullopt;
   const auto name = context.DeviceName(**resources, device);
   if (!name.ok()) return context.Fail(name.error());
   const auto there = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
@@ -144,6 +167,7 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   HSMOperation operation;
   operation.metadata.ns = context.globals().ns;
   operation.metadata.name = fmt::format("{}-cli-{}", *name, base::Hex(context.rng().Array<4>()));
+  operation.metadata.annotations[cluster::kRequestedBy] = UserName();
   operation.spec = std::move(spec);
   operation.spec.device_ref = {*name, ""};
   operation.spec.ttl_seconds_after_finished = manager::kOperationTtl;
@@ -170,11 +194,17 @@ Followed Act(Context& context, const std::string& verb, const std::string& devic
   manager::Pool& pool = (*cluster)->pool();
   auto log = spec.dry_run
                  ? Result<manager::OperationLog>(manager::OperationLog::Rehearse(pool, spec))
-                 : manager::OperationLog::Begin(pool, spec);
+                 : manager::OperationLog::Begin(pool, spec, UserName());
   if (!log.ok()) return context.Fail(log.error());
   Teller teller(context);
   log->Tell([&](const HSMOperation& operation) { teller.Tell(operation); });
-  (void)manager::Carry(pool, *log);  // the sentence is its message
+  const std::string sentence = manager::Carry(pool, *log);
+  // A manager would go on with it at its next turn.
+  if (!log->operation().Finished()) {
+    log->Finish(OperationPhase::kFailed, std::string(base::Name(ErrorCode::kInDoubt)), sentence);
+  } else if (IsPromotion(spec) && !spec.dry_run) {
+    AfterPromotion(context, pool);
+  }
   return log->operation();
 }
 

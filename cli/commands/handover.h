@@ -23,8 +23,8 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
 std::optional<int> HandOver(Context& context, const std::string& device,
                             cluster::HSMOperationSpec spec);
 
-// For a Reinit, an Adopt or a Discard: handed over, or carried out here by what the leader has for
-// it. Steps, end and exit code are the same.
+// Handed over, or carried out here by what the leader has for it. Steps, end and exit code are the
+// same.
 Followed Act(Context& context, const std::string& verb, const std::string& device,
              const cluster::HSMOperationSpec& spec);
 

@@ -1,7 +1,5 @@
 #include "cli/commands/live_device.h"
 
-#include <algorithm>
-
 #include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::cli {
@@ -14,11 +12,7 @@ Result<bool> IsBehindAgents(Context& context, cluster::ResourceStore& resources)
   HSM_TRY(const std::string name, context.DeviceName(resources, {}));
   HSM_TRY(const auto device,
           cluster::Load<cluster::HSMDevice>(resources, context.globals().ns, name));
-  if (!device.spec.mirroring) return false;
-  const auto& endpoints = device.spec.mirroring->endpoints;
-  return !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(), [](const auto& one) {
-    return one.second.starts_with("https:");
-  });
+  return device.IsBehindAgents();
 }
 
 // So that many commands do not all ask the same one first.

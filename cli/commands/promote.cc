@@ -1,16 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <ostream>
 
 #include "cli/commands/handover.h"
-#include "cli/commands/operation_output.h"
 #include "cli/commands/verbs.h"
-#include "cli/commands/writing.h"
 #include "cli/exit_code.h"
 #include "libhsmops/base/printable.h"
-#include "libhsmops/manager/promotion.h"
-#include "libhsmops/manager/report.h"
+#include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/failover/decide.h"
 
 namespace hsmops::cli {
 namespace {
@@ -45,25 +44,17 @@ void WaitUntil(Context& context, base::WallTime when) {
   context.clock().SleepFor(left);
 }
 
-int Foresee(Context& context, const manager::Pool& pool, cluster::HSMOperationSpec spec,
-            const manager::PromotionReport& report) {
-  std::vector<std::string> lines;
-  for (const failover::Candidate& candidate : report.candidates) {
-    std::string reasons;
-    for (const std::string& reason : candidate.reasons)
-      reasons += (reasons.empty() ? "" : "; ") + reason;
-    lines.push_back(
-        fmt::format("{}: {}", candidate.node, candidate.eligible() ? "eligible" : reasons));
-  }
-  if (!report.lost.empty() && report.lost != "none") lines.push_back("would lose " + report.lost);
-  // Nobody was weighed against it.
-  if (report.to == report.from && report.candidates.empty())
-    return PrintDryRun(context, pool, std::move(spec), {},
-                       fmt::format("no change: {} is the Primary already", report.to), kDone);
-  return PrintDryRun(context, pool, std::move(spec), lines,
-                     fmt::format("would promote {} in place of {}; nothing was changed", report.to,
-                                 report.from.empty() ? "nobody" : report.from),
-                     kDone);
+// Before the wait: a node that does not exist is not told so at three in the morning either.
+base::Result<void> CheckTarget(Context& context, cluster::ResourceStore& resources,
+                               const std::string& named, const std::string& target) {
+  if (target.empty()) return {};
+  HSM_TRY(const std::string name, context.DeviceName(resources, named));
+  HSM_TRY(const auto device,
+          cluster::Load<cluster::HSMDevice>(resources, context.globals().ns, name));
+  const std::vector<std::string> nodes = device.MemberNodes();
+  if (std::ranges::find(nodes, target) != nodes.end()) return {};
+  return base::Error(base::ErrorCode::kNotFound, fmt::format("node {} is not a member of device {}",
+                                                             base::Printable(target), name));
 }
 
 int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) {
@@ -79,8 +70,8 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
         {base::ErrorCode::kInvalid,
          "name the node to promote with --to NODE; kubectl hsm check --for promote lists them"});
   // Before the wait: a command line that names no cluster is not told so at three in the morning.
-  if (const auto resources = context.OpenResources(); !resources.ok())
-    return context.Fail(resources.error());
+  const auto resources = context.OpenResources();
+  if (!resources.ok()) return context.Fail(resources.error());
   const auto when = TimeOf(context, words.at);
   if (!when.ok()) return context.Fail(when.error());
   cluster::HSMOperationSpec spec;
@@ -96,58 +87,17 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
         !sure.ok())
       return context.Fail(sure.error());
   }
-  spec.not_before = *when;
-  if (const auto code = HandOver(context, words.device, spec)) return *code;
+  const std::string verb = planned ? "promote" : "failover";
   if (*when) {
+    if (auto there = CheckTarget(context, **resources, words.device, target); !there.ok())
+      return context.Fail(there.error());
+    spec.not_before = *when;
+    if (const auto code = HandOver(context, words.device, spec)) return *code;
     WaitUntil(context, **when);
     spec.not_before.reset();
-    if (const auto code = HandOver(context, words.device, spec)) return *code;  // one leads by now
   }
-  auto cluster = context.OpenCluster(planned ? "promote" : "failover", words.device);
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  manager::Pool& pool = (*cluster)->pool();
-  manager::PromotionOptions options;
-  options.purpose = purpose;
-  options.target = target;
-  options.expected_primary = words.expected_primary;
-  options.accept_loss = words.accept_loss;
-  options.dry_run = words.dry_run;
-  options.reason = words.reason;
-  if (words.dry_run) {
-    const auto report =
-        manager::Promote(pool, options, [](const std::string&, const std::string&) {});
-    if (!report.ok()) return context.Fail(report.error());
-    return Foresee(context, pool, std::move(spec), *report);
-  }
-  auto log = manager::OperationLog::Begin(pool, spec);
-  if (!log.ok()) return context.Fail(log.error());
-  options.operation = log->name();
-  const auto report =
-      manager::Promote(pool, options, [&](const std::string& name, const std::string& message) {
-        context.err() << fmt::format("{}: {}\n", name, base::Printable(message));
-        log->Step(name, message);
-      });
-  if (!report.ok()) return FailOperation(context, *log, report.error());
-  const auto state = pool.Observe(false);
-  (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {  // for those who read the folder
-    cluster::HSMDevice device = pool.device();
-    device.status = status;
-    status = manager::StatusOf(device, state, context.clock().Wall());
-  });
-  if (!report->changed) {
-    return FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
-                           fmt::format("no change: {} is the Primary already", report->to), kDone);
-  }
-  const std::string proof = planned ? fmt::format("{} secrets proved equal, ", report->secrets)
-                                    : fmt::format("{} secrets, ", report->secrets);
-  const int code =
-      FinishOperation(context, *log, cluster::OperationPhase::kSucceeded,
-                      fmt::format("{} is the Primary of epoch {}: {}lost {}, writes stopped for {}",
-                                  report->to, report->epoch.counter, proof, report->lost,
-                                  base::FormatDuration(report->writes_stopped)),
-                      kDone);
-  CollectGarbage(pool);  // the EPOCH objects of the terms before
-  return code;
+  if (spec.dry_run) context.NoteDryRun();
+  return PrintEnd(context, Act(context, verb, words.device, spec));
 }
 
 Runner Declare(Words& words, failover::Purpose purpose) {

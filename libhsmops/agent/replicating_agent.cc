@@ -75,6 +75,7 @@ Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(const mirror::St
   HSM_RETURN_IF_ERROR(Gate());
   Ticket ticket{stamp, std::move(writes), {}, false};
   const std::lock_guard lock(*monitor_);
+  if (ending_) return Error(ErrorCode::kUnavailable, "this agent is ending; nothing was tried");
   if (queue_.size() >= kMaxQueuedPuts)
     return Error(ErrorCode::kUnavailable, "too many writes are waiting; none of these was tried");
   queue_.push_back(&ticket);
@@ -94,6 +95,16 @@ Result<std::vector<Result<Acknowledged>>> ReplicatingAgent::Put(const mirror::St
     monitor_->NotifyAll();
   }
   return std::move(ticket.results);
+}
+
+void ReplicatingAgent::RefuseWrites() {
+  const std::lock_guard lock(*monitor_);
+  ending_ = true;
+}
+
+bool ReplicatingAgent::Writes() {
+  const std::lock_guard lock(*monitor_);
+  return writing_ || !queue_.empty();
 }
 
 std::vector<ReplicatingAgent::Ticket*> ReplicatingAgent::TakeBatch() {

@@ -38,6 +38,11 @@ class ReplicatingAgent : public Agent {
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
   base::Result<mirror::MemberStatus> Status(bool live) override;
+  // From now on every new put is refused, and nothing of it is tried.
+  void RefuseWrites();
+  // Puts are in flight, or wait for their turn.
+  bool Writes();
+
   // They also tell a batch that waits for its mirrors to look again at what it waits for.
   base::Result<void> OpenGate(const mirror::Grant& grant) override;
   base::Result<mirror::FenceAnswer> Fence(const store::Term& term) override;
@@ -76,9 +81,10 @@ class ReplicatingAgent : public Agent {
   const Reacher reacher_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::deque<Ticket*> queue_;
-  bool writing_ = false;                 // a batch,
-  bool waiting_ = false;                 // which only waits for its mirrors
-  bool proving_ = false;                 // a Turn lives
+  bool writing_ = false;  // a batch,
+  bool waiting_ = false;  // which only waits for its mirrors
+  bool proving_ = false;  // a Turn lives
+  bool ending_ = false;
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
   std::map<store::Uid, MirrorStream> streams_;
   std::set<store::OpId> done_;  // lately; of whoever writes

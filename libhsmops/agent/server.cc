@@ -28,6 +28,10 @@ constexpr std::chrono::milliseconds kWatchPeriod{1000};
 constexpr std::chrono::milliseconds kCollectBudget{20};
 constexpr std::chrono::seconds kCollectPause{1};
 constexpr std::chrono::seconds kStopPatience{10};
+constexpr std::chrono::seconds kFinishWrites{5};
+constexpr std::chrono::milliseconds kWriteLook{10};
+// Another process has it; each look tries again, and none is to hold up the end for long.
+constexpr std::chrono::seconds kTokenWait{1};
 
 // In the order of RouteLane.
 std::vector<net::LaneLimits> Lanes() {
@@ -40,8 +44,7 @@ std::vector<net::LaneLimits> Lanes() {
 
 class Running {
  public:
-  Result<void> Open(const ServerConfig& config,
-                    const std::function<void(const std::string&)>& log) {
+  Result<void> Open(const ServerConfig& config, const ServerLog& log) {
     HSM_TRY(credentials_, net::CredentialSource::Open(config.credentials, clock_));
     const net::Identity self = credentials_->Current()->identity();
     if (self.role != net::Role::kMember) {
@@ -57,7 +60,7 @@ class Running {
     HSM_TRY(ledger_, store::Ledger::Open(config.state_folder + "/ledger"));
     token::Pkcs11Options options;
     options.state_folder = config.state_folder;
-    options.lock_wait = config.lock_wait;
+    options.lock_wait = kTokenWait;
     options.call_limit = std::chrono::duration_cast<std::chrono::milliseconds>(config.call_limit);
     vitals_.emplace(
         self.name, clock_, [this] { return agent_ && agent_->GateOpen(); }, *credentials_);
@@ -65,7 +68,7 @@ class Running {
       vitals_->Called(function, time);
     };
     options.on_hung = [log](const std::string& function) {
-      log(fmt::format("Hung: {} did not return; this process ends", function));
+      log("warning", fmt::format("Hung: {} did not return; this process ends", function));
       _exit(kHungServerExit);
     };
     HSM_TRY(token_, token::Pkcs11Token::Open(std::move(uri), std::move(options), clock_, rng_));
@@ -80,8 +83,7 @@ class Running {
     return {};
   }
 
-  Result<net::Listening> Listen(const ServerConfig& its,
-                                const std::function<void(const std::string&)>& log) {
+  Result<net::Listening> Listen(const ServerConfig& its, const ServerLog& log) {
     net::ServerConfig config;
     config.listen = its.listen;
     config.answered = [this](const std::string& route, int status, base::Duration time) {
@@ -93,7 +95,8 @@ class Running {
     config.limits.admission.requests_per_identity = {20'000, 20'000};
     HSM_TRY(server_, net::HttpServer::Start(
                          std::move(config), *credentials_, clock_,
-                         [this](const net::Received& head) { return Find(head); }, log));
+                         [this](const net::Received& head) { return Find(head); },
+                         [log](const std::string& line) { log("warning", line); }));
     net::Listening listening{server_->address(), ""};
     if (its.status_listen.empty()) return listening;
     HSM_TRY(pages_, net::StatusServer::Start(its.status_listen, [this](std::string_view path) {
@@ -103,7 +106,7 @@ class Running {
     return listening;
   }
 
-  void RunUntil(const std::atomic<bool>& stop) {
+  void RunUntil(const std::atomic<bool>& stop, const ServerLog& log) {
     base::TimePoint watch = clock_.Now();
     base::TimePoint collect = watch;
     while (!stop) {
@@ -111,22 +114,44 @@ class Running {
       const base::TimePoint now = clock_.Now();
       if (now >= watch) {
         watch = now + kWatchPeriod;
-        agent_->Watch();
-        if (const auto status = agent_->Status(false); status.ok()) vitals_->Saw(*status);
+        Look(log);
       }
-      if (now >= collect) {
+      if (now >= collect && !stop) {
         const auto report = agent_->Collect(kCollectBudget);
         collect = now + (report.ok() && report->more ? base::Duration(0) : kCollectPause);
       }
     }
-    // The token is through with the write in flight when this returns; if mirrors have not
-    // confirmed it yet, it is in doubt.
+    FinishWrites();
     (void)agent_->Quiesce(kStopPatience);
-    server_->Stop(clock_.Now() + kStopPatience);
     transport_->Stop();  // a mirror that hangs does not hold up the end
+    server_->Stop(clock_.Now() + kStopPatience);
   }
 
  private:
+  void Look(const ServerLog& log) {
+    agent_->Watch();
+    const auto status = agent_->Status(false);
+    if (!status.ok()) return;
+    vitals_->Saw(*status);
+    // At the beginning, and when it is another.
+    const std::string why = status->WhyUnhealthy();
+    if (said_ == why) return;
+    said_ = why;
+    if (why.empty()) {
+      log("info", fmt::format("the token is usable and holds {} secrets", status->secrets));
+    } else {
+      log("warning", "the token cannot be used: " + why);
+    }
+  }
+
+  // Those in flight are acknowledged if their mirrors confirm them in time; the others are in
+  // doubt.
+  void FinishWrites() {
+    agent_->RefuseWrites();
+    const base::TimePoint until = clock_.Now() + kFinishWrites;
+    while (agent_->Writes() && clock_.Now() < until) clock_.SleepFor(kWriteLook);
+  }
+
   // Who belongs to the pool may see how it is.
   std::variant<net::Route, net::Reply> Find(const net::Received& head) {
     if (head.method == "GET") return vitals_->Page(net::PathOf(head.target), nullptr);
@@ -146,6 +171,7 @@ class Running {
   std::optional<Routes> routes_;
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::StatusServer> pages_;
+  std::optional<std::string> said_;  // last, of the token
 };
 
 }  // namespace
@@ -159,12 +185,12 @@ store::Uid PoolUidOf(const std::string& trust_domain) {
 
 Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
                       const std::function<void(const net::Listening&)>& ready,
-                      const std::function<void(const std::string& line)>& log) {
+                      const ServerLog& log) {
   Running running;
   HSM_RETURN_IF_ERROR(running.Open(config, log));
   HSM_TRY(const net::Listening listening, running.Listen(config, log));
   ready(listening);
-  running.RunUntil(stop);
+  running.RunUntil(stop, log);
   return {};
 }
 

@@ -32,12 +32,15 @@ struct ServerConfig {
 // meet.
 store::Uid PoolUidOf(const std::string& trust_domain);
 
-// Serves until `stop` says so, asked several times a second; then closes the gate, ends the write
-// in flight and returns. `ready` is told the addresses once it listens. A call to the token that
-// hangs ends the process with 75. Errors: kInvalid, the certificate is no member's; and those of
-// what it opens.
+// `level`: "info" or "warning". Called from several threads.
+using ServerLog = std::function<void(const std::string& level, const std::string& sentence)>;
+
+// Serves until `stop` says so, asked several times a second; then it takes no new write, finishes
+// those in flight, closes the gate and returns. `ready` is told the addresses once it listens. A
+// call to the token that hangs ends the process with 75. Errors: kInvalid, the certificate is no
+// member's; and those of what it opens.
 base::Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
                             const std::function<void(const net::Listening&)>& ready,
-                            const std::function<void(const std::string& line)>& log);
+                            const ServerLog& log);
 
 }  // namespace hsmops::agent

@@ -103,8 +103,20 @@ void Vitals::Saw(const mirror::MemberStatus& status) {
 
 HealthPart Vitals::Token() const {
   if (!seen_) return {"token", false, "it was not looked at yet"};
-  if (seen_->standing != store::Standing::kMember)
-    return {"token", false, "the token cannot be used, or is not this member's"};
+  if (seen_->pin == token::PinState::kRejected || seen_->pin == token::PinState::kLocked)
+    return {"token", false, fmt::format("the PIN is {}", token::Name(seen_->pin))};
+  switch (seen_->standing) {
+    case store::Standing::kMember:
+      break;
+    case store::Standing::kBlank:
+      return {"token", false, "the token is blank: init or reinit makes it a member"};
+    case store::Standing::kEmptied:
+      return {"token", false, "the token was emptied: reinit makes it a member again"};
+    case store::Standing::kForeign:
+      return {"token", false, "the token is of another pool or member"};
+    case store::Standing::kUnknown:
+      return {"token", false, "the token cannot be opened; the log says why"};
+  }
   if (!seen_->digest) return {"token", false, "the token does not answer"};
   if (seen_->damaged > 0)
     return {"token", false, fmt::format("{} secrets are damaged", seen_->damaged)};

@@ -144,6 +144,12 @@ bool HSMDevice::IsStandby(std::string_view node) const {
                                spec.mirroring->standby_nodes.end();
 }
 
+bool HSMDevice::IsBehindAgents() const {
+  if (!spec.mirroring || spec.mirroring->endpoints.empty()) return false;
+  return std::ranges::all_of(spec.mirroring->endpoints,
+                             [](const auto& one) { return one.second.starts_with("https:"); });
+}
+
 bool HSMDevice::Allows(std::string_view ns) const {
   if (ns == metadata.ns) return true;
   return std::ranges::any_of(spec.allowed_namespaces, [&](const std::string& allowed) {

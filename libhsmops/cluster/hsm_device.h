@@ -142,6 +142,8 @@ struct HSMDevice {
   // k: what the spec says, else 1 with `members` > 1 and 0 with a single device or policy None.
   int MinSyncMirrors(std::size_t members) const;
   bool IsStandby(std::string_view node) const;
+  // Every endpoint is an agent's (https), which managers reach; a token's own (pkcs11) they do not.
+  bool IsBehindAgents() const;
   // May secrets be delivered to a namespace? Its own always; "*" allows all.
   bool Allows(std::string_view ns) const;
 

@@ -16,6 +16,9 @@ inline constexpr std::size_t kMaxReasonBytes = 1024;
 inline constexpr std::size_t kMaxVersionBytes = 64;
 inline constexpr std::size_t kMaxSteps = 100;
 
+// The annotation that says who asked for it, in the command's own words: a hint, no proof.
+inline constexpr const char* kRequestedBy = "hsm.j5t.io/requested-by";
+
 enum class OperationType : std::uint8_t {
   kSync,
   kVerify,

@@ -6,16 +6,7 @@ namespace hsmops::failover {
 
 std::string MemberView::WhyUnhealthy() const {
   if (!status.ok()) return "unreachable: " + status.error().message();
-  for (const mirror::ProbeStep& step : status->probe) {
-    if (step.outcome == mirror::ProbeStep::Outcome::kFailed)
-      return fmt::format("{}: {}", step.name, step.message);
-  }
-  if (status->standing == store::Standing::kUnknown) return "its store could not be opened";
-  if (status->standing != store::Standing::kMember) {
-    return status->standing_reason.empty() ? "it is no member of the pool"
-                                           : status->standing_reason;
-  }
-  if (!status->digest) return "its content is unknown";
+  if (std::string why = status->WhyUnhealthy(); !why.empty()) return why;
   return why_closed;
 }
 
@@ -37,6 +28,12 @@ const MemberView* ClusterState::Find(std::string_view node) const {
 }
 
 const MemberView* ClusterState::Holder() const { return holder ? Find(*holder) : nullptr; }
+
+bool ClusterState::TakesWrites() const {
+  const MemberView* primary = Holder();
+  if (primary == nullptr || !primary->Healthy()) return false;
+  return managers == Managers::kNone || primary->status->gate_open;
+}
 
 std::set<std::string> ClusterState::Unreached() const {
   std::set<std::string> nodes;

@@ -40,6 +40,13 @@ struct MemberView {
   std::string WhyNotLeave() const;
 };
 
+// Who acts for the device by itself: renews the Primary's grant, replaces it.
+enum class Managers : std::uint8_t {
+  kNone,     // there never was one: every command does what it needs itself
+  kLead,     // one leads
+  kMissing,  // they did, and none does now
+};
+
 struct ClusterState {
   std::optional<std::string> holder;  // node; unset while a promotion runs
   store::Epoch epoch;
@@ -47,14 +54,18 @@ struct ClusterState {
   bool promoting = false;
   bool older_record = false;  // that promotion began under an R that was an older one
   std::string target;         // of the promotion
-  unsigned needed = 0;        // k
+  std::string operation;      // that carries it out; "" for none
+  Managers managers = Managers::kNone;
+  unsigned needed = 0;  // k
   std::vector<MemberView> members;
-  unsigned strangers_in_sync_set = 0;            // of S, and no node of the device any more
-  std::optional<base::WallTime> paused_until;    // unset: not paused
-  std::optional<base::WallTime> last_promotion;  // unset: never
+  unsigned strangers_in_sync_set = 0;           // of S, and no node of the device any more
+  std::optional<base::WallTime> paused_until;   // unset: not paused
+  std::optional<base::WallTime> last_failover;  // unset: never, or acknowledged since
 
   const MemberView* Find(std::string_view node) const;
   const MemberView* Holder() const;
+  // The Primary is healthy and, where managers are to renew its grant, has one.
+  bool TakesWrites() const;
   // The nodes that the Primary says it does not reach. Empty when it does not answer.
   std::set<std::string> Unreached() const;
 };

@@ -58,6 +58,15 @@ std::vector<Candidate> Candidates(const ClusterState& state, Purpose purpose) {
   return candidates;
 }
 
+std::optional<base::WallTime> HeldUntil(const ClusterState& state, const Policy& policy,
+                                        base::WallTime now) {
+  if (!state.last_failover) return std::nullopt;
+  const base::WallTime until =
+      *state.last_failover +
+      std::chrono::duration_cast<base::WallTime::duration>(policy.min_interval);
+  return now < until ? std::optional(until) : std::nullopt;
+}
+
 Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy,
                 base::WallTime now) {
   Decision decision;
@@ -68,14 +77,14 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
   if (state.promoting) return nothing(fmt::format("a promotion to {} is under way", state.target));
   if (!state.holder) return nothing("there is no Primary on record; promote one");
   if (!primary_unhealthy)
-    return nothing(fmt::format("Primary {} is not known to be unhealthy", *state.holder));
+    return nothing(fmt::format("nothing is wrong with Primary {}", *state.holder));
   if (policy.mode == Mode::kOff) return nothing("automatic failover is off");
   if (state.paused_until && now < *state.paused_until)
     return nothing("paused until " + base::FormatTime(*state.paused_until));
-  if (state.last_promotion && now - *state.last_promotion < policy.min_interval) {
+  if (HeldUntil(state, policy, now)) {
     return nothing(fmt::format(
-        "the last promotion was at {} and minInterval is {}; ack allows another",
-        base::FormatTime(*state.last_promotion), base::FormatDuration(policy.min_interval)));
+        "the last failover was at {} and minInterval is {}; kubectl hsm ack allows another",
+        base::FormatTime(*state.last_failover), base::FormatDuration(policy.min_interval)));
   }
   if (std::string why = WhyNotCovered(state, *state.holder, &MemberView::Healthy); !why.empty())
     return nothing(std::move(why));

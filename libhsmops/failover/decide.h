@@ -5,6 +5,7 @@
 // says so.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,11 @@ struct Decision {
   std::string target;
   std::string reason;  // one sentence, always
 };
+
+// Until when minInterval holds the next automatic failover back; nullopt: it does not. A planned
+// promotion says nothing of how often nodes die, and holds nothing back.
+std::optional<base::WallTime> HeldUntil(const ClusterState& state, const Policy& policy,
+                                        base::WallTime now);
 
 // `primary_unhealthy`: the tracker's verdict after its threshold, not one failed look.
 Decision Decide(const ClusterState& state, const Policy& policy, bool primary_unhealthy,

@@ -8,6 +8,7 @@
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
+#include "libhsmops/manager/policy.h"
 #include "libhsmops/manager/promotion.h"
 #include "libhsmops/manager/report.h"
 #include "libhsmops/manager/sync_record.h"
@@ -28,20 +29,6 @@ namespace {
 constexpr std::chrono::seconds kStatusPeriod{30};
 // A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
-
-failover::Policy PolicyOf(const cluster::HSMDevice& device) {
-  failover::Policy policy;
-  const cluster::FailoverMode mode = device.failover_mode();
-  policy.mode = mode == cluster::FailoverMode::kAuto      ? failover::Mode::kAuto
-                : mode == cluster::FailoverMode::kObserve ? failover::Mode::kObserve
-                                                          : failover::Mode::kOff;
-  if (device.spec.mirroring) policy.min_interval = device.spec.mirroring->failover.min_interval;
-  return policy;
-}
-
-cluster::FailoverSpec FailoverOf(const cluster::HSMDevice& device) {
-  return device.spec.mirroring ? device.spec.mirroring->failover : cluster::FailoverSpec{};
-}
 
 bool Due(const std::optional<base::TimePoint>& last, base::Duration period, base::TimePoint now) {
   return !last || now - *last >= period;
@@ -157,6 +144,11 @@ bool Controller::HolderFails(const ClusterState& state) const {
   return state.holder && tracker_->Of(*state.holder) == health::Verdict::kUnhealthy;
 }
 
+std::optional<base::TimePoint> Controller::FailingSince() const {
+  const std::string holder = pool_->holder();
+  return holder.empty() ? std::nullopt : tracker_->FailingSince(holder);
+}
+
 bool Controller::InDelay(const ClusterState& state) const {
   if (!HolderFails(state)) return false;
   const auto since = tracker_->FailingSince(*state.holder);
@@ -221,7 +213,7 @@ Result<std::optional<Turned>> Controller::DoAsked() {
   HSM_TRY(auto next, NextOperation(*pool_));
   if (!next) return std::optional<Turned>();
   HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
-  return std::optional(Turned{log.name() + ": " + Carry(*pool_, log), true});
+  return std::optional(Turned{log.name() + ": " + Carry(*pool_, log, FailingSince()), true});
 }
 
 Result<Turned> Controller::FailOver(const Decision& decision) {
@@ -234,7 +226,7 @@ Result<Turned> Controller::FailOver(const Decision& decision) {
   spec.target_node = decision.target;
   spec.reason = decision.reason;
   HSM_TRY(OperationLog log, OperationLog::Make(*pool_, std::move(spec)));
-  return Turned{fmt::format("{}; {}", decision.reason, Carry(*pool_, log)), true};
+  return Turned{fmt::format("{}; {}", decision.reason, Carry(*pool_, log, FailingSince())), true};
 }
 
 void Controller::TellOnce(const std::string& reason, const std::string& note) {

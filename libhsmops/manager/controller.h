@@ -43,6 +43,7 @@ class Controller {
   bool Busy(const failover::MemberView& member);
   std::set<std::string> FailingOf(const std::optional<health::Tracker>& tracker) const;
   bool HolderFails(const failover::ClusterState& state) const;
+  std::optional<base::TimePoint> FailingSince() const;      // of the Primary; unset: it does not
   bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();

@@ -68,4 +68,15 @@ void Election::Resign() {
   (void)cluster::Save(resources_, *lease);  // unheard, the lease runs out
 }
 
+// It is renewed every second or so; one that is gone has not done so for a while.
+Result<failover::Managers> LookForManagers(cluster::ResourceStore& resources, base::Clock& clock,
+                                           const std::string& ns) {
+  using failover::Managers;
+  const auto lease = cluster::Load<Lease>(resources, ns, ElectionOptions{}.lease);
+  if (lease.Is(ErrorCode::kNotFound)) return Managers::kNone;
+  if (!lease.ok()) return lease.error();
+  const bool held = !lease->spec.holder_identity.value_or("").empty();
+  return held && lease->Fresh(clock.Wall()) ? Managers::kLead : Managers::kMissing;
+}
+
 }  // namespace hsmops::manager

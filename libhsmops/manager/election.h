@@ -11,6 +11,7 @@
 #include "libhsmops/base/clock.h"
 #include "libhsmops/cluster/lease.h"
 #include "libhsmops/cluster/resource_store.h"
+#include "libhsmops/failover/cluster_state.h"
 
 namespace hsmops::manager {
 
@@ -55,6 +56,10 @@ class Election {
   std::optional<base::TimePoint> renewed_;  // asked for at that time, and granted since
   std::string leader_;
 };
+
+// Whether one leads, by the wall clock. Errors: those of reading the Lease.
+base::Result<failover::Managers> LookForManagers(cluster::ResourceStore& resources,
+                                                 base::Clock& clock, const std::string& ns);
 
 // The annotation of the Lease that says where its holder's live API is.
 inline constexpr const char* kLeaderUrlAnnotation = "hsm.j5t.io/url";

@@ -68,12 +68,14 @@ Result<void> TidyUp(Pool& pool) {
 
 }  // namespace
 
-Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec spec) {
+Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec spec,
+                                         const std::string& requested_by) {
   HSM_RETURN_IF_ERROR(TidyUp(pool).Within("operations"));
-  return Make(pool, std::move(spec));
+  return Make(pool, std::move(spec), requested_by);
 }
 
-Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec) {
+Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec,
+                                        const std::string& requested_by) {
   HSMOperation operation;
   std::string type = TypeName(spec);
   std::transform(type.begin(), type.end(), type.begin(),
@@ -81,6 +83,7 @@ Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec sp
   operation.metadata.ns = pool.device().metadata.ns;
   operation.metadata.name = fmt::format("{}-{}-{}", pool.device().metadata.name, type,
                                         base::Hex(pool.world().rng.Array<4>()));
+  if (!requested_by.empty()) operation.metadata.annotations[cluster::kRequestedBy] = requested_by;
   operation.spec = std::move(spec);
   operation.spec.device_ref = {pool.device().metadata.name, ""};
   if (!operation.spec.ttl_seconds_after_finished)

@@ -20,10 +20,13 @@ class OperationLog {
   // Makes the HSMOperation, already Running. Operations of this device that say Running and whose
   // process is gone (the caller holds the device, so nobody else runs one) are ended as Failed
   // first, and finished ones that are past their time or too many are removed.
-  static base::Result<OperationLog> Begin(Pool& pool, cluster::HSMOperationSpec spec);
+  // `requested_by`: for kRequestedBy, where it is known.
+  static base::Result<OperationLog> Begin(Pool& pool, cluster::HSMOperationSpec spec,
+                                          const std::string& requested_by = {});
 
   // The same for a manager that leads, which has seen to what others left behind already.
-  static base::Result<OperationLog> Make(Pool& pool, cluster::HSMOperationSpec spec);
+  static base::Result<OperationLog> Make(Pool& pool, cluster::HSMOperationSpec spec,
+                                         const std::string& requested_by = {});
   // One that somebody made, and that is Running from here on.
   static base::Result<OperationLog> Take(Pool& pool, cluster::HSMOperation operation);
   // One that is stored nowhere, for a dry run that nobody else is to carry out.

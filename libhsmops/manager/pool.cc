@@ -210,6 +210,8 @@ failover::ClusterState Pool::Recorded() const {
   state.promoting = r.phase == cluster::ArbiterPhase::kPromoting;
   state.older_record = r.previous && !r.previous->holder;
   state.target = r.target.empty() ? "" : NodeOf(r.target);
+  state.operation = r.operation_id;
+  if (device_.IsBehindAgents()) state.managers = world_.managers;
   const cluster::PreviousTerm term = LastTerm();
   state.needed = static_cast<unsigned>(std::max(term.k, 0));
   state.strangers_in_sync_set = static_cast<unsigned>(
@@ -220,12 +222,13 @@ failover::ClusterState Pool::Recorded() const {
     state.paused_until = device_.status.paused->until;
   }
   for (const auto& entry : device_.status.history) {
-    if (entry.outcome == "Succeeded" && entry.time) state.last_promotion = entry.time;
+    if (entry.type == kUnplanned && entry.outcome == "Succeeded" && entry.time)
+      state.last_failover = entry.time;
   }
   const cluster::Condition* acknowledged =
       cluster::FindCondition(device_.status.conditions, cluster::kFailoverAcknowledged);
   if (acknowledged != nullptr && acknowledged->status == cluster::ConditionStatus::kTrue)
-    state.last_promotion.reset();  // the next promotion takes the condition back
+    state.last_failover.reset();  // the next failover takes the condition back
   for (const std::string& node : nodes_) {
     failover::MemberView view;
     view.node = node;

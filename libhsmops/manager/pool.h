@@ -34,6 +34,7 @@ struct World {
   MemberFactory make_member;
   // Told of each sync of a whole device that the controller did; may be empty.
   std::function<void(const std::string& device, base::Duration time, bool whole)> synced = {};
+  failover::Managers managers = failover::Managers::kNone;
 };
 
 using store::MemberUid;
@@ -135,6 +136,9 @@ class Pool {
   std::map<std::string, std::unique_ptr<mirror::Member>> refusals_;  // of who is not on record
   std::map<std::string, std::uint64_t> object_bytes_;                // by node, as last seen
 };
+
+// HistoryEntry::type of a promotion that nobody planned, automatic or not.
+inline constexpr const char* kUnplanned = "Failover";
 
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);
 store::Epoch FromArbiter(const cluster::Epoch& epoch);

@@ -55,7 +55,7 @@ class Run {
     HSM_TRY(const bool needed, Choose());
     if (!needed) return report_;
     if (options_.dry_run) return Foresee();
-    begun_ = pool_.world().clock.Now();
+    Begin();
     if (options_.purpose == Purpose::kPromote && !resumes_) HSM_RETURN_IF_ERROR(Equalise());
     HSM_RETURN_IF_ERROR(ForeseeQuorum());
     HSM_RETURN_IF_ERROR(ForeseeMerge());
@@ -99,7 +99,7 @@ class Run {
 
  private:
   std::string PurposeText() const {
-    return options_.purpose == Purpose::kPromote ? "Promote" : "Failover";
+    return options_.purpose == Purpose::kPromote ? "Promote" : kUnplanned;
   }
 
   // What is due before P2, with nobody touched. Of a planned one nothing is lost: it is about to
@@ -110,6 +110,19 @@ class Run {
     HSM_RETURN_IF_ERROR(ForeseeMerge());
     TellGivenUp();
     return report_;
+  }
+
+  // Who goes on with a promotion counts from where it was begun.
+  void Begin() {
+    const base::TimePoint now = pool_.world().clock.Now();
+    begun_ = now;
+    const auto& promotion = pool_.device().status.promotion;
+    if (resumes_ && promotion && promotion->started_at) {
+      const auto since = pool_.world().clock.Wall() - *promotion->started_at;
+      begun_ = now - std::max<base::Duration>(since, base::Duration(0));
+    }
+    stopped_ = std::min(begun_, options_.failing_since.value_or(begun_));
+    report_.stopped_known = options_.purpose == Purpose::kPromote || options_.failing_since;
   }
 
   // P0 and the preconditions. False: the target is the Primary already.
@@ -226,11 +239,14 @@ class Run {
         pool_
             .UpdateStatus([&](cluster::HSMDeviceStatus& status) {
               status.phase = cluster::DevicePhase::kFailingOver;
+              base::WallTime begun = pool_.world().clock.Wall();
+              if (resumes_ && status.promotion)
+                begun = status.promotion->started_at.value_or(begun);
               status.promotion = cluster::PromotionStatus{
                   {report_.epoch.counter, fmt::format("{:016x}", report_.epoch.nonce)},
                   report_.to,
                   options_.operation,
-                  pool_.world().clock.Wall()};
+                  begun};
             })
             .Within("P1"));
     cluster::Arbiter next = r;
@@ -567,7 +583,7 @@ class Run {
     if (!open.gate_open)
       return Error(ErrorCode::kUnavailable,
                    fmt::format("P8: the gate of {} did not open", report_.to));
-    report_.writes_stopped = pool_.world().clock.Now() - begun_;
+    report_.writes_stopped = pool_.world().clock.Now() - stopped_;
     note_("open", fmt::format("{} is the Primary of epoch {}", report_.to, report_.epoch.counter));
     return {};
   }
@@ -611,6 +627,7 @@ class Run {
   std::set<std::string> set_aside_;  // names of values, on the target
   base::Digest digest_{};
   base::TimePoint begun_{};
+  base::TimePoint stopped_{};
   base::TimePoint fence_answered_{};
   bool resumes_ = false;
   bool older_record_ = false;  // R was restored from a backup: who it names says nothing

@@ -25,6 +25,8 @@ struct PromotionOptions {
   bool dry_run = false;
   std::string operation;  // the HSMOperation's name
   std::string reason;     // a person's words, for the history
+  // Since when the Primary fails to answer as it should, where somebody has watched it.
+  std::optional<base::TimePoint> failing_since;
 };
 
 struct PromotionReport {
@@ -35,7 +37,10 @@ struct PromotionReport {
   std::uint64_t secrets = 0;  // whose equality was proved
   std::uint64_t merged = 0;   // versions the target pulled in P6
   std::string lost;           // "none", or "unknown" with what that means; "": nobody has looked
+  // From when the Primary failed or was quiesced; where nobody saw it fail (stopped_known is
+  // false), from the begin of the promotion.
   base::Duration writes_stopped{0};
+  bool stopped_known = false;
   std::vector<failover::Candidate> candidates;
 };
 

@@ -22,7 +22,7 @@ void UseUpAcknowledgement(cluster::HSMDeviceStatus& status, base::WallTime now) 
   if (!cluster::FindCondition(status.conditions, cluster::kFailoverAcknowledged)) return;
   cluster::SetCondition(status.conditions,
                         {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kFalse, "Used",
-                         "a promotion came after it", 0, std::nullopt},
+                         "a failover came after it", 0, std::nullopt},
                         now);
 }
 
@@ -41,7 +41,7 @@ void RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
     if (!status.mirroring) status.mirroring.emplace();
     ++status.mirroring->failover_count;
     status.primary_node = entry.to;
-    UseUpAcknowledgement(status, pool.world().clock.Wall());
+    if (entry.type == kUnplanned) UseUpAcknowledgement(status, pool.world().clock.Wall());
   });
   if (!done || told) return;
   pool.Tell(cluster::EventType::kNormal, "HSMFailover",
@@ -69,7 +69,7 @@ void RecordInItsStead(Pool& pool, const cluster::HSMOperation* operation) {
   const std::string before = pool.device().status.primary_node;
   HistoryEntry entry;
   entry.time = pool.world().clock.Wall();
-  entry.type = "Failover";
+  entry.type = kUnplanned;
   entry.outcome = kSucceeded;
   entry.from = before == promotion.target ? "" : before;
   entry.to = promotion.target;

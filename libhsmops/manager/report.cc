@@ -6,6 +6,7 @@
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
+#include "libhsmops/manager/policy.h"
 #include "libhsmops/store/legacy_layout.h"
 
 namespace hsmops::manager {
@@ -13,6 +14,7 @@ namespace hsmops::manager {
 using cluster::Finding;
 using cluster::Severity;
 using failover::ClusterState;
+using failover::Managers;
 using failover::MemberView;
 
 namespace {
@@ -53,16 +55,56 @@ std::string NextStepFor(const MemberView& member) {
   return "plug the token in again or replace it, then kubectl hsm sync";
 }
 
+// What a manager that leads has begun it also ends.
+Finding PromotionFinding(const ClusterState& state) {
+  if (state.managers == Managers::kLead) {
+    return {
+        Severity::kCritical, state.target, "FailingOver",
+        fmt::format("{} is being promoted, and nobody can write until it is done", state.target),
+        "wait for it" + (state.operation.empty()
+                             ? std::string()
+                             : ": kubectl hsm operation wait " + state.operation)};
+  }
+  return {Severity::kCritical, state.target, "PromotionUnfinished",
+          fmt::format("the promotion of {} was cut short; nobody can write", state.target),
+          fmt::format("kubectl hsm failover --to {}{}", state.target,
+                      state.older_record ? " --accept-loss" : "")};
+}
+
+void ManagerFindings(const cluster::HSMDevice& device, const ClusterState& state,
+                     base::WallTime now, std::vector<Finding>& findings) {
+  const MemberView* primary = state.Holder();
+  const bool no_grant = primary != nullptr && primary->Healthy() && !state.TakesWrites();
+  if (state.managers == Managers::kMissing) {
+    findings.push_back(
+        {no_grant || state.promoting ? Severity::kCritical : Severity::kDegraded,
+         device.metadata.name, "NoManager",
+         fmt::format(
+             "no manager leads any more: {}nothing is promoted by itself",
+             no_grant ? "the Primary's grant has run out, so it takes no writes, and " : ""),
+         "start the managers again: kubectl hsm manager"});
+  } else if (no_grant) {
+    findings.push_back(
+        {Severity::kCritical, primary->node, "NoGrant",
+         "the Primary has no grant, so it takes no writes; managers renew it while "
+         "they reach it and the record of who may write",
+         "see what the manager that leads logs: each turn says what it does and why"});
+  }
+  const failover::Policy policy = PolicyOf(device);
+  const auto held = failover::HeldUntil(state, policy, now);
+  if (held && state.managers == Managers::kLead && policy.mode == failover::Mode::kAuto) {
+    findings.push_back(
+        {Severity::kDegraded, device.metadata.name, "FailoverHeld",
+         fmt::format("the last failover was at {}, so nothing is promoted by itself before {} "
+                     "(failover.minInterval)",
+                     base::FormatTime(*state.last_failover), base::FormatTime(*held)),
+         "kubectl hsm ack, when what ended the Primary before is understood"});
+  }
+}
+
 void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state,
                      std::vector<Finding>& findings) {
-  if (state.promoting) {
-    findings.push_back(
-        {Severity::kCritical, state.target, "PromotionUnfinished",
-         fmt::format("the promotion of {} was cut short; nobody can write", state.target),
-         fmt::format("kubectl hsm failover --to {}{}", state.target,
-                     state.older_record ? " --accept-loss" : "")});
-    return;
-  }
+  if (state.promoting) return findings.push_back(PromotionFinding(state));
   const MemberView* primary = state.Holder();
   if (primary == nullptr) {
     findings.push_back({Severity::kCritical, state.holder.value_or("-"), "NoPrimary",
@@ -224,10 +266,12 @@ std::string WhyStrictRefuses(const cluster::HSMDevice& device, std::size_t membe
   return fmt::format("durability is Strict and {} of {} mirrors are in sync", equal, k);
 }
 
-std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterState& state) {
+std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterState& state,
+                                base::WallTime now) {
   std::vector<Finding> findings;
   PrimaryFindings(device, state, findings);
   for (const MemberView& member : state.members) MemberFindings(state, member, findings);
+  ManagerFindings(device, state, now, findings);
   const int copies = FullCopies(state);
   if (copies == 0) {
     findings.push_back({Severity::kCritical, device.metadata.name, "NoFullCopy",
@@ -288,14 +332,15 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
   status.epoch_floor = std::max(status.epoch_floor, state.epoch.counter);
   status.primary_node = state.holder.value_or("");
   const MemberView* primary = state.Holder();
-  const bool can_write = primary != nullptr && primary->Healthy();
-  status.position =
-      can_write ? fmt::format("{}.{}", primary->status->epoch.counter, primary->status->lsn) : "";
+  const bool can_write = state.TakesWrites();
+  status.position = primary != nullptr && primary->Healthy()
+                        ? fmt::format("{}.{}", primary->status->epoch.counter, primary->status->lsn)
+                        : "";
   status.devices.clear();
   for (const MemberView& member : state.members)
     status.devices.push_back(DeviceOf(device, state, member, now));
   status.failure_tolerance = std::max(0, FullCopies(state) - 1);
-  status.findings = FindingsOf(device, state);
+  status.findings = FindingsOf(device, state, now);
   if (!status.mirroring) status.mirroring.emplace();
   status.mirroring->enabled = state.members.size() > 1;
   status.mirroring->primary_node = status.primary_node;
@@ -328,8 +373,14 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
          std::move(message), device.metadata.generation, std::nullopt},
         now);
   };
-  condition("PrimaryAvailable", can_write, can_write ? "Healthy" : "Unavailable",
-            primary == nullptr ? "no Primary" : primary->WhyUnhealthy());
+  const bool no_grant = primary != nullptr && primary->Healthy() && !can_write;
+  condition("PrimaryAvailable", can_write,
+            can_write  ? "Healthy"
+            : no_grant ? "NoGrant"
+                       : "Unavailable",
+            primary == nullptr ? "no Primary"
+            : no_grant         ? "it has no grant"
+                               : primary->WhyUnhealthy());
   condition("Mirrored", status.failure_tolerance.value_or(0) > 0, "FullCopies",
             fmt::format("{} full copies", FullCopies(state)));
   condition("Ready", can_write && !critical, can_write ? "Serving" : "NoWrites", "");

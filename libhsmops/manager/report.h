@@ -20,7 +20,7 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device,
 // are at risk, or no Primary can be; degraded: one more fault would be critical, or a copy is not
 // equal.
 std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
-                                         const failover::ClusterState& state);
+                                         const failover::ClusterState& state, base::WallTime now);
 
 // The Primary's names in the older layout that adopt cannot take, as one finding. They keep nobody
 // from being promoted.

@@ -9,7 +9,11 @@
 
 #include "libhsmops/agent/client.h"
 #include "libhsmops/agent/http_channel.h"
+#include "libhsmops/agent/server.h"
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/arbiter.h"
+#include "libhsmops/cluster/endpoint.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/controller.h"
@@ -54,6 +58,8 @@ class Running {
                                "kubectl hsm certs issue --manager NAME",
                                config_.credentials.cert, self_.text()));
     }
+    if (!config_.url.empty()) HSM_RETURN_IF_ERROR(CheckUrl());
+    HSM_RETURN_IF_ERROR(CheckPool());
     transport_.emplace(*credentials_, clock_, kKept);
     world_.emplace(World{resources_, clock_, rng_, executor_,
                          [this](const std::string& node, const std::string& endpoint,
@@ -61,7 +67,8 @@ class Running {
                            return agent::ReachMember(*transport_, self_.pool, node, endpoint,
                                                      clock_);
                          }});
-    vitals_.emplace(clock_, *credentials_);
+    vitals_.emplace(config_.ns, clock_, *credentials_);
+    world_->managers = failover::Managers::kLead;
     world_->synced = [this](const std::string& device, base::Duration time, bool whole) {
       vitals_->Synced(device, time, whole);
     };
@@ -109,6 +116,32 @@ class Running {
   }
 
  private:
+  Result<void> CheckUrl() const {
+    const auto valid = cluster::CheckEndpoint(config_.url);
+    if (valid.ok() && config_.url.starts_with("https:")) return {};
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("--url {} is not https://HOST[:PORT], without path or query",
+                             base::Printable(config_.url)));
+  }
+
+  // A leader of another pool would keep everybody else from leading and reach no agent. What cannot
+  // be looked at now says nothing.
+  Result<void> CheckPool() {
+    const std::string own = store::UidText(agent::PoolUidOf(self_.pool));
+    const auto devices = cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns);
+    if (!devices.ok()) return {};
+    for (const cluster::HSMDevice& device : devices->items) {
+      const std::string& name = device.metadata.name;
+      const auto r = cluster::ReadArbiter(resources_, config_.ns, name);
+      if (!device.IsBehindAgents() || !r.ok() || r->value.pool_uid == own) continue;
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("the certificate {} is of pool {}, and device {} is of another: "
+                               "issue one of its own pool's CA",
+                               config_.credentials.cert, self_.pool, name));
+    }
+    return {};
+  }
+
   // Who belongs to the pool may see how it is.
   std::variant<net::Route, net::Reply> Find(const net::Received& head) {
     if (head.method == "GET") return vitals_->Page(net::PathOf(head.target), nullptr);

@@ -6,6 +6,9 @@
 
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/adoption.h"
+#include "libhsmops/manager/coverage.h"
+#include "libhsmops/manager/maintenance.h"
+#include "libhsmops/manager/outcome.h"
 #include "libhsmops/manager/promotion.h"
 #include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/reinit.h"
@@ -48,12 +51,19 @@ PromotionOptions OptionsOf(const HSMOperation& operation) {
   return options;
 }
 
-std::string SentenceOf(const PromotionReport& report, bool dry_run) {
-  if (dry_run) return fmt::format("would promote {} in place of {}", report.to, report.from);
-  if (!report.changed) return fmt::format("no change: {} is the Primary already", report.to);
-  return fmt::format("{} is the Primary of epoch {}: {} secrets, lost {}, writes stopped for {}",
-                     report.to, report.epoch.counter, report.secrets, report.lost,
-                     base::FormatDuration(report.writes_stopped));
+// So many of a list are steps; the rest is counted.
+void SkipAll(OperationLog& log, const std::vector<std::pair<std::string, std::string>>& all) {
+  constexpr std::size_t kMost = cluster::kMaxSteps / 4;
+  for (std::size_t i = 0; i < std::min(all.size(), kMost); ++i)
+    log.Skip(all[i].first, all[i].second);
+  if (all.size() > kMost)
+    log.Skip(all.back().first, fmt::format("and {} more", all.size() - kMost));
+}
+
+void SkipAll(OperationLog& log, const std::string& name, const std::vector<std::string>& all) {
+  std::vector<std::pair<std::string, std::string>> named;
+  for (const std::string& one : all) named.emplace_back(name, one);
+  SkipAll(log, named);
 }
 
 // kInDoubt: it is begun and only goes forward, which the next turn does.
@@ -63,28 +73,39 @@ std::string CarryPromotion(Pool& pool, OperationLog& log, const PromotionOptions
       [&](const std::string& name, const std::string& message) { log.Step(name, message); });
   if (report.Is(ErrorCode::kInDoubt)) return report.error().message();
   if (!report.ok()) return Fail(log, report.error());
-  return Succeed(log, SentenceOf(*report, options.dry_run));
+  if (options.dry_run) SkipAll(log, kPlanStep, ForeseenOf(*report));
+  return Succeed(log, SentenceOf(*report, options));
+}
+
+// kNotFound: everybody was asked, and nobody has it.
+Result<void> CheckThere(Pool& pool, const std::string& secret) {
+  if (secret.empty()) return {};
+  const CoverageReport all = Cover(pool);
+  const bool there = std::any_of(all.secrets.begin(), all.secrets.end(),
+                                 [&](const auto& one) { return one.name == secret; });
+  if (there || !all.unknown.empty()) return {};
+  return Error(ErrorCode::kNotFound, fmt::format("no member has a secret {}", secret));
 }
 
 std::string CarrySync(Pool& pool, OperationLog& log) {
-  const HSMOperation& operation = log.operation();
+  const cluster::HSMOperationSpec& spec = log.operation().spec;
   SyncOptions options;
-  options.secret = operation.spec.secret;
-  options.full = operation.spec.full || operation.spec.type == OperationType::kVerify;
-  options.dry_run = operation.spec.dry_run;
+  options.secret = spec.secret;
+  options.full = spec.full || spec.type == OperationType::kVerify;
+  options.dry_run = spec.dry_run;
+  if (auto there = CheckThere(pool, options.secret); !there.ok()) return Fail(log, there.error());
   const auto report = Sync(
       pool, options, [&](std::uint64_t done, std::uint64_t total) { log.Progress(done, total); });
   if (!report.ok()) return Fail(log, report.error());
-  if (options.dry_run)
-    return Succeed(log, fmt::format("would do {} steps", report->plan.steps.size()));
+  const std::string sentence = SentenceOf(*report, options.dry_run);
+  if (options.dry_run) {
+    SkipAll(log, kPlanStep, ForeseenOf(*report));
+    return Succeed(log, sentence);
+  }
   const bool whole = RecordSync(pool, *report);
-  const std::string sentence =
-      fmt::format("copied {}, restored {}, quarantined {}, {} deleted secrets collected",
-                  report->applied.copied, report->applied.restored, report->applied.quarantined,
-                  report->collected);
+  SkipAll(log, TroublesOf(*report, whole));
   if (whole && report->Complete()) return Succeed(log, sentence);
-  return log.Finish(OperationPhase::kPartial, "Partial", sentence + "; not all members are equal")
-      .status.message;
+  return log.Finish(OperationPhase::kPartial, "Partial", sentence).status.message;
 }
 
 StepNote NoteIn(OperationLog& log) {
@@ -102,13 +123,6 @@ std::string End(OperationLog& log, const Result<std::string>& ended) {
 std::string CarryReinit(Pool& pool, OperationLog& log) {
   const cluster::HSMOperationSpec& spec = log.operation().spec;
   return End(log, Reinit(pool, {spec.target_node, spec.dry_run}, NoteIn(log), ProgressIn(log)));
-}
-
-// So many of a list are steps; the rest is counted.
-void SkipAll(OperationLog& log, const std::string& name, const std::vector<std::string>& all) {
-  constexpr std::size_t kMost = cluster::kMaxSteps / 4;
-  for (std::size_t i = 0; i < std::min(all.size(), kMost); ++i) log.Skip(name, all[i]);
-  if (all.size() > kMost) log.Skip(name, fmt::format("and {} more", all.size() - kMost));
 }
 
 std::string CarryAdopt(Pool& pool, OperationLog& log) {
@@ -142,35 +156,20 @@ std::string CarryDiscard(Pool& pool, OperationLog& log) {
                                   NoteIn(log)));
 }
 
-std::string ChangeStatus(Pool& pool, OperationLog& log, const std::string& sentence,
-                         const std::function<void(cluster::HSMDeviceStatus&)>& change) {
-  if (auto changed = pool.UpdateStatus(change); !changed.ok()) return Fail(log, changed.error());
-  return Succeed(log, sentence);
-}
-
-std::string CarryPause(Pool& pool, OperationLog& log) {
-  const cluster::HSMOperationSpec& spec = log.operation().spec;
-  const base::WallTime now = pool.world().clock.Wall();
-  if (!spec.until || *spec.until <= now)
-    return Fail(log, Error(ErrorCode::kInvalid, "spec.until must be in the future"));
-  return ChangeStatus(pool, log, "paused until " + base::FormatTime(*spec.until),
-                      [&](cluster::HSMDeviceStatus& status) {
-                        status.paused = cluster::PausedStatus{"operation " + log.name(),
-                                                              spec.reason, now, spec.until};
-                      });
-}
-
 }  // namespace
 
-std::string Carry(Pool& pool, OperationLog& log) {
+std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> failing_since) {
   const HSMOperation& operation = log.operation();
   switch (operation.spec.type.value_or(OperationType::kDrill)) {
     case OperationType::kSync:
     case OperationType::kVerify:
       return CarrySync(pool, log);
     case OperationType::kPromote:
-    case OperationType::kFailover:
-      return CarryPromotion(pool, log, OptionsOf(operation));
+    case OperationType::kFailover: {
+      PromotionOptions options = OptionsOf(operation);
+      options.failing_since = failing_since;
+      return CarryPromotion(pool, log, options);
+    }
     case OperationType::kReinit:
       return CarryReinit(pool, log);
     case OperationType::kAdopt:
@@ -178,17 +177,9 @@ std::string Carry(Pool& pool, OperationLog& log) {
     case OperationType::kDiscard:
       return CarryDiscard(pool, log);
     case OperationType::kPause:
-      return CarryPause(pool, log);
     case OperationType::kResume:
-      return ChangeStatus(pool, log, "resumed",
-                          [](cluster::HSMDeviceStatus& status) { status.paused.reset(); });
     case OperationType::kAck:
-      return ChangeStatus(pool, log, "acknowledged", [&](cluster::HSMDeviceStatus& status) {
-        cluster::SetCondition(status.conditions,
-                              {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,
-                               "Acknowledged", "by operation " + log.name(), 0, std::nullopt},
-                              pool.world().clock.Wall());
-      });
+      return End(log, Maintain(pool, operation));
     default:
       return Fail(log, Error(ErrorCode::kInvalid, "there is nobody yet who does this"));
   }
@@ -211,7 +202,7 @@ Result<std::string> FinishPromotion(Pool& pool, OperationLog* log) {
     if (log != nullptr) log->Step(name, message);
   };
   HSM_TRY(const PromotionReport report, Promote(pool, options, note));
-  const std::string sentence = SentenceOf(report, false);
+  const std::string sentence = SentenceOf(report, options);
   return log == nullptr ? sentence : Succeed(*log, sentence);
 }
 

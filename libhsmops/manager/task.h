@@ -15,8 +15,8 @@ inline constexpr const char* kDryRun = "DryRun";
 // Carries it out to its end, which is in the operation's status then: Succeeded, Failed (nothing
 // was changed, unless the result is InDoubt) or Partial (see its message and the steps skipped).
 // What was begun and is not finished stays Running for the next turn. The sentence of what came of
-// it.
-std::string Carry(Pool& pool, OperationLog& log);
+// it. `failing_since`: of the Primary, as PromotionOptions has it.
+std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> failing_since = {});
 
 // The promotion that is on record as running, to its end: by this operation if it is the one that
 // began it.

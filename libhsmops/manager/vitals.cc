@@ -73,8 +73,9 @@ struct Vitals::Metrics {
   prometheus::Family<prometheus::Histogram>& turn_time;
 };
 
-Vitals::Vitals(const base::Clock& clock, net::CredentialSource& credentials)
-    : clock_(clock),
+Vitals::Vitals(std::string ns, const base::Clock& clock, net::CredentialSource& credentials)
+    : ns_(std::move(ns)),
+      clock_(clock),
       began_(clock.Wall()),
       credentials_(credentials),
       metrics_(std::make_unique<Metrics>()) {
@@ -123,24 +124,24 @@ void Vitals::CountHistory(const cluster::HSMDevice& device) {
     seen.insert(std::move(key));
     const bool ours = known || (entry.time && *entry.time > began_);
     if (counted || !ours || !leads_) continue;
-    metrics_->promotions
-        .Add({{"device", device.metadata.name}, {"kind", entry.type}, {"outcome", entry.outcome}})
-        .Increment();
+    auto labels = LabelsOf(device.metadata.name);
+    labels.insert({{"kind", entry.type}, {"outcome", entry.outcome}});
+    metrics_->promotions.Add(labels).Increment();
     if (entry.duration_ms)
-      metrics_->promotion_time.Add({{"device", device.metadata.name}}, kLongSeconds)
+      metrics_->promotion_time.Add(labels, kLongSeconds)
           .Observe(static_cast<double>(*entry.duration_ms) / 1000);
   }
   counted_[device.metadata.name] = std::move(seen);
 }
 
 void Vitals::Synced(const std::string& device, base::Duration time, bool whole) {
-  metrics_->sync_time.Add({{"device", device}}, kLongSeconds).Observe(InSeconds(time));
-  prometheus::Counter& errors = metrics_->sync_errors.Add({{"device", device}});
+  metrics_->sync_time.Add(LabelsOf(device), kLongSeconds).Observe(InSeconds(time));
+  prometheus::Counter& errors = metrics_->sync_errors.Add(LabelsOf(device));
   if (!whole) errors.Increment();
 }
 
 void Vitals::TookTurn(const std::string& device, base::Duration time) {
-  metrics_->turn_time.Add({{"device", device}}, kTurnSeconds).Observe(InSeconds(time));
+  metrics_->turn_time.Add(LabelsOf(device), kTurnSeconds).Observe(InSeconds(time));
 }
 
 void Vitals::Answered(const std::string& route, int status, base::Duration time) {
@@ -150,7 +151,8 @@ void Vitals::Answered(const std::string& route, int status, base::Duration time)
 HealthPart Vitals::Resources() const {
   if (unseen_) return {"resources", false, "the devices cannot be read"};
   if (!looked_) return {"resources", false, "they were not looked at yet"};
-  return {"resources", true, fmt::format("{} devices", devices_.size())};
+  return {"resources", true,
+          fmt::format("{} device{}", devices_.size(), devices_.size() == 1 ? "" : "s")};
 }
 
 HealthPart Vitals::Live() const {

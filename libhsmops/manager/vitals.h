@@ -26,8 +26,8 @@ inline constexpr std::size_t kLoops = 4;
 
 class Vitals {
  public:
-  // Both must outlive it.
-  Vitals(const base::Clock& clock, net::CredentialSource& credentials);
+  // Of the devices of this namespace. Both must outlive it.
+  Vitals(std::string ns, const base::Clock& clock, net::CredentialSource& credentials);
   ~Vitals();
 
   void Turned(Loop loop);
@@ -49,6 +49,12 @@ class Vitals {
   void CountHistory(const cluster::HSMDevice& device);
   net::Reply MetricsPage(const net::HttpServer* server);
 
+  // Those that its series of a device carry.
+  std::map<std::string, std::string> LabelsOf(const std::string& device) const {
+    return {{"namespace", ns_}, {"device", device}};
+  }
+
+  const std::string ns_;
   const base::Clock& clock_;
   const base::WallTime began_;
   net::CredentialSource& credentials_;

@@ -54,6 +54,9 @@ struct MemberStatus {
   std::uint64_t legacy = 0;
   std::set<store::Uid> unreached;  // by a Primary: mirrors that did not answer it the last time
   std::vector<ProbeStep> probe;
+
+  // The first thing that is wrong with its token or its store, as one sentence; empty: nothing.
+  std::string WhyUnhealthy() const;
 };
 
 // When a write was asked for, on the clock of the Primary that is to do it: a request that comes

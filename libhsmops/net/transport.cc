@@ -71,9 +71,10 @@ Result<void> CheckUrl(const std::string& url) {
 
 std::string ShownBody(const Answer& answer) {
   const base::ByteView body = answer.body.view();
-  return base::Printable(
-      std::string(body.begin(),
-                  body.begin() + static_cast<std::ptrdiff_t>(std::min(body.size(), kShownOfBody))));
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(body.size(), kShownOfBody));
+  std::string text(body.begin(), body.begin() + shown);
+  text.erase(text.find_last_not_of("\r\n") + 1);  // a sentence is one line
+  return base::Printable(text);
 }
 
 Result<void> Check(const Peer& peer, const Request& request) {

@@ -28,7 +28,7 @@ TEST_CASE("agents and managers show their health and their metrics") {
   for (const char* series :
        {"leader 1", "hsm_secrets{namespace=\"default\",device=\"local\",state=\"full\"} 1",
         "hsm_replication_lag_versions{", "hsm_failover_candidates{", "hsm_epoch{", "hsm_paused{",
-        "hsm_controller_turn_duration_seconds_count{device=\"local\"}"})
+        "hsm_controller_turn_duration_seconds_count{device=\"local\",namespace=\"default\"}"})
     CHECK_MESSAGE(cluster.BecomesPage(manager + "/metrics", 200, series), std::string(series));
 
   cluster.Agent("b").Signal(SIGKILL);
@@ -42,8 +42,8 @@ TEST_CASE("agents and managers show their health and their metrics") {
   CHECK(cluster.BecomesPage(manager + "/health", 200, "every copy is equal"));
   cluster.Must({"promote", "--to", "b"});
   CHECK(cluster.BecomesPage(manager + "/metrics", 200,
-                            "hsm_failover_total{device=\"local\",kind=\"Promote\",outcome="
-                            "\"Succeeded\"} 1"));
+                            "hsm_failover_total{device=\"local\",kind=\"Promote\","
+                            "namespace=\"default\",outcome=\"Succeeded\"} 1"));
   CHECK(cluster.BecomesPage(cluster.AgentPages("b") + "/primary", 200, "it takes writes"));
 }
 

@@ -148,7 +148,9 @@ ManagerHost::Life::Life(ManagerHost& host, std::uint64_t number)
             [this, &host](const std::string& node, const std::string& endpoint, const store::Uid&,
                           const store::Uid&) -> std::unique_ptr<mirror::Member> {
               return agent::ReachMember(transport, kTrustDomain, node, endpoint, host.clock_);
-            }},
+            },
+            {},
+            failover::Managers::kLead},
       election(host.resources_, host.clock_,
                {kNamespace, "hsm-manager", fmt::format("{}.{}", host.name_, number),
                 "https://" + host.name_}),

@@ -13,7 +13,7 @@ end 65s
   14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: node-3
   14.4s  manager-1: node-2 left the sync set: unhealthy
-  14.4s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  manager-1: nothing is wrong with Primary node-1
   20.0s  ! kill node-3
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
   20.4s  status: Degraded: MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
@@ -21,7 +21,7 @@ end 65s
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   24.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
   24.4s  manager-1: node-3 left the sync set: unhealthy
-  24.4s  manager-1: Primary node-1 is not known to be unhealthy
+  24.4s  manager-1: nothing is wrong with Primary node-1
   24.5s  client: write 50 is acknowledged; the last before was 40, then 0 were refused and 9 in doubt
   24.5s  client: write 46, which was in doubt, is acknowledged
   25.0s  client: write 43, which was in doubt, is acknowledged
@@ -34,7 +34,7 @@ end 65s
   45.5s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
   45.5s  manager-1: node-2 came into the sync set
   45.5s  status: Degraded: MemberUnavailable of node-3
-  45.5s  manager-1: Primary node-1 is not known to be unhealthy
+  45.5s  manager-1: nothing is wrong with Primary node-1
   50.0s  ! start node-3
   50.5s  Event Normal DeviceReturned: the device of node-3 is back
   50.5s  status: Degraded: PeerUnreachable of node-3
@@ -42,7 +42,7 @@ end 65s
   50.5s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
   50.5s  manager-1: node-3 came into the sync set
   50.5s  status: Ready
-  50.5s  manager-1: Primary node-1 is not known to be unhealthy
+  50.5s  manager-1: nothing is wrong with Primary node-1
 
 node-1: epoch 1, gate open, 130 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 130 secrets, 0 in quarantine

@@ -13,7 +13,7 @@ end 65s
   14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: node-3
   14.4s  manager-1: node-2 left the sync set: unhealthy
-  14.4s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  manager-1: nothing is wrong with Primary node-1
   20.0s  ! kill node-3
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
   20.4s  status: Degraded: WritesRefused of node-1, MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
@@ -28,7 +28,7 @@ end 65s
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2
   45.5s  status: Degraded: MemberUnavailable of node-3
   45.5s  manager-1: node-3 left the sync set: unhealthy
-  45.5s  manager-1: Primary node-1 is not known to be unhealthy
+  45.5s  manager-1: nothing is wrong with Primary node-1
   45.5s  client: write 92 is acknowledged; the last before was 40, then 0 were refused and 51 in doubt
   45.5s  client: write 88, which was in doubt, is acknowledged
   46.0s  client: write 89, which was in doubt, is acknowledged

@@ -16,7 +16,7 @@ end 85s
   25.0s  client: write 51 is refused: ReadOnly: node-1: this member has no grant to write
   25.4s  Event Normal DeviceReturned: the device of node-1 is back
   25.4s  status: Ready
-  25.4s  manager-1: Primary node-1 is not known to be unhealthy
+  25.4s  manager-1: nothing is wrong with Primary node-1
   25.5s  client: write 52 is acknowledged; the last before was 20, then 31 were refused and 0 in doubt
   35.0s  ! kill node-1
   35.0s  client: write 71 is refused: Unavailable: connection refused
@@ -34,10 +34,10 @@ end 85s
   68.0s  R: epoch 2.nonce-2, holder node-2, S: node-3
   68.0s  failover-1: open: node-2 is the Primary of epoch 2
   68.0s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  68.0s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 12s
-  68.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 12s
+  68.0s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 32s
+  68.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 32s
   68.0s  status: Degraded: MemberUnavailable of node-1
-  68.0s  manager-1: Primary node-2 is not known to be unhealthy
+  68.0s  manager-1: nothing is wrong with Primary node-2
   68.5s  client: write 138 is acknowledged; the last before was 70, then 67 were refused and 0 in doubt
 
 node-1: does not run

@@ -23,10 +23,10 @@ end 65s
   26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   26.9s  failover-1: open: node-2 is the Primary of epoch 2
   26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
   26.9s  status: Degraded: MemberUnavailable of node-1
-  26.9s  manager-1: Primary node-2 is not known to be unhealthy
+  26.9s  manager-1: nothing is wrong with Primary node-2
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
   45.0s  ! start node-1
 

@@ -27,10 +27,10 @@ end 100s
   44.9s  R: epoch 4.nonce-4, holder node-2, S: node-3
   44.9s  failover-1: open: node-2 is the Primary of epoch 4
   44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 4, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 4: 20 secrets, lost none, writes stopped for 12s
-  44.9s  manager-3: node-2 is the Primary of epoch 4: 20 secrets, lost none, writes stopped for 12s
+  44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 4: 20 secrets, lost none, promoted in 31s
+  44.9s  manager-3: node-2 is the Primary of epoch 4: 20 secrets, lost none, promoted in 31s
   44.9s  status: Degraded: MemberUnavailable of node-1
-  44.9s  manager-3: Primary node-2 is not known to be unhealthy
+  44.9s  manager-3: nothing is wrong with Primary node-2
   45.0s  client: write 91 is acknowledged; the last before was 20, then 70 were refused and 0 in doubt
   46.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   80.0s  ! start node-1

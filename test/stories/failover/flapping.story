@@ -26,39 +26,39 @@ end 130s
   26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   26.9s  failover-1: open: node-2 is the Primary of epoch 2
   26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.9s  status: Degraded: MemberUnavailable of node-1
-  26.9s  manager-1: Primary node-2 is not known to be unhealthy
+  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  status: Degraded: MemberUnavailable of node-1, FailoverHeld of local
+  26.9s  manager-1: nothing is wrong with Primary node-2
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
   40.0s  ! start node-1
   40.5s  Event Normal DeviceReturned: the device of node-1 is back
   40.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
-  40.5s  status: Ready
-  40.5s  status: Degraded: NotEqual of node-1
-  41.0s  status: Ready
+  40.5s  status: Degraded: FailoverHeld of local
+  40.5s  status: Degraded: NotEqual of node-1, FailoverHeld of local
+  41.0s  status: Degraded: FailoverHeld of local
   50.0s  ! kill node-2
   50.0s  client: write 101 is refused: Unavailable: connection refused
-  50.5s  status: ReadOnly: PrimaryUnavailable of node-2
+  50.5s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
   54.5s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  54.5s  manager-1: the last promotion was at 26.9s and minInterval is 10m; ack allows another
+  54.5s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
   80.0s  ! start node-2
   80.0s  client: write 161 is refused: ReadOnly: node-2: this member has no grant to write
   80.0s  Event Normal DeviceReturned: the device of node-2 is back
-  80.0s  status: Ready
-  80.0s  manager-1: Primary node-2 is not known to be unhealthy
+  80.0s  status: Degraded: FailoverHeld of local
+  80.0s  manager-1: nothing is wrong with Primary node-2
   80.5s  client: write 162 is acknowledged; the last before was 100, then 61 were refused and 0 in doubt
   90.0s  ! kill node-2
   90.0s  client: write 181 is refused: Unavailable: connection refused
-  90.0s  status: ReadOnly: PrimaryUnavailable of node-2
+  90.0s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
   94.0s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
-  94.0s  manager-1: the last promotion was at 26.9s and minInterval is 10m; ack allows another
+  94.0s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
  100.0s  ! ack
  100.1s  asked-1 runs: Ack
- 100.1s  asked-1 ends Succeeded: acknowledged
- 100.1s  manager-1: asked-1: acknowledged
+ 100.1s  asked-1 ends Succeeded: acknowledged: minInterval does not hold back the next automatic failover
+ 100.1s  manager-1: asked-1: acknowledged: minInterval does not hold back the next automatic failover
  100.1s  failover-2 runs: Failover to node-1
- 100.1s  status: FailingOver: PrimaryUnavailable of node-2
+ 100.1s  status: FailingOver: PrimaryUnavailable of node-2, FailoverHeld of local
  100.1s  R: epoch 3.nonce-3, no holder, target node-1, S: node-1, node-3
  100.1s  failover-2: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
  100.1s  failover-2: fence: answered: node-1, node-3
@@ -68,16 +68,17 @@ end 130s
  112.6s  R: epoch 3.nonce-3, holder node-1, S: node-3
  112.6s  failover-2: open: node-1 is the Primary of epoch 3
  112.6s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
- 112.6s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 12s
- 112.6s  manager-1: Primary node-2 is unhealthy and node-1 holds everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 12s
- 112.6s  status: Degraded: MemberUnavailable of node-2
- 112.6s  manager-1: Primary node-1 is not known to be unhealthy
+ 112.6s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
+ 112.6s  manager-1: Primary node-2 is unhealthy and node-1 holds everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
+ 112.6s  status: Degraded: MemberUnavailable of node-2, FailoverHeld of local
+ 112.6s  manager-1: nothing is wrong with Primary node-1
  113.0s  client: write 227 is acknowledged; the last before was 180, then 46 were refused and 0 in doubt
 
 node-1: epoch 3, gate open, 119 secrets, 0 in quarantine
 node-2: does not run
 node-3: epoch 3, gate closed, 119 secrets, 0 in quarantine
 degraded MemberUnavailable of node-2: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded FailoverHeld of local: the last failover was at 111.9s, so nothing is promoted by itself before 711.9s (failover.minInterval); next: kubectl hsm ack, when what ended the Primary before is understood
 history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
 history: 111.9s Failover Succeeded from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
 client: 260 writes: 119 acknowledged (0 of them in doubt before), 141 refused, in doubt to the end: none

@@ -32,7 +32,7 @@ end 70s
   35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
   35.9s  manager-2: failover-1: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
   35.9s  status: Degraded: MemberUnavailable of node-1
-  35.9s  manager-2: Primary node-2 is not known to be unhealthy
+  35.9s  manager-2: nothing is wrong with Primary node-2
   36.0s  client: reads are answered by the Primary, node-2
   36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
   37.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should

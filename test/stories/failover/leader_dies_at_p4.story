@@ -31,10 +31,10 @@ end 70s
   35.9s  R: epoch 3.nonce-3, holder node-2, S: node-3
   35.9s  failover-1: open: node-2 is the Primary of epoch 3
   35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  35.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, promoted in 22s
+  35.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, promoted in 22s
   35.9s  status: Degraded: MemberUnavailable of node-1
-  35.9s  manager-2: Primary node-2 is not known to be unhealthy
+  35.9s  manager-2: nothing is wrong with Primary node-2
   36.0s  client: reads are answered by the Primary, node-2
   36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
   37.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should

@@ -31,10 +31,10 @@ end 70s
   48.9s  R: epoch 3.nonce-3, holder node-2, S: node-3
   48.9s  failover-1: open: node-2 is the Primary of epoch 3
   48.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  48.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  48.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  48.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, promoted in 35s
+  48.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, promoted in 35s
   48.9s  status: Degraded: MemberUnavailable of node-1
-  48.9s  manager-2: Primary node-2 is not known to be unhealthy
+  48.9s  manager-2: nothing is wrong with Primary node-2
   49.0s  client: reads are answered by the Primary, node-2
   49.0s  client: write 99 is acknowledged; the last before was 20, then 78 were refused and 0 in doubt
   50.0s  ! start node-1

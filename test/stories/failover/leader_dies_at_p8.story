@@ -30,7 +30,7 @@ end 70s
   36.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
   36.4s  failover-1 ends Succeeded: its manager ended before it could say so; the history says Succeeded
   36.4s  status: Degraded: MemberUnavailable of node-1
-  36.4s  manager-2: Primary node-2 is not known to be unhealthy
+  36.4s  manager-2: nothing is wrong with Primary node-2
   40.4s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   50.0s  ! start node-1
   50.0s  ! start manager-1

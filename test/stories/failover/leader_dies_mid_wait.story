@@ -27,10 +27,10 @@ end 75s
   41.9s  R: epoch 3.nonce-3, holder node-2, S: node-3
   41.9s  failover-1: open: node-2 is the Primary of epoch 3
   41.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  41.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
-  41.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, writes stopped for 12s
+  41.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 20 secrets, lost none, promoted in 28s
+  41.9s  manager-2: node-2 is the Primary of epoch 3: 20 secrets, lost none, promoted in 28s
   41.9s  status: Degraded: MemberUnavailable of node-1
-  41.9s  manager-2: Primary node-2 is not known to be unhealthy
+  41.9s  manager-2: nothing is wrong with Primary node-2
   42.0s  client: write 85 is acknowledged; the last before was 20, then 64 were refused and 0 in doubt
   43.9s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   60.0s  ! start node-1

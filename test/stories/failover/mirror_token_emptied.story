@@ -11,7 +11,7 @@ end 60s
   14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: node-3
   14.4s  manager-1: node-2 left the sync set: unhealthy
-  14.4s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  manager-1: nothing is wrong with Primary node-1
   30.0s  ! kill node-1
   30.0s  client: write 61 is refused: Unavailable: connection refused
   30.4s  status: ReadOnly: PrimaryUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
@@ -27,10 +27,10 @@ end 60s
   46.9s  R: epoch 2.nonce-2, holder node-3, S: nobody
   46.9s  failover-1: open: node-3 is the Primary of epoch 2
   46.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
-  46.9s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 12s
-  46.9s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 12s
+  46.9s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
+  46.9s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
   46.9s  status: Degraded: MemberUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
-  46.9s  manager-1: Primary node-3 is not known to be unhealthy
+  46.9s  manager-1: nothing is wrong with Primary node-3
   47.0s  client: write 95 is acknowledged; the last before was 60, then 34 were refused and 0 in doubt
 
 node-1: does not run

@@ -16,7 +16,7 @@ end 55s
   40.0s  client: write 81 is refused: ReadOnly: node-1: this member has no grant to write
   40.4s  Event Normal DeviceReturned: the device of node-1 is back
   40.4s  status: Ready
-  40.4s  manager-1: Primary node-1 is not known to be unhealthy
+  40.4s  manager-1: nothing is wrong with Primary node-1
   40.5s  client: write 82 is acknowledged; the last before was 20, then 61 were refused and 0 in doubt
 
 node-1: epoch 1, gate open, 49 secrets, 0 in quarantine

@@ -23,10 +23,10 @@ end 60s
   43.0s  R: epoch 2.nonce-2, holder node-3, S: node-2
   43.0s  asked-1: open: node-3 is the Primary of epoch 2
   43.0s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: the story
-  43.0s  asked-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  43.0s  manager-1: asked-1: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  43.0s  asked-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 32s
+  43.0s  manager-1: asked-1: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 32s
   43.0s  status: Degraded: MemberUnavailable of node-1
-  43.0s  manager-1: Primary node-3 is not known to be unhealthy
+  43.0s  manager-1: nothing is wrong with Primary node-3
   43.0s  client: write 87 is acknowledged; the last before was 20, then 66 were refused and 0 in doubt
 
 node-1: does not run

@@ -22,7 +22,7 @@ end 85s
   15.0s  client: reads fail: Unavailable: no connection
   15.0s  client: write 21 is refused: Unavailable: no connection
   22.4s  status: ReadOnly: PrimaryUnavailable of node-1
-  22.4s  manager-2: Primary node-1 is not known to be unhealthy
+  22.4s  manager-2: nothing is wrong with Primary node-1
   29.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   29.4s  failover-1 runs: Failover to node-2
   32.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -34,8 +34,8 @@ end 85s
   44.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   44.9s  failover-1: open: node-2 is the Primary of epoch 2
   44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  44.9s  manager-2: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
+  44.9s  manager-2: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
   60.0s  ! join node-1
   60.0s  ! join manager-1
   60.0s  ! join client
@@ -43,7 +43,7 @@ end 85s
   60.0s  client: write 121 is acknowledged; the last before was 20, then 95 were refused and 0 in doubt
   60.9s  status: Degraded: NotEqual of node-1
   60.9s  status: Degraded: MemberUnavailable of node-1
-  60.9s  manager-2: Primary node-2 is not known to be unhealthy
+  60.9s  manager-2: nothing is wrong with Primary node-2
   61.4s  Event Normal DeviceReturned: the device of node-1 is back
   61.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   61.4s  status: Ready

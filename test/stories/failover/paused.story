@@ -8,10 +8,10 @@ end 75s
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
    5.0s  ! pause 40s
    5.4s  asked-1 runs: Pause
-   5.4s  asked-1 ends Succeeded: paused until 44.9s
-   5.4s  manager-1: asked-1: paused until 44.9s
+   5.4s  asked-1 ends Succeeded: paused until 44.9s: nothing is promoted automatically; resume ends it
+   5.4s  manager-1: asked-1: paused until 44.9s: nothing is promoted automatically; resume ends it
    5.4s  status: Paused
-   5.4s  manager-1: Primary node-1 is not known to be unhealthy
+   5.4s  manager-1: nothing is wrong with Primary node-1
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
@@ -28,10 +28,10 @@ end 75s
   57.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
   57.5s  failover-1: open: node-2 is the Primary of epoch 2
   57.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  57.5s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  57.5s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  57.5s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 47s
+  57.5s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 47s
   57.5s  status: Degraded: MemberUnavailable of node-1
-  57.5s  manager-1: Primary node-2 is not known to be unhealthy
+  57.5s  manager-1: nothing is wrong with Primary node-2
   58.0s  client: write 117 is acknowledged; the last before was 20, then 96 were refused and 0 in doubt
 
 node-1: does not run

@@ -17,10 +17,10 @@ end 25s
   10.4s  R: epoch 2.nonce-2, holder node-3, S: node-1, node-2
   10.4s  asked-1: open: node-3 is the Primary of epoch 2
   10.4s  Event Normal HSMFailover: Promote from node-1 to node-3, epoch 2, lost none: the story
-  10.4s  asked-1 ends Succeeded: node-3 is the Primary of epoch 2: 21 secrets, lost none, writes stopped for 0.0s
-  10.4s  manager-1: asked-1: node-3 is the Primary of epoch 2: 21 secrets, lost none, writes stopped for 0.0s
+  10.4s  asked-1 ends Succeeded: node-3 is the Primary of epoch 2: 21 secrets proved equal, lost none, writes stopped for 0.0s
+  10.4s  manager-1: asked-1: node-3 is the Primary of epoch 2: 21 secrets proved equal, lost none, writes stopped for 0.0s
   10.4s  status: Ready
-  10.4s  manager-1: Primary node-3 is not known to be unhealthy
+  10.4s  manager-1: nothing is wrong with Primary node-3
 
 node-1: epoch 2, gate closed, 50 secrets, 0 in quarantine
 node-2: epoch 2, gate closed, 50 secrets, 0 in quarantine

@@ -23,11 +23,11 @@ end 80s
   35.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   35.9s  failover-1: open: node-2 is the Primary of epoch 2
   35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  35.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
+  35.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
   36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
   38.9s  status: Degraded: MemberUnavailable of node-1
-  38.9s  manager-1: Primary node-2 is not known to be unhealthy
+  38.9s  manager-1: nothing is wrong with Primary node-2
   60.0s  ! join node-1
   60.4s  Event Normal DeviceReturned: the device of node-1 is back
   60.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3

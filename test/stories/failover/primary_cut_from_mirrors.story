@@ -26,7 +26,7 @@ end 45s
   19.4s  manager-1: node-2, node-3 left the sync set: out of the Primary's reach
   19.4s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   19.4s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
-  19.4s  manager-1: Primary node-1 is not known to be unhealthy
+  19.4s  manager-1: nothing is wrong with Primary node-1
   19.9s  status: Degraded: PeerUnreachable of node-2, PeerUnreachable of node-3
   19.9s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, PeerUnreachable of node-3, NotEqual of node-3, OneFullCopy of local
   20.4s  client: write 34, which was in doubt, is acknowledged

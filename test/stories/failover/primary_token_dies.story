@@ -22,10 +22,10 @@ end 50s
   14.4s  R: epoch 2.nonce-2, holder node-2, S: node-3
   14.4s  failover-1: open: node-2 is the Primary of epoch 2
   14.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  14.4s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 0.0s
-  14.4s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 0.0s
+  14.4s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 4s
+  14.4s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 4s
   14.4s  status: Degraded: MemberUnavailable of node-1
-  14.4s  manager-1: Primary node-2 is not known to be unhealthy
+  14.4s  manager-1: nothing is wrong with Primary node-2
   14.5s  client: write 30 is acknowledged; the last before was 20, then 9 were refused and 0 in doubt
   15.0s  client: reads are answered by the Primary, node-2
   30.0s  ! plug node-1

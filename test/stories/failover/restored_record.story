@@ -26,10 +26,10 @@ end 125s
   26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   26.9s  failover-1: open: node-2 is the Primary of epoch 2
   26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
-  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
+  26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
   26.9s  status: Degraded: MemberUnavailable of node-1
-  26.9s  manager-1: Primary node-2 is not known to be unhealthy
+  26.9s  manager-1: nothing is wrong with Primary node-2
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
   40.0s  ! start node-1
   40.5s  Event Normal DeviceReturned: the device of node-1 is back
@@ -40,11 +40,11 @@ end 125s
   60.0s  ! restore R
   60.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
   60.0s  client: write 121 is refused: ReadOnly: node-1: this member is not the Primary
-  60.5s  status: Degraded: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3
+  60.5s  status: ReadOnly: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, NoGrant of node-1
   60.5s  manager-1: EpochRegressed: the record says epoch 1.nonce-1, node-1 has seen 2.nonce-2; was the record restored from a backup? Choose the member to go on from (kubectl hsm status shows them), then kubectl hsm failover --to NODE --accept-loss
   90.0s  ! failover node-2 accept-loss
   90.5s  asked-1 runs: Failover to node-2
-  90.5s  status: FailingOver: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3
+  90.5s  status: FailingOver: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, NoGrant of node-1
   90.5s  R: epoch 3.nonce-3, no holder, target node-2, S: nobody
   90.5s  asked-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
   90.5s  asked-1: fence: answered: node-1, node-2, node-3
@@ -53,10 +53,10 @@ end 125s
   90.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   90.5s  asked-1: open: node-2 is the Primary of epoch 3
   90.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost unknown: the record was older than what its members have seen: the story
-  90.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, writes stopped for 0.0s
-  90.5s  manager-1: asked-1: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, writes stopped for 0.0s
+  90.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
+  90.5s  manager-1: asked-1: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
   90.5s  status: Ready
-  90.5s  manager-1: Primary node-2 is not known to be unhealthy
+  90.5s  manager-1: nothing is wrong with Primary node-2
   91.0s  client: write 183 is acknowledged; the last before was 120, then 62 were refused and 0 in doubt
 
 node-1: epoch 3, gate closed, 154 secrets, 0 in quarantine

@@ -16,7 +16,7 @@ end 60s
   40.0s  client: write 81 is refused: ReadOnly: node-1: the grant to write has run out
   40.0s  client: reads are answered by the Primary, node-1
   40.5s  client: write 82 is acknowledged; the last before was 20, then 61 were refused and 0 in doubt
-  40.9s  manager-1: Primary node-1 is not known to be unhealthy
+  40.9s  manager-1: nothing is wrong with Primary node-1
 
 node-1: epoch 1, gate open, 59 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 59 secrets, 0 in quarantine

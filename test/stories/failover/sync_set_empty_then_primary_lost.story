@@ -19,7 +19,7 @@ end 125s
   14.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
   14.4s  manager-1: node-2, node-3 left the sync set: unhealthy
-  14.4s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  manager-1: nothing is wrong with Primary node-1
   14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
   14.5s  client: write 26, which was in doubt, is acknowledged
   15.0s  client: write 27, which was in doubt, is acknowledged
@@ -48,11 +48,11 @@ end 125s
   87.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
   87.5s  asked-1: open: node-2 is the Primary of epoch 2
   87.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
-  87.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 12s
-  87.5s  manager-1: asked-1: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 12s
+  87.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 57s
+  87.5s  manager-1: asked-1: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 57s
   87.5s  client: write 176 is acknowledged; the last before was 60, then 115 were refused and 0 in doubt
   90.5s  status: Degraded: MemberUnavailable of node-1
-  90.5s  manager-1: Primary node-2 is not known to be unhealthy
+  90.5s  manager-1: nothing is wrong with Primary node-2
  100.0s  ! start node-1
  101.5s  Event Normal DeviceReturned: the device of node-1 is back
  101.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3

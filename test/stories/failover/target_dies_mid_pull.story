@@ -27,7 +27,7 @@ end 90s
   26.9s  ! kill target (node-2)
   26.9s  Event Warning FailoverAborted: Failover to node-2: Unavailable; the history says more
   26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; the promotion of node-2 is begun and not finished: node-2 pulling app/101: connection refused; promote or failover again finishes it
-  26.9s  status: FailingOver: PromotionUnfinished of node-2, MemberUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
+  26.9s  status: FailingOver: FailingOver of node-2, MemberUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
   26.9s  manager-1: it was tried and did not work: acknowledged writes may be lost: 1 of 2 members of the sync set answer with their content, 2 must; how many is unknown. Bring node-1 back, or give them up with --accept-loss
   31.0s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   60.0s  ! start node-1
@@ -41,10 +41,10 @@ end 90s
   60.1s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   60.1s  failover-1: open: node-2 is the Primary of epoch 3
   60.1s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  60.1s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 103 secrets, lost none, writes stopped for 0.0s
-  60.1s  manager-1: node-2 is the Primary of epoch 3: 103 secrets, lost none, writes stopped for 0.0s
+  60.1s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 103 secrets, lost none, promoted in 46s
+  60.1s  manager-1: node-2 is the Primary of epoch 3: 103 secrets, lost none, promoted in 46s
   60.1s  status: Ready
-  60.1s  manager-1: Primary node-2 is not known to be unhealthy
+  60.1s  manager-1: nothing is wrong with Primary node-2
   60.2s  client: write 603 is acknowledged; the last before was 103, then 499 were refused and 0 in doubt
 
 node-1: epoch 3, gate closed, 401 secrets, 0 in quarantine

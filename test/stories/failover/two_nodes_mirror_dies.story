@@ -16,7 +16,7 @@ end 90s
   14.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   14.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
   14.4s  manager-1: node-2 left the sync set: unhealthy
-  14.4s  manager-1: Primary node-1 is not known to be unhealthy
+  14.4s  manager-1: nothing is wrong with Primary node-1
   14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
   14.5s  client: write 26, which was in doubt, is acknowledged
   15.0s  client: write 27, which was in doubt, is acknowledged
@@ -35,8 +35,8 @@ end 90s
   70.0s  Event Normal DeviceReturned: the device of node-1 is back
   70.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
   70.0s  status: Ready
-  70.0s  status: Degraded: NotEqual of node-2, OneFullCopy of local
-  70.0s  manager-1: Primary node-1 is not known to be unhealthy
+  70.0s  status: ReadOnly: NoGrant of node-1, NotEqual of node-2, OneFullCopy of local
+  70.0s  manager-1: nothing is wrong with Primary node-1
   70.5s  client: write 142 is acknowledged; the last before was 80, then 61 were refused and 0 in doubt
   70.5s  status: Ready
 

@@ -68,11 +68,13 @@ TEST_CASE("why nothing is done") {
   CHECK(Ask(state).action == Action::kNone);
   state.paused_until = kNow;
   CHECK(Ask(state).action == Action::kFailOver);
-  state.last_promotion = kNow - seconds(599);
+  state.last_failover = kNow - seconds(599);
   CHECK(Ask(state).action == Action::kNone);
-  state.last_promotion = kNow + seconds(5);  // the clock went back
+  CHECK(HeldUntil(state, {}, kNow) == kNow + seconds(1));
+  state.last_failover = kNow + seconds(5);  // the clock went back
   CHECK(Ask(state).action == Action::kNone);
-  state.last_promotion = kNow - seconds(600);
+  state.last_failover = kNow - seconds(600);
+  CHECK(!HeldUntil(state, {}, kNow));
   CHECK(Ask(state).action == Action::kFailOver);
 }
 
