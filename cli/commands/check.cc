@@ -68,9 +68,11 @@ base::Result<Answer> CheckWrite(Context& context, LocalCluster& cluster,
       !why.empty())
     answer.candidates[0].reasons.push_back(std::move(why));
   answer.possible = answer.candidates[0].eligible();
+  const bool own = answer.possible && !state.TakesWrites();
   answer.sentence =
       answer.possible
-          ? fmt::format("yes: {} takes writes and {} mirrors would confirm them", primary->node,
+          ? fmt::format("yes: {} takes writes{} and {} mirrors would confirm them", primary->node,
+                        own ? ", by a grant of the command's own as no manager gives one," : "",
                         equal)
           : fmt::format("no: {}", fmt::format("{}", fmt::join(answer.candidates[0].reasons, "; ")));
   return answer;

@@ -34,7 +34,7 @@ constexpr RequestKind kKinds[] = {
     {.name = "freeze"},
     {.name = "digest", .by_member = true},
     {.name = "inventory", .by_member = true, .patience = seconds(30)},
-    {.name = "read", .by_reader = true},
+    {.name = "read", .by_reader = true, .reads = true},
     {.name = "records", .patience = seconds(30)},
     {.name = "read-legacy"},
     {.name = "stage", .patience = seconds(30)},

@@ -27,6 +27,7 @@ struct RequestKind {
   std::string_view name;   // "status", in its path
   bool by_member = false;  // another member may ask it, as a Primary asks its mirrors
   bool by_reader = false;
+  bool reads = false;  // a Primary's read waits until its mirrors are known to hold what it serves
   RouteLane lane = RouteLane::kToken;
   std::chrono::seconds patience{10};  // how long its answer may take
 };

@@ -17,6 +17,8 @@ using mirror::SyncRule;
 
 namespace {
 
+constexpr std::chrono::seconds kSettlePause{1};
+
 // Every write of a batch has a name of its own.
 bool SharesName(const std::set<std::string>& names, const std::vector<store::Write>& writes) {
   return std::any_of(writes.begin(), writes.end(),
@@ -310,6 +312,24 @@ Result<void> ReplicatingAgent::Settle() {
   return {};
 }
 
+bool ReplicatingAgent::Settled() {
+  const store::Epoch epoch = gatekeeper().term().epoch;
+  const std::lock_guard lock(*monitor_);
+  return settled_ == epoch;
+}
+
+// Mirrors that hang are not waited for by one read after the other.
+Result<void> ReplicatingAgent::SettleForRead() {
+  const Turn turn(*this);
+  const store::Epoch epoch = gatekeeper().term().epoch;
+  if (unsettled_ && unsettled_->epoch == epoch && Now() - unsettled_->at < kSettlePause)
+    return unsettled_->why;
+  auto settled = Settle();
+  unsettled_.reset();
+  if (!settled.ok()) unsettled_.emplace(Unsettled{Now(), epoch, settled.error()});
+  return settled;
+}
+
 Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& rule,
                                        const mirror::PeerAddresses& peers) {
   std::set<store::Uid> newcomers = rule.members;
@@ -365,15 +385,7 @@ Result<void> ReplicatingAgent::Quiesce(base::Duration limit) {
 Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name, bool as_primary) {
   if (as_primary) {
     HSM_RETURN_IF_ERROR(Gate());
-    bool settled = false;
-    {
-      const std::lock_guard lock(*monitor_);
-      settled = settled_ == gatekeeper().term().epoch;
-    }
-    if (!settled) {
-      const Turn turn(*this);
-      HSM_RETURN_IF_ERROR(Settle());
-    }
+    if (!Settled()) HSM_RETURN_IF_ERROR(SettleForRead());
   }
   return Agent::Read(name, as_primary);
 }

@@ -38,6 +38,10 @@ class ReplicatingAgent : public Agent {
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
   base::Result<mirror::MemberStatus> Status(bool live) override;
+  // Of the present epoch all that is valid here is known to be held by its mirrors, so that reads
+  // wait for nobody.
+  bool Settled();
+
   // From now on every new put is refused, and nothing of it is tried.
   void RefuseWrites();
   // Puts are in flight, or wait for their turn.
@@ -55,6 +59,11 @@ class ReplicatingAgent : public Agent {
     std::vector<base::Result<mirror::Acknowledged>> results;
     bool done = false;
   };
+  struct Unsettled {
+    base::TimePoint at;
+    store::Epoch epoch;
+    base::Error why;
+  };
   // While it lives nobody else prepares or settles, and no batch is begun: one may wait for its
   // mirrors, and be acknowledged by what holds then.
   class Turn;
@@ -71,6 +80,7 @@ class ReplicatingAgent : public Agent {
   MirrorStream& StreamTo(const store::Uid& member, const mirror::PeerAddress& address);
   void LookAgain();
   base::Result<void> Settle();
+  base::Result<void> SettleForRead();
   // Everything on this token is held by as many members as each of the rules wants, after those
   // that lag a little were brought up to date; and by all of `newcomers`.
   base::Result<void> ProveHeld(const Reach& reach, const std::vector<mirror::SyncRule>& rules,
@@ -86,6 +96,7 @@ class ReplicatingAgent : public Agent {
   bool proving_ = false;  // a Turn lives
   bool ending_ = false;
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
+  std::optional<Unsettled> unsettled_;   // the last time that a read tried
   std::map<store::Uid, MirrorStream> streams_;
   std::set<store::OpId> done_;  // lately; of whoever writes
   std::deque<std::pair<base::TimePoint, store::OpId>> done_in_order_;

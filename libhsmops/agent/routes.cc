@@ -43,12 +43,16 @@ std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
     return PlainReply(415, std::string("send ") + kMemberContentType);
   net::Route route;
   route.name = std::string(kind->name);
-  route.lane = static_cast<std::size_t>(kind->lane);
+  route.lane = static_cast<std::size_t>(LaneOf(*kind));
   route.max_body = kind->lane == RouteLane::kAtOnce ? kMaxSmallBody : kMaxFrameBytes;
   route.handle = [this, kind](net::Received&& request) {
     return Answer(std::move(request), *kind);
   };
   return route;
+}
+
+RouteLane Routes::LaneOf(const RequestKind& kind) const {
+  return kind.reads && reads_wait_ && reads_wait_() ? RouteLane::kWaiting : kind.lane;
 }
 
 Reply Routes::Answer(net::Received&& request, const RequestKind& kind) {

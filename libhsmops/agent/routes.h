@@ -4,6 +4,7 @@
 // reader a secret. Which one a peer is its certificate says. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <variant>
 
@@ -16,8 +17,10 @@ inline constexpr std::size_t kMaxSmallBody = std::size_t{64} << 10;
 
 class Routes {
  public:
-  // `member` must outlive it.
-  explicit Routes(mirror::Member& member) : member_(member) {}
+  // `member` must outlive it. `reads_wait`: whether a read may wait for other members now, as one
+  // that waits is not to keep the token from everybody else.
+  explicit Routes(mirror::Member& member, std::function<bool()> reads_wait = {})
+      : member_(member), reads_wait_(std::move(reads_wait)) {}
 
   // Decides by the header alone, as net::Router wants it.
   std::variant<net::Route, net::Reply> Find(const net::Received& head);
@@ -25,7 +28,10 @@ class Routes {
  private:
   net::Reply Answer(net::Received&& request, const RequestKind& kind);
 
+  RouteLane LaneOf(const RequestKind& kind) const;
+
   mirror::Member& member_;
+  const std::function<bool()> reads_wait_;
 };
 
 }  // namespace hsmops::agent

@@ -205,8 +205,8 @@ Result<void> CheckStep(const Arbiter& current, const Arbiter& next) {
     return refuse("the holder would not be the target");
   }
   if (SameTerm(current, next)) {
-    if (next.generation != current.generation)
-      return refuse("the generation would change though nothing else does");
+    if (next.generation != current.generation && next.generation != current.generation + 1)
+      return refuse("the generation would change by more than one though nothing else does");
   } else if (next.generation <= current.generation) {
     return refuse("the generation would not go up with the change");
   }

@@ -8,6 +8,7 @@
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
@@ -172,14 +173,25 @@ Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& 
   }
 }
 
-// A wipe that somebody else had begun and that comes late is refused by who knows the generation in
-// which it counts again (docs/adr/0018). One that came before it knew is filled again.
-Result<void> TellItCounts(Pool& pool, const std::string& node) {
-  HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
-  HSM_TRY(const std::uint64_t era, pool.At(node).Era());
-  HSM_RETURN_IF_ERROR(pool.At(node).Apply(pool.term(), era, {}));
-  HSM_TRY(const SyncReport report, Fill(pool, node, nullptr));
-  return CheckFilled(pool, node, report);
+// For the wipe alone, of an R in which the member does not count: whoever takes it into S tells it
+// one that is as high or higher, and then refuses a wipe that comes late (docs/adr/0019).
+Result<void> TakeGeneration(Pool& pool) {
+  cluster::Arbiter next = pool.arbiter();
+  ++next.generation;
+  HSM_RETURN_IF_ERROR(pool.Swap(std::move(next)));
+  const std::string primary = pool.holder();
+  if (pool.ReachesMirrors(primary)) (void)GrantTo(pool, primary);  // it is asked for changes of S
+  return {};
+}
+
+// Another leader took it back into S meanwhile: not under a generation of this wipe.
+Result<void> LeaveForGood(Pool& pool, const std::string& node) {
+  HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
+  return ChangeAgain(pool, [&]() -> Result<void> {
+    if (pool.arbiter().sync_set.contains(pool.UidTextOf(node)))
+      return Error(ErrorCode::kUnavailable, node + " came back into the sync set meanwhile");
+    return TakeGeneration(pool);
+  });
 }
 
 }  // namespace
@@ -196,7 +208,7 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
         "stays",
         node, pool.holder());
   }
-  HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
+  HSM_RETURN_IF_ERROR(LeaveForGood(pool, node));
   base::Failpoint("before-wipe");
   note("wipe", node);
   // Half a wipe leaves no member that a sync would fill.
@@ -216,8 +228,6 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
   if (!report.ok()) return Unfilled(node, report.error(), sync_or_again);
   if (auto filled = CheckFilled(pool, node, *report); !filled.ok())
     return Unfilled(node, filled.error(), sync_or_again);
-  if (auto told = TellItCounts(pool, node); !told.ok())
-    return Unfilled(node, told.error(), sync_or_again);
   return fmt::format("{} is a member again: {} secrets copied, equal to {}", node,
                      report->applied.copied, report->primary);
 }

@@ -76,13 +76,13 @@ void ManagerFindings(const cluster::HSMDevice& device, const ClusterState& state
   const MemberView* primary = state.Holder();
   const bool no_grant = primary != nullptr && primary->Healthy() && !state.TakesWrites();
   if (state.managers == Managers::kMissing) {
-    findings.push_back(
-        {no_grant || state.promoting ? Severity::kCritical : Severity::kDegraded,
-         device.metadata.name, "NoManager",
-         fmt::format(
-             "no manager leads any more: {}nothing is promoted by itself",
-             no_grant ? "the Primary's grant has run out, so it takes no writes, and " : ""),
-         "start the managers again: kubectl hsm manager"});
+    findings.push_back({no_grant || state.promoting ? Severity::kCritical : Severity::kDegraded,
+                        device.metadata.name, "NoManager",
+                        fmt::format("no manager leads any more: {}nothing is promoted by itself",
+                                    no_grant ? "the Primary's grant has run out, so it takes "
+                                               "writes only of a command that gives it one, and "
+                                             : ""),
+                        "start the managers again: kubectl hsm manager"});
   } else if (no_grant) {
     findings.push_back(
         {Severity::kCritical, primary->node, "NoGrant",

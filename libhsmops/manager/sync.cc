@@ -118,12 +118,25 @@ Result<Comparison> CatchUp(Pool& pool, const std::string& source,
 
 namespace {
 
+// By an apply of nothing: from then on a wipe that somebody had begun before and that comes late is
+// refused (docs/adr/0019).
+Result<void> TellNewcomers(Pool& pool, const std::set<std::string>& sync_set) {
+  for (const std::string& node : pool.nodes()) {
+    const std::string uid = pool.UidTextOf(node);
+    if (!sync_set.contains(uid) || pool.arbiter().sync_set.contains(uid)) continue;
+    HSM_TRY(const std::uint64_t era, pool.At(node).Era().Within(node));
+    HSM_RETURN_IF_ERROR(pool.At(node).Apply(pool.term(), era, {}).Within("telling " + node));
+  }
+  return {};
+}
+
 Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optional<int> k) {
   cluster::Arbiter next = pool.arbiter();
   if (sync_set == next.sync_set && k.value_or(next.k) == next.k) return {};
   next.sync_set = std::move(sync_set);
   next.k = k.value_or(next.k);
   ++next.generation;
+  HSM_RETURN_IF_ERROR(TellNewcomers(pool, next.sync_set));
   const mirror::SyncRule rule = pool.RuleOf(next);
   const std::string primary = pool.holder();
   if (!base::On(base::Mutant::kNoJointStep)) {

@@ -198,7 +198,7 @@ class Member {
   virtual base::Result<std::uint64_t> CollectTombstones(
       const store::Term& sender, const std::vector<store::IdVersion>& tombstones) = 0;
   // Makes it a member at this term; `wipe` as SecretStore::Initialize, and kStaleEpoch, with
-  // nothing touched, under a term below the one that it was told.
+  // nothing touched, under a term that is not above the one that it was told.
   virtual base::Result<void> Initialize(const store::Term& term, bool wipe) = 0;
 };
 

@@ -141,11 +141,13 @@ TEST_CASE("a wipe that was asked for under a term that is over is refused, and t
   REQUIRE(one.node.Grant({5, 50}, 3).ok());
   REQUIRE(one.node.Stage("app", "1", 1).ok());
   for (const store::Term& over :
-       {store::Term{{5, 50}, 2}, store::Term{{4, 40}, 9}, store::Term{{5, 51}, 9}})
+       {store::Term{{5, 50}, 2}, store::Term{{5, 50}, 3}, store::Term{{4, 40}, 9},
+        store::Term{{5, 51}, 9}})
     CHECK(one.node.client->Initialize(over, true).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Status(false)->secrets == 1);
   CHECK(one.node.Stage("other", "2", 2).ok());  // its gate is as it was
-  CHECK(one.node.client->Initialize({{5, 50}, 3}, true).ok());
+  CHECK(one.node.client->Initialize({{5, 50}, 4}, true).ok());
+  CHECK(one.node.client->Initialize({{5, 50}, 4}, true).Is(ErrorCode::kStaleEpoch));  // once
 }
 
 TEST_CASE("a fence closes the gate for good; one of the epoch that is granted is only answered") {
@@ -238,6 +240,21 @@ TEST_CASE(
     CHECK(nodes.c.client->Apply({{7, 70}, 1}, *nodes.c.client->Era(), Clone(two->record)).ok());
     CHECK(nodes.c.Seen("b") == "k=2");
   }
+}
+
+// Of the mutant kNotFrozen: no seed of the simulator finds it, since the digest in R does the same.
+TEST_CASE("a target that took a record after it was frozen does not open") {
+  ThreeNodes nodes;
+  REQUIRE(nodes.a.Grant({5, 50}, 1).ok());
+  const auto one = nodes.a.Stage("app", "1", 1);
+  const auto digest = nodes.b.client->Freeze({6, 60});
+  REQUIRE(digest.ok());
+  base::SetMutant(base::Mutant::kNotFrozen);
+  const auto late =
+      nodes.b.client->Apply({{6, 60}, 1}, *nodes.b.client->Era(), Clone(one->record));
+  base::SetMutant(base::Mutant::kNone);
+  REQUIRE(late.ok());
+  CHECK(nodes.b.Grant({6, 60}, 1, seconds(10), *digest).Is(ErrorCode::kCorrupt));
 }
 
 TEST_CASE("the Primary reads only what is acknowledged") {

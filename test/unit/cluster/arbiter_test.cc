@@ -278,7 +278,7 @@ TEST_CASE("steps that the protocol forbids are refused") {
          a.grant_replaced_at = kThen;
        }},
       {"generation would not go up", Normal(), [](Arbiter& a) { a.epoch = {8, 1}; }},
-      {"nothing else does", Normal(), [](Arbiter& a) { ++a.generation; }},
+      {"nothing else does", Normal(), [](Arbiter& a) { a.generation += 2; }},
       {"grantReplacedAt", Normal(),
        [](Arbiter& a) {
          a.grant_duration = std::chrono::seconds(5);

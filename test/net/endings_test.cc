@@ -1,0 +1,84 @@
+// How agents and managers begin and end: what they say of what they were given, and what becomes of
+// the work in hand.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <csignal>
+
+#include "test/net/net_cluster.h"
+
+namespace hsmops::test {
+namespace {
+
+using std::chrono::seconds;
+
+bool Holds(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+std::vector<std::string> ManagerWords(const std::string& folder, const std::string& certs) {
+  return {CliPath(), "--local",          folder,  "manager",         "--ca", certs + "/ca.crt",
+          "--cert",  certs + "/tls.crt", "--key", certs + "/tls.key"};
+}
+
+}  // namespace
+
+TEST_CASE("an agent that is told to end finishes the write in flight and takes no other") {
+  NetCluster cluster({"a", "b"}, 2);
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 1 more"));
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  // It is on a's token, and waits for b, which is the only mirror.
+  cluster.Agent("b").Signal(SIGSTOP);
+  Process put({CliPath(), "--local", cluster.folder(), "put", "late", "--from-literal", "k=2"});
+  REQUIRE(cluster.BecomesPage(cluster.AgentPages("a") + "/metrics", 200,
+                              "hsm_secrets{node=\"a\",state=\"present\"} 2"));
+  cluster.Agent("a").Signal(SIGTERM);
+  // A pulse is answered from memory: by then the signal has come.
+  CHECK_FALSE(put.WaitFor("nothing", std::chrono::milliseconds(300)));
+  cluster.Agent("b").Signal(SIGCONT);
+  const Ended written = put.Wait();
+  CHECK_MESSAGE(written.code == 0, written.err);
+  const Ended ended = cluster.Agent("a").Wait(seconds(20));
+  CHECK(ended.code == 0);
+  CHECK(Holds(ended.err, "no write is in flight"));
+  cluster.StartAgent("a");
+  CHECK(cluster.Becomes({"get", "late", "--reveal"}, "k: 2"));
+}
+
+TEST_CASE("an agent says that its token cannot be used, and when it can; it ends at once") {
+  NetCluster cluster({"a", "b"}, 0);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  CHECK(cluster.Agent("a").WaitFor("the token is usable and holds"));
+  // Another agent of the same member: its token is in use.
+  const std::string certs = cluster.folder() + "/certs/member-a";
+  TempFolder state;
+  Process second({CliPath(), "agent", "--token", cluster.token("a").uri(), "--state",
+                  state.path() + "/s", "--listen", "127.0.0.1:0", "--ca", certs + "/ca.crt",
+                  "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"});
+  REQUIRE(second.WaitFor("the token cannot be used"));
+  second.Signal(SIGTERM);
+  const Ended ended = second.Wait(seconds(6));
+  CHECK(ended.code == 0);
+  CHECK_FALSE(ended.timed_out);
+}
+
+TEST_CASE("a manager that can do nothing for this folder does not begin") {
+  NetCluster cluster({"a", "b"}, 1);
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 1 more"));
+  TempFolder other;
+  const std::string certs = other.path() + "/certs";
+  REQUIRE(Run({CliPath(), "--local", other.path(), "certs", "init"}).code == 0);
+  REQUIRE(Run({CliPath(), "--local", other.path(), "certs", "issue", "--manager", "m"}).code == 0);
+  const Ended foreign = Run(ManagerWords(cluster.folder(), certs + "/manager-m"), {}, seconds(20));
+  CHECK(foreign.code == 2);
+  CHECK_MESSAGE(Holds(foreign.err, "device local is of another"), foreign.err);
+
+  std::vector<std::string> words =
+      ManagerWords(cluster.folder(), cluster.folder() + "/certs/manager-manager-1");
+  words.insert(words.end(), {"--url", "ftp://x"});
+  const Ended url = Run(words, {}, seconds(20));
+  CHECK(url.code == 2);
+  CHECK_MESSAGE(Holds(url.err, "--url ftp://x is not https://HOST[:PORT]"), url.err);
+}
+
+}  // namespace hsmops::test
