@@ -140,9 +140,8 @@ TEST_CASE("a wipe that was asked for under a term that is over is refused, and t
   One one;
   REQUIRE(one.node.Grant({5, 50}, 3).ok());
   REQUIRE(one.node.Stage("app", "1", 1).ok());
-  for (const store::Term& over :
-       {store::Term{{5, 50}, 2}, store::Term{{5, 50}, 3}, store::Term{{4, 40}, 9},
-        store::Term{{5, 51}, 9}})
+  for (const store::Term& over : {store::Term{{5, 50}, 2}, store::Term{{5, 50}, 3},
+                                  store::Term{{4, 40}, 9}, store::Term{{5, 51}, 9}})
     CHECK(one.node.client->Initialize(over, true).Is(ErrorCode::kStaleEpoch));
   CHECK(one.node.client->Status(false)->secrets == 1);
   CHECK(one.node.Stage("other", "2", 2).ok());  // its gate is as it was
@@ -250,8 +249,7 @@ TEST_CASE("a target that took a record after it was frozen does not open") {
   const auto digest = nodes.b.client->Freeze({6, 60});
   REQUIRE(digest.ok());
   base::SetMutant(base::Mutant::kNotFrozen);
-  const auto late =
-      nodes.b.client->Apply({{6, 60}, 1}, *nodes.b.client->Era(), Clone(one->record));
+  const auto late = nodes.b.client->Apply({{6, 60}, 1}, *nodes.b.client->Era(), Clone(one->record));
   base::SetMutant(base::Mutant::kNone);
   REQUIRE(late.ok());
   CHECK(nodes.b.Grant({6, 60}, 1, seconds(10), *digest).Is(ErrorCode::kCorrupt));
