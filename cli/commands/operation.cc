@@ -27,6 +27,13 @@ struct OperationWords {
   std::string id;
 };
 
+// One that waits for its time says when that is.
+std::string StartOf(const HSMOperation& operation, base::WallTime now) {
+  if (!operation.status.started_at && !operation.Finished() && operation.spec.not_before)
+    return "at " + base::FormatTime(*operation.spec.not_before);
+  return Age(operation.status.started_at, now);
+}
+
 int List(Context& context, cluster::ResourceStore& resources) {
   const std::string& device = context.globals().device;
   if (!device.empty()) {
@@ -46,11 +53,11 @@ int List(Context& context, cluster::ResourceStore& resources) {
   std::vector<nlohmann::json> items;
   for (const HSMOperation& operation : all->items) items.push_back(operation.ToJson());
   return Print(context, ListOf(std::move(items)), [&](bool wide) {
-    Table table({"ID", "TYPE", "DEVICE", "PHASE", "STARTED", "RESULT", "MESSAGE"}, 6);
+    Table table({"ID", "TYPE", "DEVICE", "PHASE", "STARTED", "RESULT", "TARGET", "MESSAGE"}, 6);
     for (const HSMOperation& o : all->items) {
       table.Row({o.metadata.name, std::string(o.spec.type ? cluster::Name(*o.spec.type) : ""),
                  o.spec.device_ref.name, std::string(cluster::Name(o.status.phase)),
-                 Age(o.status.started_at, context.clock().Wall()), o.status.result,
+                 StartOf(o, context.clock().Wall()), o.status.result, o.spec.target_node,
                  o.status.message});
     }
     if (table.empty()) {
@@ -110,6 +117,12 @@ int Cancel(Context& context, cluster::ResourceStore& resources, const std::strin
 int Run(const OperationWords& words, Context& context) {
   auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
+  if (words.action == "list" && !words.id.empty()) {
+    return context.Fail(Error(ErrorCode::kInvalid,
+                              fmt::format("operation list takes no name; operation wait {} tells "
+                                          "of one",
+                                          base::Printable(words.id))));
+  }
   if (words.action == "list") return List(context, **resources);
   if (words.action != "wait" && words.action != "cancel") {
     return context.Fail(

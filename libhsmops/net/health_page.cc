@@ -1,5 +1,7 @@
 #include "libhsmops/net/health_page.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -51,7 +53,8 @@ Reply HealthPage(std::string_view path, const HealthReport& report) {
       if (part.name == name) return OnePart(part);
     }
   }
-  return PlainReply(404, "no such page: there are /livez, /readyz, /health, /primary, /metrics");
+  return PlainReply(404, fmt::format("no such page: there are /livez, /readyz, /health, {}/metrics",
+                                     report.primary ? "/primary, " : ""));
 }
 
 }  // namespace hsmops::net
