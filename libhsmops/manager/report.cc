@@ -61,9 +61,9 @@ Finding PromotionFinding(const ClusterState& state) {
     return {
         Severity::kCritical, state.target, "FailingOver",
         fmt::format("{} is being promoted, and nobody can write until it is done", state.target),
-        "wait for it" + (state.operation.empty()
-                             ? std::string()
-                             : ": kubectl hsm operation wait " + state.operation)};
+        fmt::format("wait for it{}; if it does not end, its steps say whom it waits for",
+                    state.operation.empty() ? std::string()
+                                            : ": kubectl hsm operation wait " + state.operation)};
   }
   return {Severity::kCritical, state.target, "PromotionUnfinished",
           fmt::format("the promotion of {} was cut short; nobody can write", state.target),
