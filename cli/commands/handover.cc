@@ -202,7 +202,8 @@ Followed Act(Context& context, const std::string& verb, const std::string& devic
   // A manager would go on with it at its next turn.
   if (!log->operation().Finished()) {
     log->Finish(OperationPhase::kFailed, std::string(base::Name(ErrorCode::kInDoubt)), sentence);
-  } else if (IsPromotion(spec) && !spec.dry_run) {
+  } else if (IsPromotion(spec) && !spec.dry_run &&
+             log->operation().status.phase == OperationPhase::kSucceeded) {
     AfterPromotion(context, pool);
   }
   return log->operation();

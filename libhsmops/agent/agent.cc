@@ -396,6 +396,7 @@ Result<std::uint64_t> Agent::CollectTombstones(const store::Term& sender,
 
 Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
   const std::lock_guard lock(*monitor_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());  // a ledger that was lost is filled again from the token
   if (wipe) {
     // A wipe has a generation of its own; told that one or a later one, this member may count again
     // (docs/adr/0019).
@@ -407,7 +408,6 @@ Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
                                term.generation, state.generation));
   }
   gatekeeper_.Close();
-  HSM_RETURN_IF_ERROR(EnsureOpen());
   era_ = rng_.U64();
   auto initialized = store_.Initialize(pool_, member_, term, wipe);
   gatekeeper_.Follow(ledger_.state());

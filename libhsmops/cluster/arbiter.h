@@ -117,7 +117,8 @@ base::Result<Versioned<Arbiter>> CreateArbiter(ResourceStore& store, std::string
 
 // May `next` follow `current`? The epoch never decreases, one counter has one nonce, one holder and
 // one target; the pool stays; the generation goes up with every change of holder, epoch, S, k, D,
-// phase or target, and by one where somebody wants one of their own. kInternal otherwise, and says which.
+// phase or target, and by one where somebody wants one of their own. kInternal otherwise, and says
+// which.
 base::Result<void> CheckStep(const Arbiter& current, const Arbiter& next);
 
 // Replaces `current` by `next` if nobody was faster, after CheckStep. kConflict: re-read, decide

@@ -150,9 +150,15 @@ void DescribeStatus(Fields& fields, HSMDeviceStatus& status) {
 void Describe(FieldReader& fields, HSMDeviceStatus& status) { DescribeStatus(fields, status); }
 void Describe(FieldWriter& fields, HSMDeviceStatus& status) { DescribeStatus(fields, status); }
 
+// The last failover is kept, whatever came after it: minInterval goes by it.
 void HSMDeviceStatus::Remember(HistoryEntry entry) {
   history.push_back(std::move(entry));
-  if (history.size() > kMaxHistory) history.erase(history.begin(), history.end() - kMaxHistory);
+  while (history.size() > kMaxHistory) {
+    const auto last = std::find_if(history.rbegin(), history.rend(),
+                                   [](const HistoryEntry& one) { return one.IsFailover(); });
+    const bool first_is_last = last != history.rend() && std::next(last) == history.rend();
+    history.erase(history.begin() + (first_is_last ? 1 : 0));
+  }
 }
 
 void SortFindings(std::vector<Finding>& findings) {

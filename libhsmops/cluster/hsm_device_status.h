@@ -114,6 +114,9 @@ struct Finding {
 };
 
 // One promotion, planned or not, finished or aborted.
+// HistoryEntry::type of a promotion that nobody planned.
+inline constexpr const char* kUnplanned = "Failover";
+
 struct HistoryEntry {
   std::optional<base::WallTime> time;
   std::string type;     // Promote, Failover
@@ -125,6 +128,8 @@ struct HistoryEntry {
   std::string lost;  // what was given up: "none", a count, or "unknown"
   std::string operation;
   std::optional<std::int64_t> duration_ms;
+  // Nobody had planned it, automatic or not, and it was carried out.
+  bool IsFailover() const { return type == kUnplanned && outcome == "Succeeded"; }
   bool operator==(const HistoryEntry&) const = default;
 };
 

@@ -25,7 +25,9 @@ nlohmann::json Lease::ToJson() const { return WriteDocument(*this); }
 
 bool Lease::Fresh(base::WallTime now) const {
   const std::chrono::seconds duration(spec.lease_duration_seconds.value_or(0));
-  return spec.renew_time && now - *spec.renew_time < 2 * duration;
+  if (!spec.renew_time) return false;
+  const auto age = now - *spec.renew_time;
+  return age < 2 * duration && age > -2 * duration;
 }
 
 }  // namespace hsmops::cluster

@@ -29,7 +29,7 @@ struct Lease {
   static base::Result<Lease> FromJson(const nlohmann::json& document);
   nlohmann::json ToJson() const;
   // For who judges by the wall clock alone: it was renewed within twice its time. False where it
-  // does not say when.
+  // does not say when, or says a time that far ahead.
   bool Fresh(base::WallTime now) const;
 
   bool operator==(const Lease&) const = default;

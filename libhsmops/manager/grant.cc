@@ -35,8 +35,10 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
   }
   HSM_TRY(const mirror::Pulse pulse, pool.At(node).TakePulse().Within(node));
   if (pulse.term.Contradicts(pool.term())) {
-    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
-    if (!pulse.term.Contradicts(pool.term()))
+    // Only looked at: who goes on with the pool's R, which it has judged, is to fail at its next
+    // compare-and-swap.
+    HSM_TRY(const store::Term now, pool.TermNow());
+    if (!pulse.term.Contradicts(now))
       return Error(ErrorCode::kConflict, "the arbiter was changed meanwhile");
     return EpochRegressed(node, pulse.term, pool);
   }

@@ -36,8 +36,12 @@ std::string Resume(HSMDeviceStatus& status) {
 // One given in advance would let a device flap once more than minInterval allows.
 std::string Acknowledge(const Pool& pool, HSMDeviceStatus& status, const HSMOperation& operation,
                         base::WallTime now) {
-  if (!failover::HeldUntil(pool.Recorded(), PolicyOf(pool.device()), now))
+  const failover::ClusterState recorded = pool.Recorded();
+  if (!failover::HeldUntil(recorded, PolicyOf(pool.device()), now))
     return "no change: no failover was so recent that minInterval holds back the next one";
+  if (operation.metadata.creation_timestamp &&
+      *recorded.last_failover > *operation.metadata.creation_timestamp)
+    return "no change: the last failover came after this was asked for";
   cluster::SetCondition(status.conditions,
                         {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,
                          "Acknowledged", "by " + WhoAsked(operation), 0, std::nullopt},

@@ -136,6 +136,12 @@ Result<void> Pool::ReloadArbiter() {
   return {};
 }
 
+Result<store::Term> Pool::TermNow() {
+  HSM_TRY(const auto now,
+          cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  return store::Term{FromArbiter(now.value.epoch), now.value.generation};
+}
+
 Result<void> Pool::Swap(cluster::Arbiter next) {
   next.renew_time = world_.clock.Wall();
   HSM_TRY(arbiter_, cluster::CompareAndSwap(world_.resources, arbiter_, next));
@@ -222,8 +228,7 @@ failover::ClusterState Pool::Recorded() const {
     state.paused_until = device_.status.paused->until;
   }
   for (const auto& entry : device_.status.history) {
-    if (entry.type == kUnplanned && entry.outcome == "Succeeded" && entry.time)
-      state.last_failover = entry.time;
+    if (entry.IsFailover() && entry.time) state.last_failover = entry.time;
   }
   const cluster::Condition* acknowledged =
       cluster::FindCondition(device_.status.conditions, cluster::kFailoverAcknowledged);

@@ -92,6 +92,8 @@ class Pool {
   std::string holder() const;
   store::Epoch epoch() const;
   store::Term term() const { return {epoch(), arbiter_.value.generation}; }
+  // R's as it is now; arbiter() stays what it was.
+  base::Result<store::Term> TermNow();
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
   cluster::PreviousTerm LastTerm() const;
@@ -136,9 +138,6 @@ class Pool {
   std::map<std::string, std::unique_ptr<mirror::Member>> refusals_;  // of who is not on record
   std::map<std::string, std::uint64_t> object_bytes_;                // by node, as last seen
 };
-
-// HistoryEntry::type of a promotion that nobody planned, automatic or not.
-inline constexpr const char* kUnplanned = "Failover";
 
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);
 store::Epoch FromArbiter(const cluster::Epoch& epoch);

@@ -41,7 +41,7 @@ void RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
     if (!status.mirroring) status.mirroring.emplace();
     ++status.mirroring->failover_count;
     status.primary_node = entry.to;
-    if (entry.type == kUnplanned) UseUpAcknowledgement(status, pool.world().clock.Wall());
+    if (entry.type == cluster::kUnplanned) UseUpAcknowledgement(status, pool.world().clock.Wall());
   });
   if (!done || told) return;
   pool.Tell(cluster::EventType::kNormal, "HSMFailover",
@@ -69,7 +69,7 @@ void RecordInItsStead(Pool& pool, const cluster::HSMOperation* operation) {
   const std::string before = pool.device().status.primary_node;
   HistoryEntry entry;
   entry.time = pool.world().clock.Wall();
-  entry.type = kUnplanned;
+  entry.type = cluster::kUnplanned;
   entry.outcome = kSucceeded;
   entry.from = before == promotion.target ? "" : before;
   entry.to = promotion.target;

@@ -175,23 +175,26 @@ Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& 
 
 // For the wipe alone, of an R in which the member does not count: whoever takes it into S tells it
 // one that is as high or higher, and then refuses a wipe that comes late (docs/adr/0019).
-Result<void> TakeGeneration(Pool& pool) {
+Result<void> TakeGeneration(Pool& pool, store::Term& of_the_wipe) {
   cluster::Arbiter next = pool.arbiter();
   ++next.generation;
   HSM_RETURN_IF_ERROR(pool.Swap(std::move(next)));
+  of_the_wipe = pool.term();  // before the grant, which may read a later R
   const std::string primary = pool.holder();
   if (pool.ReachesMirrors(primary)) (void)GrantTo(pool, primary);  // it is asked for changes of S
   return {};
 }
 
 // Another leader took it back into S meanwhile: not under a generation of this wipe.
-Result<void> LeaveForGood(Pool& pool, const std::string& node) {
+Result<store::Term> LeaveForGood(Pool& pool, const std::string& node) {
   HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
-  return ChangeAgain(pool, [&]() -> Result<void> {
+  store::Term of_the_wipe;
+  HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&]() -> Result<void> {
     if (pool.arbiter().sync_set.contains(pool.UidTextOf(node)))
       return Error(ErrorCode::kUnavailable, node + " came back into the sync set meanwhile");
-    return TakeGeneration(pool);
-  });
+    return TakeGeneration(pool, of_the_wipe);
+  }));
+  return of_the_wipe;
 }
 
 }  // namespace
@@ -208,12 +211,12 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
         "stays",
         node, pool.holder());
   }
-  HSM_RETURN_IF_ERROR(LeaveForGood(pool, node));
+  HSM_TRY(const store::Term of_the_wipe, LeaveForGood(pool, node));
   base::Failpoint("before-wipe");
   note("wipe", node);
   // Half a wipe leaves no member that a sync would fill.
   const std::string again = "run kubectl hsm reinit --node " + node + " again";
-  if (auto wiped = pool.Applicant(node).Initialize(pool.term(), true); !wiped.ok()) {
+  if (auto wiped = pool.Applicant(node).Initialize(of_the_wipe, true); !wiped.ok()) {
     if (wiped.Is(ErrorCode::kStaleEpoch))
       return wiped.error().Within("nothing was wiped").Within(node);
     return wiped.Is(ErrorCode::kReadOnly) ? wiped.error().Within(node)

@@ -71,7 +71,10 @@ std::string CarryPromotion(Pool& pool, OperationLog& log, const PromotionOptions
   const auto report = Promote(
       pool, options,
       [&](const std::string& name, const std::string& message) { log.Step(name, message); });
-  if (report.Is(ErrorCode::kInDoubt)) return report.error().message();
+  // In doubt for another reason than R, where it may stand as begun, it is nobody's to go on with.
+  if (report.Is(ErrorCode::kInDoubt) &&
+      (!pool.ReloadArbiter().ok() || pool.arbiter().operation_id == log.name()))
+    return report.error().message();
   if (!report.ok()) return Fail(log, report.error());
   if (options.dry_run) SkipAll(log, kPlanStep, ForeseenOf(*report));
   return Succeed(log, SentenceOf(*report, options));

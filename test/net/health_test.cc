@@ -61,7 +61,7 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   cluster.Must({"put", "app", "--from-literal", "k=1"});
   cluster.Must({"check", "--for", "write"});
   cluster.Must({"health"});
-  for (const int number : cluster.managers()) cluster.Manager(number).Signal(SIGSTOP);
+  for (const int number : cluster.managers()) cluster.StopManager(number);
   Until(cluster, {"health"}, 3, "NoGrant");
   Until(cluster, {"check", "--for", "write"}, 3, "no: it has no grant");
   CHECK(cluster.Hsm({"put", "app", "--from-literal", "k=2"}).code != 0);

@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
+#include "libhsmops/base/clock.h"
+#include "libhsmops/base/file.h"
 #include "test/support/fetch.h"
 
 namespace hsmops::test {
@@ -143,6 +146,20 @@ void NetCluster::StartManager(int number) {
       OptionsOf(name));
   manager.pages = PagesOf(*manager.process);
   manager.address = ListensOn(*manager.process);
+}
+
+void NetCluster::StopManager(int number) {
+  constexpr int kTries = 20;
+  base::SystemClock clock;
+  for (int tries = 0; tries < kTries; ++tries) {
+    Manager(number).Signal(SIGSTOP);
+    const auto free = base::FileLock::Take(folder() + "/.lock", "a test", clock,
+                                           clock.Now() + std::chrono::seconds(1));
+    if (free.ok()) return;
+    Manager(number).Signal(SIGCONT);
+    clock.SleepFor(std::chrono::milliseconds(50));
+  }
+  FAIL("manager-" << number << " holds the lock of the folder each time that it is stopped");
 }
 
 std::vector<std::string> NetCluster::nodes() const {

@@ -53,6 +53,8 @@ class NetCluster {
   bool BecomesPage(const std::string& url, long status, const std::string& text);
   void StartManager(int number);
   Process& Manager(int number) { return *managers_.at(number).process; }
+  // Stopped, and not while it holds the lock of the folder, which would stop everybody.
+  void StopManager(int number);
   const std::string& ManagerAddress(int number) const { return managers_.at(number).address; }
   std::vector<std::string> nodes() const;
   std::vector<int> managers() const;

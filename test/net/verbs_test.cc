@@ -329,7 +329,7 @@ TEST_CASE("secrets go through the live API of any manager, past those that are d
   CHECK_MESSAGE(Holds(refused.err, "the role reader may not"), refused.err);
 
   End(cluster.Manager(1), SIGKILL);
-  cluster.Manager(2).Signal(SIGSTOP);
+  cluster.StopManager(2);
   for (int i = 0; i < 4; ++i) {
     cluster.Must({"put", "app", "--from-literal", fmt::format("k={}", i)});
     CHECK(cluster.Value("app") == fmt::format("{}", i));

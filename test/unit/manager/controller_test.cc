@@ -123,4 +123,22 @@ TEST_CASE("a request that a mirror missed takes it out of the sync set only whil
   }
 }
 
+TEST_CASE("a full history does not forget the failover that minInterval counts from") {
+  SmallPool pool{{"a", "b"}};
+  auto opened = pool.Open();
+  REQUIRE(opened
+              ->UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+                cluster::HistoryEntry entry;
+                entry.time = pool.clock().Wall();
+                entry.type = cluster::kUnplanned;
+                entry.outcome = "Succeeded";
+                status.Remember(entry);
+                entry.type = "Promote";
+                entry.outcome = "Aborted";
+                for (int i = 0; i < 20; ++i) status.Remember(entry);
+              })
+              .ok());
+  CHECK(opened->Recorded().last_failover.has_value());
+}
+
 }  // namespace hsmops::manager

@@ -1,6 +1,7 @@
 // Reinit: a mirror counts again when it says so, and a wipe that comes after that is refused.
 #include "libhsmops/manager/reinit.h"
 
+#include "libhsmops/manager/promotion.h"
 #include "libhsmops/manager/sync.h"
 #include "test/unit/manager/mirrored_pool.h"
 
@@ -41,6 +42,42 @@ TEST_CASE("a member that somebody took into the sync set meanwhile is not wiped 
   CHECK(wipes == 1);
   CHECK(done.Is(base::ErrorCode::kStaleEpoch));
   CHECK(world.InSync());
+  CHECK(world.pool.member("b").Status(false)->secrets == 1);
+}
+
+TEST_CASE(
+    "a wipe is of the generation that was taken for it, not of a later one that was read since") {
+  MirroredPool world;
+  REQUIRE(world.Put("app", "1").ok());
+  auto pool = world.pool.Open();
+  // The first grant is that of the change of S, the second that after the wipe's generation. A
+  // leader that is stopped before it asks for the second one's nonce, and another one meanwhile.
+  world.pool.Before(agent::Verb::kTakePulse, [&] {
+    world.pool.Before(agent::Verb::kTakePulse, [&] {
+      world.Grant();
+      auto other = world.pool.Open();
+      REQUIRE(ChangeSyncSet(*other, {"b"}).ok());
+    });
+  });
+  bool in_sync_when_wiped = false;
+  std::string lost = "no promotion";
+  std::uint64_t left = 99;
+  const auto note = [&](const std::string& step, const std::string&) {
+    if (step != "copy") return;
+    in_sync_when_wiped = world.InSync();
+    world.pool.Reach("a", Reached::kNo);  // the Primary dies
+    PromotionOptions options;
+    options.purpose = failover::Purpose::kFailover;
+    auto other = world.pool.Open();
+    const auto report = Promote(*other, options, [](const std::string&, const std::string&) {});
+    lost = report.ok() ? report->lost : report.error().message();
+    left = world.pool.member("b").Status(false)->secrets;
+  };
+  const auto done = Reinit(*pool, {"b"}, note, nullptr);
+  CHECK(done.Is(base::ErrorCode::kStaleEpoch));
+  CHECK(!in_sync_when_wiped);
+  CHECK(lost == "no promotion");
+  CHECK(left == 99);
   CHECK(world.pool.member("b").Status(false)->secrets == 1);
 }
 
