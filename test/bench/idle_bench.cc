@@ -53,7 +53,11 @@ class SimulatedAgent {
     net::ServerConfig config;
     config.listen = "127.0.0.1:0";
     config.io_threads = 1;
-    config.lanes = {{"at-once", 1, 64}, {"waiting", 1, 64}, {"token", 1, 64}, {"turns", 1, 4}, {"changes", 1, 8}};
+    config.lanes = {{"at-once", 1, 64},
+                    {"waiting", 1, 64},
+                    {"token", 1, 64},
+                    {"turns", 1, 4},
+                    {"changes", 1, 8}};
     config.limits.admission.requests_per_identity = {20'000, 20'000};
     server_ =
         Must(net::HttpServer::Start(

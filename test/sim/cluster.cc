@@ -144,7 +144,10 @@ ManagerHost::Life::Life(ManagerHost& host, std::uint64_t number)
     : transport(host.cluster_.network(), host.name_,
                 {kTrustDomain, net::Role::kManager, host.name_}, host.clock_),
       executor(host.cluster_.scheduler(), host.process_),
-      world{host.resources_, host.clock_, host.rng_, executor,
+      world{host.resources_,
+            host.clock_,
+            host.rng_,
+            executor,
             [this, &host](const std::string& node, const std::string& endpoint, const store::Uid&,
                           const store::Uid&) -> std::unique_ptr<mirror::Member> {
               return agent::ReachMember(transport, kTrustDomain, node, endpoint, host.clock_);
