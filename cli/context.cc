@@ -164,12 +164,7 @@ Result<void> Context::OpenPool(LocalCluster& cluster, const std::string& ns,
   cluster.world_ = std::make_unique<manager::World>(
       manager::World{*cluster.resources_, clock_, rng_, executor_, make_member, {}, managers});
   HSM_TRY(cluster.pool_, manager::Pool::Open(*cluster.world_, ns, name));
-  const auto& status = cluster.pool_->device().status;
-  if (status.paused && status.paused->until && *status.paused->until > clock_.Wall()) {
-    Warn(fmt::format("paused by {} until {}: {}", base::Printable(status.paused->by),
-                     base::FormatTime(*status.paused->until),
-                     base::Printable(status.paused->reason)));
-  }
+  WarnIfPaused(cluster.pool_->device());
   return {};
 }
 
@@ -199,6 +194,13 @@ int Context::Fail(const Error& error) {
 
 void Context::Warn(const std::string& message) {
   err() << "warning: " << WithCluster(message) << "\n";
+}
+
+void Context::WarnIfPaused(const cluster::HSMDevice& device) {
+  const auto& paused = device.status.paused;
+  if (!paused || !paused->until || *paused->until <= clock_.Wall()) return;
+  Warn(fmt::format("paused by {} until {}: {}", base::Printable(paused->by),
+                   base::FormatTime(*paused->until), base::Printable(paused->reason)));
 }
 
 Result<void> Context::Confirm(const std::string& question, bool yes) {

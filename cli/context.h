@@ -115,6 +115,8 @@ class Context {
   // Prints "error: …" and gives the exit code of its kind.
   int Fail(const base::Error& error);
   void Warn(const std::string& message);
+  // By whom, until when and why, where it is.
+  void WarnIfPaused(const cluster::HSMDevice& device);
   // Asks on a terminal; off it `yes` must be given. kReadOnly with what to add otherwise.
   base::Result<void> Confirm(const std::string& question, bool yes);
 

@@ -164,6 +164,7 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   if (!name.ok()) return context.Fail(name.error());
   const auto there = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
   if (!there.ok()) return context.Fail(there.error());  // no leader would see to it
+  context.WarnIfPaused(*there);
   HSMOperation operation;
   operation.metadata.ns = context.globals().ns;
   operation.metadata.name = fmt::format("{}-cli-{}", *name, base::Hex(context.rng().Array<4>()));

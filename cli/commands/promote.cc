@@ -88,7 +88,7 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
       return context.Fail(sure.error());
   }
   const std::string verb = planned ? "promote" : "failover";
-  if (*when) {
+  if (*when && !words.dry_run) {
     if (auto there = CheckTarget(context, **resources, words.device, target); !there.ok())
       return context.Fail(there.error());
     spec.not_before = *when;

@@ -397,11 +397,11 @@ Result<std::uint64_t> Agent::CollectTombstones(const store::Term& sender,
 Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());  // a ledger that was lost is filled again from the token
+  HSM_RETURN_IF_ERROR(CheckEpoch(term.epoch));
   if (wipe) {
     // A wipe has a generation of its own; told that one or a later one, this member may count again
     // (docs/adr/0019).
     const LedgerState& state = ledger_.state();
-    HSM_RETURN_IF_ERROR(CheckEpoch(term.epoch));
     if (term.epoch == state.epoch && term.generation <= state.generation)
       return Error(ErrorCode::kStaleEpoch,
                    fmt::format("asked for under generation {}, and {} was seen since",

@@ -10,6 +10,7 @@
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/policy.h"
 #include "libhsmops/manager/promotion.h"
+#include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/report.h"
 #include "libhsmops/manager/sync_record.h"
 #include "libhsmops/manager/task.h"
@@ -182,6 +183,8 @@ Result<Turned> Controller::GoOn() {
     HSM_TRY(auto asked, DoAsked());  // a failover with accept-loss is the way out
     return asked.value_or(Turned{obeyed.error().message(), false});
   }
+  // One of our own whose end could not be written: minInterval goes by it, and somebody waits.
+  if (UntoldPromotion(*pool_)) HSM_RETURN_IF_ERROR(TakeOver(*pool_));
   HSM_TRY(auto asked, DoAsked());
   if (asked) return *std::move(asked);
   const bool in_delay = InDelay(state);
@@ -206,6 +209,15 @@ Result<Turned> Controller::GoOn() {
 // What was asked for, and a promotion that is begun before all.
 Result<std::optional<Turned>> Controller::DoAsked() {
   if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
+    // Where too few answer it would never end; a person may say what is given up.
+    HSM_TRY(auto forced, NextOperation(*pool_, Wanted::kForcedFailover));
+    if (forced) {
+      if (auto given_up = OperationLog::Find(*pool_, pool_->arbiter().operation_id))
+        (void)given_up->Finish(cluster::OperationPhase::kFailed, "Superseded",
+                               forced->metadata.name + " goes on in its stead");
+      HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(forced)));
+      return std::optional(Turned{log.name() + ": " + Carry(*pool_, log, {}), true});
+    }
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
     HSM_TRY(std::string sentence, FinishPromotion(*pool_, log ? &*log : nullptr));
     return std::optional(Turned{std::move(sentence), true});

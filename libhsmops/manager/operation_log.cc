@@ -165,9 +165,22 @@ const HSMOperation& OperationLog::Finish(OperationPhase phase, const std::string
   return operation_;
 }
 
+// Somebody asked for its end, or our last word came through unheard: the status is ours as long as
+// nobody else has begun it.
+Result<HSMOperation> OperationLog::SaveAgain() {
+  HSM_TRY(HSMOperation now,
+          cluster::Load<HSMOperation>(pool_->world().resources, operation_.metadata.ns, name()));
+  if (now.status.phase != OperationPhase::kRunning ||
+      now.status.started_at != operation_.status.started_at)
+    return base::Error(base::ErrorCode::kConflict, name() + " is another's by now");
+  now.status = operation_.status;
+  return cluster::SaveStatus(pool_->world().resources, now);
+}
+
 void OperationLog::Save() {
   if (stored_) {
     auto saved = cluster::SaveStatus(pool_->world().resources, operation_);
+    if (saved.Is(base::ErrorCode::kConflict)) saved = SaveAgain();
     if (saved.ok()) operation_ = *std::move(saved);
   }
   saved_ = pool_->world().clock.Now();

@@ -55,6 +55,7 @@ class OperationLog {
   OperationLog(Pool& pool, cluster::HSMOperation operation)
       : pool_(&pool), operation_(std::move(operation)) {}
   void Save();
+  base::Result<cluster::HSMOperation> SaveAgain();
   void Add(const std::string& name, cluster::StepState state, const std::string& message);
   void EndStep(cluster::StepState state);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
@@ -61,9 +62,11 @@ Finding PromotionFinding(const ClusterState& state) {
     return {
         Severity::kCritical, state.target, "FailingOver",
         fmt::format("{} is being promoted, and nobody can write until it is done", state.target),
-        fmt::format("wait for it{}; if it does not end, its steps say whom it waits for",
+        fmt::format("wait for it{}; if too few answer it does not end: bring them back, or give up "
+                    "what only they hold: kubectl hsm failover --to {} --accept-loss",
                     state.operation.empty() ? std::string()
-                                            : ": kubectl hsm operation wait " + state.operation)};
+                                            : ": kubectl hsm operation wait " + state.operation,
+                    state.target)};
   }
   return {Severity::kCritical, state.target, "PromotionUnfinished",
           fmt::format("the promotion of {} was cut short; nobody can write", state.target),
@@ -76,8 +79,8 @@ void ManagerFindings(const cluster::HSMDevice& device, const ClusterState& state
   const MemberView* primary = state.Holder();
   const bool no_grant = primary != nullptr && primary->Healthy() && !state.TakesWrites();
   if (state.managers == Managers::kMissing) {
-    findings.push_back({no_grant || state.promoting ? Severity::kCritical : Severity::kDegraded,
-                        device.metadata.name, "NoManager",
+    // Also while a command has given the Primary a grant: others cannot write by that.
+    findings.push_back({Severity::kCritical, device.metadata.name, "NoManager",
                         fmt::format("no manager leads any more: {}nothing is promoted by itself",
                                     no_grant ? "the Primary's grant has run out, so it takes "
                                                "writes only of a command that gives it one, and "
@@ -102,8 +105,22 @@ void ManagerFindings(const cluster::HSMDevice& device, const ClusterState& state
   }
 }
 
+std::string WayOutOfLoss(const cluster::HSMDevice& device, const ClusterState& state,
+                         base::WallTime now) {
+  const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
+  if (candidates.empty() || !candidates.front().eligible())
+    return "kubectl hsm check --for failover";
+  const std::string by_hand = "kubectl hsm failover --to " + candidates.front().node;
+  const auto decision = failover::Decide(state, PolicyOf(device), true, now);
+  const bool by_itself =
+      state.managers == Managers::kLead && decision.action == failover::Decision::Action::kFailOver;
+  return by_itself ? fmt::format("wait until the managers promote {}; {} does it at once",
+                                 decision.target, by_hand)
+                   : by_hand;
+}
+
 void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state,
-                     std::vector<Finding>& findings) {
+                     base::WallTime now, std::vector<Finding>& findings) {
   if (state.promoting) return findings.push_back(PromotionFinding(state));
   const MemberView* primary = state.Holder();
   if (primary == nullptr) {
@@ -115,17 +132,14 @@ void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state
     const std::string why = WhyStrictRefuses(device, state.members.size(), EqualMirrors(state));
     if (!why.empty()) {
       findings.push_back({Severity::kCritical, primary->node, "WritesRefused",
-                          why + ", so no write is taken",
+                          why + ", so no write is acknowledged",
                           "bring the mirrors back, then kubectl hsm sync"});
     }
     return;
   }
-  const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
-  const bool can = !candidates.empty() && candidates.front().eligible();
   findings.push_back({Severity::kCritical, primary->node, "PrimaryUnavailable",
                       "the Primary takes no writes: " + primary->WhyUnhealthy(),
-                      can ? fmt::format("kubectl hsm failover --to {}", candidates.front().node)
-                          : "kubectl hsm check --for failover"});
+                      WayOutOfLoss(device, state, now)});
 }
 
 // Of those who answer, whoever was the Primary of the highest epoch; the first that has seen it if
@@ -206,16 +220,17 @@ cluster::DeviceStatus DeviceOf(const cluster::HSMDevice& device, const ClusterSt
   out.health = member.Healthy() ? "Healthy" : member.reachable() ? "Failed" : "Unknown";
   out.message = member.WhyUnhealthy();
   out.in_sync = member.in_sync_set || member.holder;
-  for (const failover::Candidate& candidate :
-       failover::Candidates(state, failover::Purpose::kPromote)) {
+  const bool primary_well = state.Holder() != nullptr && state.Holder()->Healthy();
+  for (const failover::Candidate& candidate : failover::Candidates(
+           state, primary_well ? failover::Purpose::kPromote : failover::Purpose::kFailover)) {
     if (candidate.node == member.node) out.why_not = candidate.reasons;
   }
   if (!member.reachable()) return out;
   const mirror::MemberStatus& status = *member.status;
   if (!status.identity.serial.empty()) out.serial_number = status.identity.serial;
-  out.device_info = {{"label", status.identity.label},
-                     {"manufacturer", status.identity.manufacturer},
-                     {"model", status.identity.model},
+  out.device_info = {{"label", base::Printable(status.identity.label)},
+                     {"manufacturer", base::Printable(status.identity.manufacturer)},
+                     {"model", base::Printable(status.identity.model)},
                      {"profile", status.profile}};
   out.pin = token::Name(status.pin);
   out.epoch = status.epoch.counter;
@@ -255,9 +270,11 @@ std::optional<cluster::SecretCounts> CountsOf(const ClusterState& state) {
 }  // namespace
 
 int EqualMirrors(const ClusterState& state) {
+  const std::set<std::string> unreached = state.Unreached();
   return static_cast<int>(
-      std::count_if(state.members.begin(), state.members.end(),
-                    [&](const MemberView& m) { return !m.holder && EqualToPrimary(state, m); }));
+      std::count_if(state.members.begin(), state.members.end(), [&](const MemberView& m) {
+        return !m.holder && EqualToPrimary(state, m) && !unreached.contains(m.node);
+      }));
 }
 
 std::string WhyStrictRefuses(const cluster::HSMDevice& device, std::size_t members, int equal) {
@@ -269,7 +286,7 @@ std::string WhyStrictRefuses(const cluster::HSMDevice& device, std::size_t membe
 std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterState& state,
                                 base::WallTime now) {
   std::vector<Finding> findings;
-  PrimaryFindings(device, state, findings);
+  PrimaryFindings(device, state, now, findings);
   for (const MemberView& member : state.members) MemberFindings(state, member, findings);
   ManagerFindings(device, state, now, findings);
   const int copies = FullCopies(state);

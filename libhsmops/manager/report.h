@@ -29,7 +29,7 @@ void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyIte
 // For a name that adopt cannot take: what can be done, as a part of a sentence.
 std::string WayOutOf(const store::LegacyItem& item);
 
-// Mirrors with the Primary's digest; 0 while the Primary's is not known.
+// Mirrors with the Primary's digest that it reaches; 0 while the Primary's is not known.
 int EqualMirrors(const failover::ClusterState& state);
 // Why durability Strict takes no write with so many equal mirrors, as a part of a sentence; empty:
 // it would.

@@ -248,15 +248,19 @@ void BeginAgain(HSMOperation& operation) {
 Result<void> Cancel(Pool& pool, HSMOperation& operation) {
   operation.status.phase = OperationPhase::kCancelled;
   operation.status.completed_at = pool.world().clock.Wall();
-  operation.status.result = "Cancelled";
-  operation.status.message = "cancelled before it began; nothing was changed";
+  const bool begun = !operation.status.steps.empty();
+  operation.status.result = begun ? std::string(base::Name(ErrorCode::kInDoubt)) : "Cancelled";
+  operation.status.message =
+      begun ? "its manager ended before it did, and it is not begun again; its steps say what was "
+              "done"
+            : "cancelled before it began; nothing was changed";
   HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
   return {};
 }
 
 }  // namespace
 
-Result<std::optional<HSMOperation>> NextOperation(Pool& pool) {
+Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
   const base::WallTime now = pool.world().clock.Wall();
   for (HSMOperation& operation : operations) {
@@ -266,6 +270,10 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool) {
       continue;
     }
     if (operation.spec.not_before && *operation.spec.not_before > now) continue;
+    if (wanted == Wanted::kForcedFailover &&
+        (operation.spec.type != OperationType::kFailover || !operation.spec.accept_loss ||
+         operation.spec.dry_run))
+      continue;
     return std::optional(std::move(operation));
   }
   return std::optional<HSMOperation>();

@@ -23,7 +23,9 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
 base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log);
 
 // The operation to be done next: the oldest that is pending and whose time has come, or nullopt.
-base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool);
+enum class Wanted : std::uint8_t { kAny, kForcedFailover };  // a Failover with acceptLoss
+base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool,
+                                                                 Wanted wanted = Wanted::kAny);
 
 // Operations that say Running and that no manager works on any more, when a leader begins: ended as
 // the device's history says they did; begun again where nothing of them is on record. What the

@@ -21,7 +21,7 @@ end 65s
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
-  45.5s  status: Degraded: PeerUnreachable of node-2, MemberUnavailable of node-3
+  45.5s  status: Degraded: WritesRefused of node-1, PeerUnreachable of node-2, MemberUnavailable of node-3
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
   45.5s  status: Degraded: WritesRefused of node-1, PeerUnreachable of node-2, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
   45.5s  manager-1: node-2 came into the sync set
