@@ -38,7 +38,7 @@ std::string Acknowledge(const Pool& pool, HSMDeviceStatus& status, const HSMOper
                         base::WallTime now) {
   const failover::ClusterState recorded = pool.Recorded();
   if (!failover::HeldUntil(recorded, PolicyOf(pool.device()), now))
-    return "no change: no failover was so recent that minInterval holds back the next one";
+    return "no change: minInterval does not hold back the next automatic failover";
   if (operation.metadata.creation_timestamp &&
       *recorded.last_failover > *operation.metadata.creation_timestamp)
     return "no change: the last failover came after this was asked for";
