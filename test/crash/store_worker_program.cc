@@ -76,6 +76,13 @@ struct World {
     return {};
   }
 
+  // Each reinit has a generation of its own, above what the member was told.
+  Result<void> Wipe() {
+    const store::LedgerState& told = ledger->state();
+    const std::uint64_t generation = told.epoch == kNext ? told.generation + 1 : 1;
+    return agent->Initialize({kNext, generation}, true);
+  }
+
   // The epoch may be over already, when an operation that ends it is done again.
   Result<void> Grant(Epoch epoch = kEpoch) {
     HSM_TRY(const mirror::Pulse pulse, agent->TakePulse());
@@ -296,7 +303,7 @@ std::map<std::string, Operation> Operations() {
                            (void)report;
                            return {};
                          }};
-  operations["reinit"] = {old, [](World& w) { return w.agent->Initialize({kNext, 1}, true); }};
+  operations["reinit"] = {old, [](World& w) { return w.Wipe(); }};
   operations["recovery"] = {LeaveAsACrashDoes, Recover};
   operations["read"] = {[](World& w) { return w.Put("app", One(kFour), 1); }, nullptr};
   return operations;
