@@ -14,7 +14,6 @@
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/epoch_check.h"
-#include "libhsmops/manager/policy.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {
@@ -78,18 +77,6 @@ base::Result<Answer> CheckWrite(Context& context, LocalCluster& cluster,
   return answer;
 }
 
-// Of a failover that could be made: why it would not come by itself, as the end of a sentence.
-std::string WhyNotByItself(const manager::Pool& pool, const failover::ClusterState& state,
-                           base::WallTime now) {
-  if (state.managers == failover::Managers::kNone) return {};
-  if (state.managers == failover::Managers::kMissing) return "; not by itself: no manager leads";
-  const auto decision = failover::Decide(state, manager::PolicyOf(pool.device()), true, now);
-  if (decision.action == failover::Decision::Action::kFailOver) return {};
-  return "; not by itself: " + (decision.action == failover::Decision::Action::kNone
-                                    ? decision.reason
-                                    : std::string("failover.mode is Observe"));
-}
-
 Answer CheckPromotion(const manager::Pool& pool, const failover::ClusterState& state, bool planned,
                       base::WallTime now) {
   Answer answer;
@@ -109,10 +96,14 @@ Answer CheckPromotion(const manager::Pool& pool, const failover::ClusterState& s
   const std::string uncovered =
       failover::WhyNotCovered(state, state.holder.value_or(""), &failover::MemberView::Healthy);
   answer.possible = candidate && uncovered.empty();
+  const std::string why_not = state.managers == failover::Managers::kNone
+                                  ? std::string()
+                                  : manager::WhyNotByItself(pool.device(), state, now);
   answer.sentence =
       answer.possible
           ? fmt::format("yes: {} could be promoted without losing an acknowledged write{}",
-                        answer.candidates.front().node, WhyNotByItself(pool, state, now))
+                        answer.candidates.front().node,
+                        why_not.empty() ? "" : "; not by itself: " + why_not)
       : uncovered.empty() ? "no: no member can be promoted"
                           : "no: " + uncovered;
   return answer;

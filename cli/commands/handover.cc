@@ -141,9 +141,7 @@ bool IsPromotion(const cluster::HSMOperationSpec& spec) {
 void AfterPromotion(Context& context, manager::Pool& pool) {
   const auto state = pool.Observe(false);
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-    cluster::HSMDevice device = pool.device();
-    device.status = status;
-    status = manager::StatusOf(device, state, context.clock().Wall());
+    manager::Show(pool.device(), state, context.clock().Wall(), status);
   });
   CollectGarbage(pool);
 }
@@ -177,14 +175,6 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   if (auto made = cluster::CreateNew(**resources, operation); !made.ok())
     return context.Fail(made.error());
   return FollowMade(context, **resources, operation, *timeout, stop);
-}
-
-std::optional<int> HandOver(Context& context, const std::string& device,
-                            cluster::HSMOperationSpec spec) {
-  if (spec.dry_run) context.NoteDryRun();
-  const auto followed = Follow(context, device, std::move(spec));
-  if (!followed) return std::nullopt;
-  return PrintEnd(context, *followed);
 }
 
 Followed Act(Context& context, const std::string& verb, const std::string& device,

@@ -19,10 +19,6 @@ using Followed = std::variant<cluster::HSMOperation, int>;
 std::optional<Followed> Follow(Context& context, const std::string& device,
                                cluster::HSMOperationSpec spec);
 
-// The same, with its end printed.
-std::optional<int> HandOver(Context& context, const std::string& device,
-                            cluster::HSMOperationSpec spec);
-
 // Handed over, or carried out here by what the leader has for it. Steps, end and exit code are the
 // same.
 Followed Act(Context& context, const std::string& verb, const std::string& device,

@@ -92,7 +92,8 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
     if (auto there = CheckTarget(context, **resources, words.device, target); !there.ok())
       return context.Fail(there.error());
     spec.not_before = *when;
-    if (const auto code = HandOver(context, words.device, spec)) return *code;
+    if (const auto followed = Follow(context, words.device, spec))
+      return PrintEnd(context, *followed);
     WaitUntil(context, **when);
     spec.not_before.reset();
   }

@@ -113,10 +113,10 @@ struct Finding {
   bool operator==(const Finding&) const = default;
 };
 
-// One promotion, planned or not, finished or aborted.
 // HistoryEntry::type of a promotion that nobody planned.
 inline constexpr const char* kUnplanned = "Failover";
 
+// One promotion, planned or not, finished or aborted.
 struct HistoryEntry {
   std::optional<base::WallTime> time;
   std::string type;     // Promote, Failover

@@ -230,7 +230,7 @@ class Run {
   // P1 and P2.
   Result<void> FencePoint() {
     const cluster::Arbiter& r = pool_.arbiter();
-    // A change of S on the way may have read a later R: whom that names nobody here has judged.
+    // Whatever was read anew on the way: whom a later R names nobody here has judged.
     if (pool_.epoch() != judged_)
       return Error(ErrorCode::kConflict, "the Primary was replaced meanwhile");
     std::uint64_t floor = std::max(r.epoch.counter, pool_.device().status.epoch_floor);

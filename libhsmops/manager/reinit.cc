@@ -175,11 +175,10 @@ Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& 
 
 // For the wipe alone, of an R in which the member does not count: whoever takes it into S tells it
 // one that is as high or higher, and then refuses a wipe that comes late (docs/adr/0019).
-Result<void> TakeGeneration(Pool& pool, store::Term& of_the_wipe) {
+Result<void> TakeGeneration(Pool& pool) {
   cluster::Arbiter next = pool.arbiter();
   ++next.generation;
   HSM_RETURN_IF_ERROR(pool.Swap(std::move(next)));
-  of_the_wipe = pool.term();  // before the grant, which may read a later R
   const std::string primary = pool.holder();
   if (pool.ReachesMirrors(primary)) (void)GrantTo(pool, primary);  // it is asked for changes of S
   return {};
@@ -188,13 +187,12 @@ Result<void> TakeGeneration(Pool& pool, store::Term& of_the_wipe) {
 // Another leader took it back into S meanwhile: not under a generation of this wipe.
 Result<store::Term> LeaveForGood(Pool& pool, const std::string& node) {
   HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
-  store::Term of_the_wipe;
   HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&]() -> Result<void> {
     if (pool.arbiter().sync_set.contains(pool.UidTextOf(node)))
       return Error(ErrorCode::kUnavailable, node + " came back into the sync set meanwhile");
-    return TakeGeneration(pool, of_the_wipe);
+    return TakeGeneration(pool);
   }));
-  return of_the_wipe;
+  return pool.term();  // of that very swap: a grant reads no later R into it
 }
 
 }  // namespace

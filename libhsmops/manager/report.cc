@@ -111,12 +111,10 @@ std::string WayOutOfLoss(const cluster::HSMDevice& device, const ClusterState& s
   if (candidates.empty() || !candidates.front().eligible())
     return "kubectl hsm check --for failover";
   const std::string by_hand = "kubectl hsm failover --to " + candidates.front().node;
-  const auto decision = failover::Decide(state, PolicyOf(device), true, now);
-  const bool by_itself =
-      state.managers == Managers::kLead && decision.action == failover::Decision::Action::kFailOver;
-  return by_itself ? fmt::format("wait until the managers promote {}; {} does it at once",
-                                 decision.target, by_hand)
-                   : by_hand;
+  return WhyNotByItself(device, state, now).empty()
+             ? fmt::format("wait until the managers promote {}; {} does it at once",
+                           candidates.front().node, by_hand)
+             : by_hand;
 }
 
 void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state,
@@ -269,6 +267,21 @@ std::optional<cluster::SecretCounts> CountsOf(const ClusterState& state) {
 
 }  // namespace
 
+std::string WhyNotByItself(const cluster::HSMDevice& device, const ClusterState& state,
+                           base::WallTime now) {
+  if (state.managers != Managers::kLead) return "no manager leads";
+  const auto decision = failover::Decide(state, PolicyOf(device), true, now);
+  switch (decision.action) {
+    case failover::Decision::Action::kFailOver:
+      return {};
+    case failover::Decision::Action::kWouldFailOver:
+      return "failover.mode is Observe";
+    case failover::Decision::Action::kNone:
+      break;
+  }
+  return decision.reason;
+}
+
 int EqualMirrors(const ClusterState& state) {
   const std::set<std::string> unreached = state.Unreached();
   return static_cast<int>(
@@ -408,6 +421,13 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
       std::any_of(candidates.begin(), candidates.end(), [](const auto& c) { return c.eligible(); });
   condition("FailoverReady", ready, ready ? "CandidateInSync" : "NoCandidate", "");
   return status;
+}
+
+void Show(const cluster::HSMDevice& device, const ClusterState& state, base::WallTime now,
+          cluster::HSMDeviceStatus& status) {
+  cluster::HSMDevice as_written = device;
+  as_written.status = std::move(status);
+  status = StatusOf(as_written, state, now);
 }
 
 }  // namespace hsmops::manager

@@ -16,6 +16,10 @@ namespace hsmops::manager {
 cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device,
                                   const failover::ClusterState& state, base::WallTime now);
 
+// The same into a status that somebody may have written since `device` was read.
+void Show(const cluster::HSMDevice& device, const failover::ClusterState& state, base::WallTime now,
+          cluster::HSMDeviceStatus& status);
+
 // What is wrong, worst first, each with the next thing to do. Critical: reads or acknowledged data
 // are at risk, or no Primary can be; degraded: one more fault would be critical, or a copy is not
 // equal.
@@ -28,6 +32,11 @@ void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyIte
                      cluster::HSMDeviceStatus& status);
 // For a name that adopt cannot take: what can be done, as a part of a sentence.
 std::string WayOutOf(const store::LegacyItem& item);
+
+// Of a failover that could be made were the Primary to fail: why no manager would make it by
+// itself, as a part of a sentence; empty: one would.
+std::string WhyNotByItself(const cluster::HSMDevice& device, const failover::ClusterState& state,
+                           base::WallTime now);
 
 // Mirrors with the Primary's digest that it reaches; 0 while the Primary's is not known.
 int EqualMirrors(const failover::ClusterState& state);

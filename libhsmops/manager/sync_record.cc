@@ -13,9 +13,7 @@ bool RecordSync(Pool& pool, const SyncReport& report) {
   const auto state = pool.Observe(false);
   const base::WallTime now = pool.world().clock.Wall();
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-    cluster::HSMDevice device = pool.device();
-    device.status = status;
-    status = StatusOf(device, state, now);
+    Show(pool.device(), state, now, status);
     status.mirroring->sync_errors.clear();
     for (const mirror::StepError& failed : report.applied.failed) {
       if (status.mirroring->sync_errors.size() < 10)

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "test/net/net_cluster.h"
 
@@ -45,6 +47,16 @@ TEST_CASE("an agent that is told to end finishes the write in flight and takes n
   CHECK(cluster.Becomes({"get", "late", "--reveal"}, "k: 2"));
 }
 
+// As root, who has no limit on it; another user's agent says that nothing is locked.
+TEST_CASE("an agent's memory is locked") {
+  NetCluster cluster({"a"}, 0);
+  const std::string status = ReadText(fmt::format("/proc/{}/status", cluster.Agent("a").pid()));
+  const std::string mark = "VmLck:";
+  REQUIRE(Holds(status, mark));
+  CHECK(std::stol(status.substr(status.find(mark) + mark.size())) > 0);
+  CHECK_FALSE(Holds(cluster.Agent("a").err(), "memory is not locked"));
+}
+
 TEST_CASE("an agent says that its token cannot be used, and when it can; it ends at once") {
   NetCluster cluster({"a", "b"}, 0);
   cluster.Must({"put", "app", "--from-literal", "k=1"});
@@ -60,6 +72,28 @@ TEST_CASE("an agent says that its token cannot be used, and when it can; it ends
   const Ended ended = second.Wait(seconds(6));
   CHECK(ended.code == 0);
   CHECK_FALSE(ended.timed_out);
+}
+
+TEST_CASE("with --log-format=json every line of a manager's log is an object") {
+  NetCluster cluster({"a", "b"}, 0);
+  const std::string certs = cluster.Issue("manager", "m");
+  std::vector<std::string> words = ManagerWords(cluster.folder(), certs);
+  words.insert(words.end(), {"--log-format", "json"});
+  Process manager(words);
+  // It leads, and a turn says what it found.
+  REQUIRE(manager.WaitFor("nothing is wrong with Primary a", seconds(30)));
+  manager.Signal(SIGTERM);
+  const Ended ended = manager.Wait(seconds(20));
+  CHECK(ended.code == 0);
+  std::istringstream lines(ended.err);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    const auto object = nlohmann::json::parse(line, nullptr, false);
+    REQUIRE_MESSAGE(object.is_object(), line);
+    for (const char* field : {"time", "level", "msg"})
+      CHECK_MESSAGE((object.contains(field) && object[field].is_string()), line);
+  }
+  CHECK(count >= 3);
 }
 
 TEST_CASE("a manager that can do nothing for this folder does not begin") {

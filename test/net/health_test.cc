@@ -5,7 +5,6 @@
 
 #include <csignal>
 
-#include "libhsmops/base/clock.h"
 #include "test/net/net_cluster.h"
 
 namespace hsmops::test {
@@ -13,20 +12,6 @@ namespace {
 
 bool Holds(const Ended& ended, const std::string& what) {
   return (ended.out + ended.err).find(what) != std::string::npos;
-}
-
-// Again and again until it ends with this code and says this, or half a minute is over.
-Ended Until(NetCluster& cluster, const std::vector<std::string>& words, int code,
-            const std::string& what) {
-  base::SystemClock clock;
-  const base::TimePoint until = clock.Now() + std::chrono::seconds(30);
-  for (;;) {
-    Ended ended = cluster.Hsm(words);
-    if (ended.code == code && Holds(ended, what)) return ended;
-    INFO(ended.code << " " << ended.out << ended.err);
-    REQUIRE(clock.Now() < until);
-    clock.SleepFor(std::chrono::milliseconds(100));
-  }
 }
 
 }  // namespace
@@ -43,13 +28,13 @@ TEST_CASE("a failover that a manager carries out is waited for, and holds back t
   CHECK(cluster.Must({"check", "--for", "failover"}).find("not by itself") == std::string::npos);
   CHECK_FALSE(Holds(cluster.Hsm({"health"}), "FailoverHeld"));
   cluster.Agent("a").Signal(SIGKILL);
-  const Ended during = Until(cluster, {"health"}, 3, "FailingOver");
+  const Ended during = cluster.Until({"health"}, 3, "FailingOver");
   CHECK(Holds(during, "operation wait local-failover-"));
   CHECK_FALSE(Holds(during, "cut short"));
   cluster.StartAgent("a");
-  const Ended after = Until(cluster, {"health"}, 0, "FailoverHeld");
+  const Ended after = cluster.Until({"health"}, 0, "FailoverHeld");
   CHECK(Holds(after, "minInterval"));
-  Until(cluster, {"check", "--for", "failover"}, 0, "; not by itself: the last failover was at ");
+  cluster.Until({"check", "--for", "failover"}, 0, "; not by itself: the last failover was at ");
   CHECK(cluster.Must({"ack"}).find("acknowledged") != std::string::npos);
   CHECK_FALSE(Holds(cluster.Hsm({"health"}), "FailoverHeld"));
   CHECK(cluster.Must({"check", "--for", "failover"}).find("not by itself") == std::string::npos);
@@ -62,19 +47,19 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   cluster.Must({"check", "--for", "write"});
   cluster.Must({"health"});
   for (const int number : cluster.managers()) cluster.StopManager(number);
-  Until(cluster, {"health"}, 3, "NoGrant");
-  Until(cluster, {"check", "--for", "write"}, 3, "no: it has no grant");
+  cluster.Until({"health"}, 3, "NoGrant");
+  cluster.Until({"check", "--for", "write"}, 3, "no: it has no grant");
   CHECK(cluster.Hsm({"put", "app", "--from-literal", "k=2"}).code != 0);
   for (const int number : cluster.managers()) cluster.Manager(number).Signal(SIGCONT);
-  Until(cluster, {"health"}, 0, "healthy");
+  cluster.Until({"health"}, 0, "healthy");
   cluster.Must({"check", "--for", "write"});
   cluster.Must({"put", "app", "--from-literal", "k=2"});
 
   for (const int number : cluster.managers()) cluster.Manager(number).Signal(SIGKILL);
-  Until(cluster, {"health"}, 3, "NoManager");
+  cluster.Until({"health"}, 3, "NoManager");
   // When nobody is believed to serve any more, a command with a manager's certificate gives the
   // Primary a grant of its own.
-  Until(cluster, {"check", "--for", "write"}, 0, "by a grant of the command's own");
+  cluster.Until({"check", "--for", "write"}, 0, "by a grant of the command's own");
   CHECK(Holds(cluster.Hsm({"check", "--for", "failover"}), "; not by itself: no manager leads"));
   cluster.Must({"put", "app", "--from-literal", "k=3"});
   CHECK(cluster.Value("app") == "3");

@@ -209,14 +209,33 @@ bool NetCluster::BecomesPage(const std::string& url, long status, const std::str
   return false;
 }
 
-bool NetCluster::Becomes(const std::vector<std::string>& words, const std::string& text) {
+bool NetCluster::Repeat(const std::vector<std::string>& words,
+                        const std::function<bool(const Ended&)>& holds, Ended& ended) {
   const auto until = std::chrono::steady_clock::now() + kBecomes;
   while (std::chrono::steady_clock::now() < until) {
-    const Ended ended = Hsm(words);
-    if (ended.out.find(text) != std::string::npos) return true;
+    ended = Hsm(words);
+    if (holds(ended)) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
   return false;
+}
+
+bool NetCluster::Becomes(const std::vector<std::string>& words, const std::string& text) {
+  Ended ended;
+  return Repeat(
+      words, [&](const Ended& now) { return now.out.find(text) != std::string::npos; }, ended);
+}
+
+Ended NetCluster::Until(const std::vector<std::string>& words, int code, const std::string& text) {
+  Ended ended;
+  const bool came = Repeat(
+      words,
+      [&](const Ended& now) {
+        return now.code == code && (now.out + now.err).find(text) != std::string::npos;
+      },
+      ended);
+  REQUIRE_MESSAGE(came, words.front() << ": " << ended.code << " " << ended.out << ended.err);
+  return ended;
 }
 
 std::string NetCluster::Value(const std::string& name) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,8 +38,10 @@ class NetCluster {
             std::chrono::milliseconds limit = std::chrono::seconds(60));
   // The same, which must end with 0; what it printed.
   std::string Must(std::vector<std::string> words);
-  // Again and again until it prints `text` with exit 0, or half a minute is over.
+  // Again and again until it prints `text`, or half a minute is over.
   bool Becomes(const std::vector<std::string>& words, const std::string& text);
+  // The same until it ends with this code and says this; the test fails if it does not.
+  Ended Until(const std::vector<std::string>& words, int code, const std::string& text);
 
   // As `kubectl edit hsmdevice` would: each text is there once and becomes the other.
   void EditDevice(const std::map<std::string, std::string>& changes) const;
@@ -73,6 +76,9 @@ class NetCluster {
   std::string Issue(const std::string& role, const std::string& name);
 
  private:
+  bool Repeat(const std::vector<std::string>& words, const std::function<bool(const Ended&)>& holds,
+              Ended& ended);
+
   struct Agent_ {
     SoftHsmToken* token = nullptr;
     std::string address;
