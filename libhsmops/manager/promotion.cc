@@ -128,7 +128,6 @@ class Run {
   // P0 and the preconditions. False: the target is the Primary already.
   Result<bool> Choose() {
     const cluster::PreviousTerm term = pool_.LastTerm();
-    judged_ = pool_.epoch();
     resumes_ = pool_.arbiter().phase == cluster::ArbiterPhase::kPromoting;
     state_ = pool_.Observe(true);
     if (term.holder) report_.from = term.holder->node_name;
@@ -230,9 +229,6 @@ class Run {
   // P1 and P2.
   Result<void> FencePoint() {
     const cluster::Arbiter& r = pool_.arbiter();
-    // Whatever was read anew on the way: whom a later R names nobody here has judged.
-    if (pool_.epoch() != judged_)
-      return Error(ErrorCode::kConflict, "the Primary was replaced meanwhile");
     std::uint64_t floor = std::max(r.epoch.counter, pool_.device().status.epoch_floor);
     for (const failover::MemberView& member : state_.members) {
       if (member.told) floor = std::max(floor, member.told->epoch.counter);
@@ -630,7 +626,6 @@ class Run {
   std::set<std::string> given_up_;   // what PlanMerge could not decide, and somebody accepted
   std::set<std::string> set_aside_;  // names of values, on the target
   base::Digest digest_{};
-  store::Epoch judged_;  // R's, when it was looked at
   base::TimePoint begun_{};
   base::TimePoint stopped_{};
   base::TimePoint fence_answered_{};
