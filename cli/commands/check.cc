@@ -13,8 +13,9 @@
 #include "libhsmops/failover/decide.h"
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/announcement.h"
+#include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/epoch_check.h"
-#include "libhsmops/manager/report.h"
+#include "libhsmops/manager/findings.h"
 
 namespace hsmops::cli {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <bitset>
 
+#include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/report.h"
 
 namespace hsmops::cli {

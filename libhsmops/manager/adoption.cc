@@ -7,7 +7,7 @@
 #include <set>
 
 #include "libhsmops/base/printable.h"
-#include "libhsmops/manager/report.h"
+#include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/writer.h"
 
 namespace hsmops::manager {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
-#include "libhsmops/manager/report.h"
 #include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {

@@ -2,6 +2,7 @@
 // request that is late; and what is on record then. Found by a review.
 #include "libhsmops/cluster/hsm_operation.h"
 #include "libhsmops/manager/controller.h"
+#include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/report.h"
 #include "libhsmops/manager/task.h"
