@@ -10,8 +10,8 @@
 
 namespace hsmops::manager {
 
-// Worst first. Critical: reads or acknowledged data are at risk, or no Primary can be; degraded: one
-// more fault would be critical, or a copy is not equal.
+// Worst first. Critical: reads or acknowledged data are at risk, or no Primary can be; degraded:
+// one more fault would be critical, or a copy is not equal.
 std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
                                          const failover::ClusterState& state, base::WallTime now);
 
