@@ -40,17 +40,11 @@ std::vector<std::string> Without(std::vector<std::string> all, const std::string
   return all;
 }
 
-Process& ProcessOf(Scene& scene, const std::string& who) {
-  const std::string mark = "manager-";
-  return who.starts_with(mark) ? scene.cluster().Manager(std::stoi(who.substr(mark.size())))
-                               : scene.cluster().Agent(who);
-}
-
 End KillOne(Scene& scene, Random& random) {
   const std::string who = OneOf(Everybody(scene), random);
   MESSAGE("kill ", who);
-  ProcessOf(scene, who).Signal(SIGKILL);
-  (void)ProcessOf(scene, who).Wait();
+  scene.cluster().ProcessOf(who).Signal(SIGKILL);
+  (void)scene.cluster().ProcessOf(who).Wait();
   return [&scene, who] {
     const std::string mark = "manager-";
     if (who.starts_with(mark)) {
@@ -67,13 +61,13 @@ End StopOne(Scene& scene, Random& random) {
       {"", "after-gate-check", "before-acknowledge", "after-swap", "after-fence-point"}, random);
   MESSAGE("stop ", who, " ", place.empty() ? "anywhere" : "at " + place);
   if (place.empty()) {
-    ProcessOf(scene, who).Signal(SIGSTOP);
+    scene.cluster().ProcessOf(who).Signal(SIGSTOP);
   } else {
     scene.cluster().Arm(who, place);  // it may never come there
   }
   return [&scene, who, place] {
     if (!place.empty()) scene.cluster().Disarm(who, place);
-    ProcessOf(scene, who).Signal(SIGCONT);
+    scene.cluster().ProcessOf(who).Signal(SIGCONT);
   };
 }
 

@@ -61,8 +61,7 @@ TEST_CASE("under load the Primary's agent is stopped behind the gate check, or b
     const std::string primary = scene.Primary();
     Process& agent = scene.cluster().Agent(primary);
     scene.cluster().Arm(primary, failpoint);
-    scene.UntilStopped(agent);
-    CHECK(scene.cluster().Fired(primary, failpoint));
+    scene.cluster().UntilStoppedAt(primary, failpoint);
     scene.Until("another is the Primary", [&] { return scene.Primary() != primary; });
     scene.Burden();
     agent.Signal(SIGCONT);
@@ -77,9 +76,10 @@ TEST_CASE("under load the leading manager is stopped between P2 and P4, and goes
   scene.Burden();
   const int leader = scene.Leader();
   const std::string primary = scene.Primary();
-  scene.cluster().Arm(fmt::format("manager-{}", leader), "after-fence-point");
+  const std::string who = fmt::format("manager-{}", leader);
+  scene.cluster().Arm(who, "after-fence-point");
   Kill(scene.cluster().Agent(primary));
-  scene.UntilStopped(scene.cluster().Manager(leader));
+  scene.cluster().UntilStoppedAt(who, "after-fence-point");
   scene.Until("another leads", [&] { return scene.Leader() != leader; });
   scene.Until("another is the Primary", [&] { return scene.Primary() != primary; });
   scene.Burden();

@@ -35,6 +35,14 @@ void ReplaceIn(const std::string& path, const std::map<std::string, std::string>
   WriteText(path, text);
 }
 
+constexpr int kStops = 20;
+
+// After the name, which is in brackets.
+bool IsStopped(const Process& process) {
+  const std::string stat = ReadText(fmt::format("/proc/{}/stat", process.pid()));
+  return stat.compare(stat.rfind(')'), 3, ") T") == 0;
+}
+
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 std::string ManagerName(int number) { return fmt::format("manager-{}", number); }
@@ -102,6 +110,22 @@ bool NetCluster::Fired(const std::string& who, const std::string& failpoint) con
   return !std::filesystem::exists(FailpointFolder(who) + "/" + failpoint);
 }
 
+void NetCluster::UntilStoppedAt(const std::string& who, const std::string& failpoint) {
+  constexpr std::chrono::seconds kLimit{60};
+  base::SystemClock clock;
+  for (int tries = 0; tries < kStops; ++tries) {
+    const base::TimePoint end = clock.Now() + kLimit;
+    while (!IsStopped(ProcessOf(who)) || !Fired(who, failpoint)) {
+      REQUIRE_MESSAGE(clock.Now() < end, who << " did not come to " << failpoint);
+      clock.SleepFor(std::chrono::milliseconds(20));
+    }
+    if (FolderIsFree()) return;
+    Arm(who, failpoint);  // it stops there again, its other threads a little further
+    ProcessOf(who).Signal(SIGCONT);
+  }
+  FAIL(who << " holds the lock of the folder each time that it is stopped");
+}
+
 std::string NetCluster::Issue(const std::string& role, const std::string& name) {
   Must({"certs", "issue", "--" + role, name});
   return fmt::format("{}/certs/{}-{}", folder(), role, name);
@@ -148,14 +172,23 @@ void NetCluster::StartManager(int number) {
   manager.address = ListensOn(*manager.process);
 }
 
-void NetCluster::StopManager(int number) {
-  constexpr int kTries = 20;
+Process& NetCluster::ProcessOf(const std::string& who) {
+  const std::string mark = "manager-";
+  return who.starts_with(mark) ? Manager(std::stoi(who.substr(mark.size()))) : Agent(who);
+}
+
+bool NetCluster::FolderIsFree() {
   base::SystemClock clock;
-  for (int tries = 0; tries < kTries; ++tries) {
+  return base::FileLock::Take(folder() + "/.lock", "a test", clock,
+                              clock.Now() + std::chrono::seconds(1))
+      .ok();
+}
+
+void NetCluster::StopManager(int number) {
+  base::SystemClock clock;
+  for (int tries = 0; tries < kStops; ++tries) {
     Manager(number).Signal(SIGSTOP);
-    const auto free = base::FileLock::Take(folder() + "/.lock", "a test", clock,
-                                           clock.Now() + std::chrono::seconds(1));
-    if (free.ok()) return;
+    if (FolderIsFree()) return;
     Manager(number).Signal(SIGCONT);
     clock.SleepFor(std::chrono::milliseconds(50));
   }

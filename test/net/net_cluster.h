@@ -56,6 +56,8 @@ class NetCluster {
   bool BecomesPage(const std::string& url, long status, const std::string& text);
   void StartManager(int number);
   Process& Manager(int number) { return *managers_.at(number).process; }
+  // "a" is the agent of that node, "manager-1" is a manager.
+  Process& ProcessOf(const std::string& who);
   // Stopped, and not while it holds the lock of the folder, which would stop everybody.
   void StopManager(int number);
   const std::string& ManagerAddress(int number) const { return managers_.at(number).address; }
@@ -65,6 +67,8 @@ class NetCluster {
   int Leader() const;
   // Member "a", manager "manager-1": the next time that it comes to this failpoint it stops, once.
   void Arm(const std::string& who, const std::string& failpoint);
+  // Waits until it is stopped there, and no lock of the folder with it, which would stop everybody.
+  void UntilStoppedAt(const std::string& who, const std::string& failpoint);
   void Disarm(const std::string& who, const std::string& failpoint);
   bool Fired(const std::string& who, const std::string& failpoint) const;
   SoftHsmToken& token(const std::string& node) { return *agents_.at(node).token; }
@@ -76,6 +80,7 @@ class NetCluster {
   std::string Issue(const std::string& role, const std::string& name);
 
  private:
+  bool FolderIsFree();
   bool Repeat(const std::vector<std::string>& words, const std::function<bool(const Ended&)>& holds,
               Ended& ended);
 

@@ -30,8 +30,9 @@ void RefuseTheLeader(Scene& scene) {
 void BringLateGrant(Scene& scene) {
   const int leader = scene.Leader();
   const std::string primary = scene.Primary();
-  scene.cluster().Arm(fmt::format("manager-{}", leader), "after-swap");
-  scene.UntilStopped(scene.cluster().Manager(leader));
+  const std::string who = fmt::format("manager-{}", leader);
+  scene.cluster().Arm(who, "after-swap");
+  scene.cluster().UntilStoppedAt(who, "after-swap");
   for (const std::string& mirror : scene.OthersThan(primary))
     scene.network().Refuse(mirror, primary);
   for (const int number : scene.cluster().managers()) {

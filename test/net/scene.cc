@@ -119,15 +119,6 @@ void Scene::Until(const std::string& what, const std::function<bool()>& holds, s
   }
 }
 
-void Scene::UntilStopped(Process& process) {
-  const std::string path = fmt::format("/proc/{}/stat", process.pid());
-  // After the name, which is in brackets.
-  Until("the process is stopped", [&] {
-    const std::string stat = ReadText(path);
-    return stat.compare(stat.rfind(')'), 3, ") T") == 0;
-  });
-}
-
 std::vector<std::string> Scene::OthersThan(const std::string& node) {
   std::vector<std::string> others;
   for (const std::string& other : cluster_->nodes()) {

@@ -41,8 +41,6 @@ class Scene {
              std::chrono::seconds limit = std::chrono::seconds(60));
   // How long a fault lasts.
   void Lasts(std::chrono::milliseconds duration) { clock_.SleepFor(duration); }
-  // Waits until the process is stopped, as it is at a failpoint.
-  void UntilStopped(Process& process);
 
   void Delay(std::chrono::milliseconds delay);
 

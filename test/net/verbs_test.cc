@@ -43,19 +43,6 @@ void Manage(NetCluster& cluster, int managers) {
   }
 }
 
-bool IsStopped(const Process& process) {
-  const std::string stat = ReadText(fmt::format("/proc/{}/stat", process.pid()));
-  return stat.compare(stat.rfind(')'), 3, ") T") == 0;
-}
-
-void UntilItStops(Process& process) {
-  const auto until = std::chrono::steady_clock::now() + seconds(40);
-  while (!IsStopped(process)) {
-    REQUIRE(std::chrono::steady_clock::now() < until);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-}
-
 // One object as the older operator wrote it; the agent has the token to itself otherwise.
 void WriteOlder(NetCluster& cluster, const std::string& node, const std::string& label,
                 const std::string& value) {
@@ -164,7 +151,7 @@ TEST_CASE("a reinit is done by the manager that leads, and by the next when that
   const int leader = cluster.Leader();
   cluster.Arm(fmt::format("manager-{}", leader), "after-wipe");
   Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "c", "--yes"});
-  UntilItStops(cluster.Manager(leader));
+  cluster.UntilStoppedAt(fmt::format("manager-{}", leader), "after-wipe");
   CHECK(cluster.Hsm({"diff", "a", "c"}).code != 0);  // it is wiped
   End(cluster.Manager(leader), SIGKILL);
   const Ended ended = reinit.Wait();
@@ -182,7 +169,7 @@ TEST_CASE("a leader that is stopped half-way through a reinit ends it when it go
   const int leader = cluster.Leader();
   cluster.Arm(fmt::format("manager-{}", leader), "after-wipe");
   Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "b", "--yes"});
-  UntilItStops(cluster.Manager(leader));
+  cluster.UntilStoppedAt(fmt::format("manager-{}", leader), "after-wipe");
   // R is renewed by the other one meanwhile, for as long as nobody else leads.
   std::this_thread::sleep_for(seconds(5));
   cluster.Manager(leader).Signal(SIGCONT);
@@ -199,7 +186,7 @@ TEST_CASE("a leader that was stopped before a wipe does not do it when another h
   const int leader = cluster.Leader();
   cluster.Arm(fmt::format("manager-{}", leader), "before-wipe");
   Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "b", "--yes"});
-  UntilItStops(cluster.Manager(leader));
+  cluster.UntilStoppedAt(fmt::format("manager-{}", leader), "before-wipe");
   const Ended ended = reinit.Wait();
   CHECK_MESSAGE(ended.code == 0, ended.err);
   UntilWhole(cluster, 1);
@@ -271,7 +258,7 @@ TEST_CASE("a discard is done by the manager that leads, and is told truly when t
   cluster.Arm(fmt::format("manager-{}", leader), "after-discard");
   Process discard(
       {CliPath(), "--local", cluster.folder(), "divergence", "discard", "alone", "--yes"});
-  UntilItStops(cluster.Manager(leader));
+  cluster.UntilStoppedAt(fmt::format("manager-{}", leader), "after-discard");
   End(cluster.Manager(leader), SIGKILL);
   const Ended ended = discard.Wait();
   CHECK_MESSAGE(ended.code == 0, ended.err);
@@ -381,7 +368,7 @@ TEST_CASE("a put whose Primary stops before it answers is settled by its operati
   const std::size_t at = put.err.find(mark);
   REQUIRE_MESSAGE(at != std::string::npos, put.err);
   const std::string id = put.err.substr(at + mark.size(), 36);
-  UntilItStops(cluster.Agent("a"));
+  cluster.UntilStoppedAt("a", "before-acknowledge");
   REQUIRE(cluster.Becomes({"history"}, "Succeeded"));
   const Ended again = cluster.Hsm({"put", "app", "--from-literal", "k=2", "--op-id", id});
   CHECK_MESSAGE(again.code == 0, again.err);
