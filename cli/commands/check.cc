@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cli/commands/device_look.h"
+#include "cli/commands/live_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
@@ -47,6 +48,16 @@ base::Result<std::string> WhyNoGrant(Context& context, LocalCluster& cluster,
   return std::string("its grant has run out and no manager leads: start kubectl hsm manager");
 }
 
+// Where managers say where they listen a write goes through one of them, whatever grant there is.
+// Whether this certificate may write is not asked: it is the cluster's state that is.
+base::Result<std::string> WhyNoAnswer(Context& context) {
+  HSM_TRY(const auto live, OpenLive(context));
+  if (!live) return std::string();
+  const auto answer = live->service().Probe();
+  if (answer.ok() || answer.Is(base::ErrorCode::kAuthFailed)) return std::string();
+  return answer.error().message();
+}
+
 base::Result<Answer> CheckWrite(Context& context, LocalCluster& cluster,
                                 const failover::ClusterState& state) {
   const manager::Pool& pool = cluster.pool();
@@ -67,6 +78,10 @@ base::Result<Answer> CheckWrite(Context& context, LocalCluster& cluster,
   if (std::string why = manager::WhyStrictRefuses(pool.device(), state.members.size(), equal);
       !why.empty())
     answer.candidates[0].reasons.push_back(std::move(why));
+  if (answer.candidates[0].eligible()) {
+    HSM_TRY(std::string why, WhyNoAnswer(context));
+    if (!why.empty()) answer.candidates[0].reasons.push_back(std::move(why));
+  }
   answer.possible = answer.candidates[0].eligible();
   const bool own = answer.possible && !state.TakesWrites();
   answer.sentence =

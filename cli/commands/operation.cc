@@ -92,7 +92,8 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
       return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {
-      context.err() << fmt::format("still running: {}\n", id);
+      const bool begun = operation->status.phase == cluster::OperationPhase::kRunning;
+      context.err() << fmt::format("{}: {}\n", begun ? "still running" : "not begun yet", id);
       return kAccepted;
     }
     auto change = (*watch)->Next(std::min(deadline, context.clock().Now() + kSignalLook));

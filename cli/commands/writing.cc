@@ -31,6 +31,7 @@ struct Written {
   std::string op_id;
   std::vector<std::string> keys;
   bool removed = false;
+  bool merged = false;  // so it has other keys, too, which nobody has read
 };
 
 json DocumentOf(const manager::Pool& pool, const Written& written,
@@ -41,6 +42,7 @@ json DocumentOf(const manager::Pool& pool, const Written& written,
   if (result.ok()) secret.version = result->version;
   json document = MirroredSecretOf(pool, secret);
   document["status"].erase("coverage");
+  if (written.merged) document["spec"].erase("keys");
   document["status"]["devices"] = json::array();
   document["status"]["opId"] = written.op_id;
   if (result.ok()) {
@@ -89,6 +91,23 @@ void WarnOfMissing(Context& context, const std::vector<std::string>& expected,
                       "why",
                       node, missed, results.size()));
   }
+}
+
+// The next failure of its only node would lose what a put has just been told is written.
+void WarnOfLoneCopies(Context& context, const manager::Pool& pool,
+                      const std::vector<Result<mirror::Acknowledged>>& results) {
+  if (pool.nodes().size() < 2) return;
+  std::string node;
+  const auto alone = std::count_if(results.begin(), results.end(), [&](const auto& result) {
+    if (!result.ok() || result->nodes.size() != 1) return false;
+    node = result->nodes.front();
+    return true;
+  });
+  if (alone > 0)
+    context.Warn(
+        fmt::format("only {} has confirmed {} of {} writes: no mirror is in the sync set; kubectl "
+                    "hsm health says why",
+                    node, alone, results.size()));
 }
 
 }  // namespace
@@ -146,7 +165,7 @@ int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
   }
   std::vector<Written> asked;
   for (const store::Write& write : writes) {
-    Written one{write.name.text(), store::OpIdText(write.op_id), {}, write.remove};
+    Written one{write.name.text(), store::OpIdText(write.op_id), {}, write.remove, write.merge};
     for (const auto& [key, value] : write.keys) one.keys.push_back(key);
     asked.push_back(std::move(one));
   }
@@ -158,7 +177,11 @@ int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
                      : desk.live()->service().Put(std::move(writes), bar.Callback());
   }
   // A Primary that sends by itself answers when enough have confirmed: the others are not late.
-  if (writer && !pool.ReachesMirrors(pool.holder())) WarnOfMissing(context, expected, results);
+  if (writer && !pool.ReachesMirrors(pool.holder())) {
+    WarnOfMissing(context, expected, results);
+  } else {
+    WarnOfLoneCopies(context, pool, results);
+  }
   std::vector<json> documents;
   for (std::size_t i = 0; i < results.size(); ++i)
     documents.push_back(DocumentOf(pool, asked[i], results[i]));

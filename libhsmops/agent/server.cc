@@ -1,6 +1,7 @@
 #include "libhsmops/agent/server.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,8 +45,9 @@ std::vector<net::LaneLimits> Lanes() {
 
 class Running {
  public:
-  Result<void> Open(const ServerConfig& config, const ServerLog& log) {
-    HSM_TRY(credentials_, net::CredentialSource::Open(config.credentials, clock_));
+  Result<void> Open(const ServerConfig& config, const std::atomic<bool>& stop,
+                    const ServerLog& log) {
+    HSM_TRY(credentials_, net::CredentialSource::Open(config.credentials, clock_, log));
     const net::Identity self = credentials_->Current()->identity();
     if (self.role != net::Role::kMember) {
       return Error(ErrorCode::kInvalid,
@@ -54,9 +56,9 @@ class Running {
                                config.credentials.cert, self.text()));
     }
     HSM_TRY(token::Uri uri, token::Uri::Parse(config.token));
+    WarnIfShared(uri.pin_path, log);
     HSM_RETURN_IF_ERROR(base::MakeFolders(config.state_folder, 0700));
-    HSM_TRY(lock_, base::FileLock::Take(config.state_folder + "/lock", "the agent", clock_,
-                                        clock_.Now() + config.lock_wait));
+    HSM_RETURN_IF_ERROR(TakeLock(config, stop));
     HSM_TRY(ledger_, store::Ledger::Open(config.state_folder + "/ledger"));
     token::Pkcs11Options options;
     options.state_folder = config.state_folder;
@@ -128,7 +130,30 @@ class Running {
   }
 
  private:
+  // A pod's secret volume is like that, so it is no error.
+  static void WarnIfShared(const std::string& pin_path, const ServerLog& log) {
+    struct stat st{};
+    if (pin_path.empty() || stat(pin_path.c_str(), &st) != 0 || (st.st_mode & S_IROTH) == 0) return;
+    log("warning",
+        fmt::format("the PIN file {} may be read by everybody on this host: chmod 0600", pin_path));
+  }
+
+  // In short waits, so that it can be asked to stop meanwhile.
+  Result<void> TakeLock(const ServerConfig& config, const std::atomic<bool>& stop) {
+    const base::TimePoint deadline = clock_.Now() + config.lock_wait;
+    while (true) {
+      const base::TimePoint until = std::min(deadline, clock_.Now() + kStopLook);
+      auto lock = base::FileLock::Take(config.state_folder + "/lock", "the agent", clock_, until);
+      if (lock.ok()) {
+        lock_ = *std::move(lock);
+        return {};
+      }
+      if (!lock.Is(ErrorCode::kUnavailable) || until >= deadline || stop) return lock.error();
+    }
+  }
+
   void Look(const ServerLog& log) {
+    (void)credentials_->Current();  // so that a change of its files is noticed and told
     agent_->Watch();
     const auto status = agent_->Status(false);
     if (!status.ok()) return;
@@ -187,7 +212,7 @@ Result<void> RunAgent(const ServerConfig& config, const std::atomic<bool>& stop,
                       const std::function<void(const net::Listening&)>& ready,
                       const ServerLog& log) {
   Running running;
-  HSM_RETURN_IF_ERROR(running.Open(config, log));
+  HSM_RETURN_IF_ERROR(running.Open(config, stop, log));
   HSM_TRY(const net::Listening listening, running.Listen(config, log));
   ready(listening);
   running.RunUntil(stop, log);

@@ -216,16 +216,17 @@ Result<std::optional<Turned>> Controller::DoAsked() {
         (void)given_up->Finish(cluster::OperationPhase::kFailed, "Superseded",
                                forced->metadata.name + " goes on in its stead");
       HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(forced)));
-      return std::optional(Turned{log.name() + ": " + Carry(*pool_, log, {}), true});
+      return std::optional(Turned{log.name() + ": " + CarryAloud(log, {}), true});
     }
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
+    if (log) TellSteps(*log);
     HSM_TRY(std::string sentence, FinishPromotion(*pool_, log ? &*log : nullptr));
     return std::optional(Turned{std::move(sentence), true});
   }
   HSM_TRY(auto next, NextOperation(*pool_));
   if (!next) return std::optional<Turned>();
   HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
-  return std::optional(Turned{log.name() + ": " + Carry(*pool_, log, FailingSince()), true});
+  return std::optional(Turned{log.name() + ": " + CarryAloud(log, FailingSince()), true});
 }
 
 Result<Turned> Controller::FailOver(const Decision& decision) {
@@ -238,7 +239,30 @@ Result<Turned> Controller::FailOver(const Decision& decision) {
   spec.target_node = decision.target;
   spec.reason = decision.reason;
   HSM_TRY(OperationLog log, OperationLog::Make(*pool_, std::move(spec)));
-  return Turned{fmt::format("{}; {}", decision.reason, Carry(*pool_, log, FailingSince())), true};
+  return Turned{fmt::format("{}; {}", decision.reason, CarryAloud(log, FailingSince())), true};
+}
+
+std::string Controller::CarryAloud(OperationLog& log,
+                                   std::optional<base::TimePoint> failing_since) {
+  if (world_.step)
+    world_.step(device_, fmt::format("{} begins{}{}", log.name(),
+                                     log.operation().spec.reason.empty() ? "" : ": ",
+                                     log.operation().spec.reason));
+  TellSteps(log);
+  return Carry(*pool_, log, failing_since);
+}
+
+// Its end is the turn's to tell. A promotion takes long in which nothing else would be said.
+void Controller::TellSteps(OperationLog& log) {
+  if (!world_.step) return;
+  log.Tell([this, told = log.operation().status.steps.size()](
+               const cluster::HSMOperation& operation) mutable {
+    for (; told < operation.status.steps.size(); ++told) {
+      const cluster::OperationStep& step = operation.status.steps[told];
+      world_.step(device_,
+                  fmt::format("{}: {}: {}", operation.metadata.name, step.name, step.message));
+    }
+  });
 }
 
 void Controller::TellOnce(const std::string& reason, const std::string& note) {

@@ -15,6 +15,7 @@
 #include "libhsmops/failover/sync_set.h"
 #include "libhsmops/health/tracker.h"
 #include "libhsmops/manager/follow_spec.h"
+#include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/manager/sync.h"
 
@@ -51,6 +52,8 @@ class Controller {
   base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
   base::Result<SyncReport> TimedSync(const SyncOptions& options);
+  std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
+  void TellSteps(OperationLog& log);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);
 

@@ -127,6 +127,11 @@ Result<mirror::Stamp> LiveService::FreshStamp() {
   return *stamp_;
 }
 
+Result<void> LiveService::Probe() {
+  const auto stamp = FreshStamp();
+  return stamp.ok() ? Result<void>() : stamp.error();
+}
+
 // Round after round while anything is in doubt; what surely was not done is asked of each once.
 void LiveService::Settle(const mirror::Stamp& stamp, Batch& batch) {
   while (true) {

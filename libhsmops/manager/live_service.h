@@ -31,6 +31,10 @@ class LiveService {
   // Errors as Front's. kUnavailable: no replica could answer; who was asked, and the next step.
   base::Result<Served> Get(const store::SecretName& name);
 
+  // What a write would begin with, and nothing is written. Errors as Get's; kAuthFailed: the
+  // certificate's role may not write.
+  base::Result<void> Probe();
+
   // One result a write, in order. kUnavailable, kReadOnly: nothing was written. What is in doubt is
   // asked again, of whoever answers, until that is settled or the deadline; kInDoubt then.
   std::vector<base::Result<mirror::Acknowledged>> Put(std::vector<store::Write> writes,

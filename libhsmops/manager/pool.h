@@ -35,6 +35,8 @@ struct World {
   // Told of each sync of a whole device that the controller did; may be empty.
   std::function<void(const std::string& device, base::Duration time, bool whole)> synced = {};
   failover::Managers managers = failover::Managers::kNone;
+  // Told of each step of what a controller does, before its turn is over; may be empty.
+  std::function<void(const std::string& device, const std::string& sentence)> step = {};
 };
 
 using store::MemberUid;

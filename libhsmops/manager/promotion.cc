@@ -167,6 +167,10 @@ class Run {
     }
     if (options_.purpose == Purpose::kFailover && !resumes_ && !options_.accept_loss &&
         holder != nullptr && holder->Healthy()) {
+      if (options_.target.empty() && FailedOverSince(options_.asked_at)) {
+        report_.to = holder->node;
+        return false;
+      }
       return Error(
           ErrorCode::kReadOnly,
           fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first",
@@ -201,6 +205,14 @@ class Run {
     }
     report_.to = chosen->node;
     return true;
+  }
+
+  // So that it has what it asked for: another failover was faster.
+  bool FailedOverSince(const std::optional<base::WallTime>& asked) const {
+    const auto& history = pool_.device().status.history;
+    return asked && std::ranges::any_of(history, [&](const cluster::HistoryEntry& entry) {
+             return entry.IsFailover() && entry.time && *entry.time >= *asked;
+           });
   }
 
   // Planned only: the old Primary stops writing, and the candidate's content is proved equal.

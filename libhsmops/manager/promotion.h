@@ -25,6 +25,8 @@ struct PromotionOptions {
   bool dry_run = false;
   std::string operation;  // the HSMOperation's name
   std::string reason;     // a person's words, for the history
+  // When somebody asked for it; a failover that ended since then has done what kFailover asks for.
+  std::optional<base::WallTime> asked_at;
   // Since when the Primary fails to answer as it should, where somebody has watched it.
   std::optional<base::TimePoint> failing_since;
 };

@@ -50,7 +50,7 @@ class Running {
       : resources_(resources), config_(config), stop_(stop), log_(log) {}
 
   Result<void> Open() {
-    HSM_TRY(credentials_, net::CredentialSource::Open(config_.credentials, clock_));
+    HSM_TRY(credentials_, net::CredentialSource::Open(config_.credentials, clock_, log_));
     self_ = credentials_->Current()->identity();
     if (self_.role != net::Role::kManager) {
       return Error(ErrorCode::kInvalid,
@@ -71,6 +71,9 @@ class Running {
     world_->managers = failover::Managers::kLead;
     world_->synced = [this](const std::string& device, base::Duration time, bool whole) {
       vitals_->Synced(device, time, whole);
+    };
+    world_->step = [this](const std::string& device, const std::string& sentence) {
+      log_("info", device + ": " + sentence);
     };
     live_.emplace(*world_);
     return {};
@@ -151,6 +154,7 @@ class Running {
   // What health pages and metrics are of; and where clients find this manager.
   void Look() {
     do {
+      (void)credentials_->Current();  // so that a change of its files is noticed and told
       if (auto announced = announcement_->Step(); !announced.ok()) {
         Tell("announcement",
              "clients are not told of this manager: " + announced.error().message());

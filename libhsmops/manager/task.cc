@@ -48,6 +48,7 @@ PromotionOptions OptionsOf(const HSMOperation& operation) {
   options.dry_run = operation.spec.dry_run;
   options.reason = operation.spec.reason;
   options.operation = operation.metadata.name;
+  options.asked_at = operation.metadata.creation_timestamp;
   return options;
 }
 

@@ -174,12 +174,14 @@ void Vitals::AddDevices(HealthReport& report) const {
       if (!member.available)
         part.message += fmt::format("{}{} cannot use it", part.message.empty() ? "" : "; ",
                                     device.metadata.name);
-      if (!member.in_sync.value_or(false) && member.node_name != device.status.primary_node) {
-        sync.message = sync.ok ? "" : sync.message + "; ";
-        sync.ok = false;
-        sync.message += fmt::format("{} of {} is not known to be equal", member.node_name,
-                                    device.metadata.name);
-      }
+      const bool primary = member.node_name == device.status.primary_node;
+      if (primary ? member.available : member.in_sync.value_or(false)) continue;
+      sync.message = sync.ok ? "" : sync.message + "; ";
+      sync.ok = false;
+      sync.message +=
+          fmt::format("{} of {} {}", member.node_name, device.metadata.name,
+                      primary ? "is what the copies are to be equal to, and it is not available"
+                              : "is not known to be equal");
     }
   }
   for (auto& [node, part] : nodes) report.parts.push_back(std::move(part));

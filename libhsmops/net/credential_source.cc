@@ -1,5 +1,6 @@
 #include "libhsmops/net/credential_source.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 namespace hsmops::net {
@@ -12,8 +13,10 @@ std::int64_t Nanoseconds(const timespec& time) {
 }  // namespace
 
 base::Result<std::unique_ptr<CredentialSource>> CredentialSource::Open(CredentialFiles files,
-                                                                       const base::Clock& clock) {
-  std::unique_ptr<CredentialSource> source(new CredentialSource(std::move(files), clock));
+                                                                       const base::Clock& clock,
+                                                                       Log log) {
+  std::unique_ptr<CredentialSource> source(
+      new CredentialSource(std::move(files), clock, std::move(log)));
   // Before they are read: what changes in between is seen next time.
   source->seen_ = source->Look();
   source->looked_ = clock.Now();
@@ -42,12 +45,28 @@ std::shared_ptr<const Credentials> CredentialSource::Current() {
   if (stamps == seen_ && !last_error_.has_value()) return current_;
   seen_ = stamps;
   if (auto loaded = Credentials::Load(files_, clock_.Wall()); loaded.ok()) {
-    current_ = *std::move(loaded);
-    last_error_.reset();
+    Take(*std::move(loaded));
   } else {
-    last_error_ = loaded.error();
+    Refuse(loaded.error());
   }
   return current_;
+}
+
+void CredentialSource::Take(std::shared_ptr<const Credentials> next) {
+  current_ = std::move(next);
+  last_error_.reset();
+  if (log_)
+    log_("info", fmt::format("{} was read again: valid until {}", files_.cert,
+                             base::FormatTime(current_->not_after())));
+}
+
+void CredentialSource::Refuse(const base::Error& why) {
+  const bool told = last_error_ && last_error_->message() == why.message();
+  last_error_ = why;
+  if (told || !log_) return;
+  log_("warning", fmt::format("the certificate files have changed and are not taken: {}; the "
+                              "certificate from before, valid until {}, stays in use",
+                              why.message(), base::FormatTime(current_->not_after())));
 }
 
 std::optional<base::Error> CredentialSource::last_error() const {

@@ -4,9 +4,11 @@
 #include <sys/types.h>
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "libhsmops/base/clock.h"
 #include "libhsmops/net/credentials.h"
@@ -17,12 +19,17 @@ namespace hsmops::net {
 inline constexpr std::chrono::seconds kCredentialLook{1};
 
 // Thread-safe. Files that are not whole and matching change nothing: the last good credentials
-// stay, and the reason is there to be reported. `clock` must outlive it.
+// stay, and the reason is told. `clock` must outlive it.
 class CredentialSource {
  public:
-  // Errors: those of Credentials::Load, for there is nothing to fall back on yet.
+  // `level`: "info" or "warning". Called with a lock held: it must not ask this source anything.
+  using Log = std::function<void(const std::string& level, const std::string& sentence)>;
+
+  // Errors: those of Credentials::Load, for there is nothing to fall back on yet. `log` is told,
+  // once each, what was taken later and what was not; it may be empty.
   static base::Result<std::unique_ptr<CredentialSource>> Open(CredentialFiles files,
-                                                              const base::Clock& clock);
+                                                              const base::Clock& clock,
+                                                              Log log = {});
 
   // Never null. Another pointer than last time: other credentials.
   std::shared_ptr<const Credentials> Current();
@@ -43,12 +50,15 @@ class CredentialSource {
   };
   using Stamps = std::array<Stamp, 3>;
 
-  CredentialSource(CredentialFiles files, const base::Clock& clock)
-      : files_(std::move(files)), clock_(clock) {}
+  CredentialSource(CredentialFiles files, const base::Clock& clock, Log log)
+      : files_(std::move(files)), clock_(clock), log_(std::move(log)) {}
   Stamps Look() const;
+  void Take(std::shared_ptr<const Credentials> next);
+  void Refuse(const base::Error& why);
 
   const CredentialFiles files_;
   const base::Clock& clock_;
+  const Log log_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Credentials> current_;
   Stamps seen_;

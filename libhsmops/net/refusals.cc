@@ -13,12 +13,13 @@ std::string_view Name(Refusal kind) {
 }
 
 // Must be called with the mutex held.
-Refusals::Key Refusals::KeyFor(Refusal kind, const std::string& peer, base::TimePoint now) {
-  Key key{kind, peer};
+Refusals::Key Refusals::KeyFor(Refusal kind, const std::string& peer, std::string_view why,
+                               base::TimePoint now) {
+  Key key{kind, peer, kind == Refusal::kHandshake ? std::string(why) : ""};
   if (told_.size() < kMaxRefusalPeers || told_.contains(key)) return key;
   std::erase_if(told_, [&](const auto& entry) { return now - entry.second.at >= kRefusalSilence; });
   if (told_.size() < kMaxRefusalPeers) return key;
-  return {kind, "others"};
+  return {kind, "others", ""};
 }
 
 void Refusals::Note(Refusal kind, const std::string& peer, std::string_view why) {
@@ -26,7 +27,7 @@ void Refusals::Note(Refusal kind, const std::string& peer, std::string_view why)
   if (!log_) return;
   const std::lock_guard lock(mutex_);
   const base::TimePoint now = clock_.Now();
-  const auto [entry, is_new] = told_.try_emplace(KeyFor(kind, peer, now), Told{now, 0});
+  const auto [entry, is_new] = told_.try_emplace(KeyFor(kind, peer, why, now), Told{now, 0});
   Told& told = entry->second;
   if (!is_new && now - told.at < kRefusalSilence) {
     ++told.silent;

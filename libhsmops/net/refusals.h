@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <tuple>
 
 #include "libhsmops/base/clock.h"
 
@@ -48,8 +48,8 @@ class Refusals {
   Refusals(const base::Clock& clock, Log log) : clock_(clock), log_(std::move(log)) {}
 
   // `peer`: an identity or an address, both fit for a terminal, as is `why`. Logged once per kind
-  // and peer within kRefusalSilence; the next line tells how many were not logged. Peers beyond
-  // kMaxRefusalPeers share one line.
+  // and peer, a handshake's also per reason, within kRefusalSilence; the next line tells how many
+  // were not logged. Peers beyond kMaxRefusalPeers share one line.
   void Note(Refusal kind, const std::string& peer, std::string_view why);
 
   std::uint64_t count(Refusal kind) const { return counts_[static_cast<std::size_t>(kind)].load(); }
@@ -59,8 +59,8 @@ class Refusals {
     base::TimePoint at;
     std::uint64_t silent = 0;
   };
-  using Key = std::pair<Refusal, std::string>;
-  Key KeyFor(Refusal kind, const std::string& peer, base::TimePoint now);
+  using Key = std::tuple<Refusal, std::string, std::string>;
+  Key KeyFor(Refusal kind, const std::string& peer, std::string_view why, base::TimePoint now);
 
   const base::Clock& clock_;
   const Log log_;

@@ -228,6 +228,9 @@ Result<void> Pkcs11Token::OpenSession(const Slot& slot) {
   const CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
   const CK_RV rv = Call("C_OpenSession", module_->functions().C_OpenSession, slot.id, flags,
                         static_cast<void*>(nullptr), static_cast<CK_NOTIFY>(nullptr), &session);
+  if (rv != CKR_OK && (slot.info.flags & CKF_TOKEN_INITIALIZED) == 0)
+    return RvError("C_OpenSession", rv)
+        .Within("the token is not initialised, which its maker's tool does");
   if (rv != CKR_OK) return RvError("C_OpenSession", rv);
   session_ = session;
   return {};

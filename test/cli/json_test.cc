@@ -137,6 +137,10 @@ TEST_CASE("json: list, get, put and delete print MirroredSecrets, and values onl
   const Ended shown = on.Run({"get", "app/db", "--reveal", "-o", "json"});
   Shape(shown, 0, std::string(kSecret) + " data.password dmFsdWU=");
   Shape(on.Run({"put", "app/db", "--stdin-key", "password", "-o", "json"}, "x"), 0, kSecret);
+  const Ended merged =
+      on.Run({"put", "app/db", "--stdin-key", "more", "--merge", "-o", "json"}, "x");
+  Shape(merged, 0, "kind MirroredSecret status.version string");
+  CHECK(!json::parse(merged.out)["spec"].contains("keys"));  // nobody read the others
   Shape(on.Run({"delete", "app/db", "--yes", "-o", "json"}), 0, kSecret);
 }
 

@@ -3,10 +3,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "libhsmops/base/clock.h"
+#include "libhsmops/base/file.h"
 #include "test/net/net_cluster.h"
 
 namespace hsmops::test {
@@ -16,6 +20,14 @@ using std::chrono::seconds;
 
 bool Holds(const std::string& text, const std::string& what) {
   return text.find(what) != std::string::npos;
+}
+
+bool HasOpen(const Process& process, const std::string& path) {
+  std::error_code gone;  // one that was closed meanwhile
+  const std::string files = fmt::format("/proc/{}/fd", process.pid());
+  return std::ranges::any_of(std::filesystem::directory_iterator(files), [&](const auto& file) {
+    return std::filesystem::read_symlink(file, gone) == path;
+  });
 }
 
 std::vector<std::string> ManagerWords(const std::string& folder, const std::string& certs) {
@@ -72,6 +84,35 @@ TEST_CASE("an agent says that its token cannot be used, and when it can; it ends
   const Ended ended = second.Wait(seconds(6));
   CHECK(ended.code == 0);
   CHECK_FALSE(ended.timed_out);
+}
+
+TEST_CASE("an agent that waits for its state folder can be told to end") {
+  NetCluster cluster({"a"}, 0);
+  const std::string certs = cluster.folder() + "/certs/member-a";
+  TempFolder state;
+  base::SystemClock clock;
+  const auto lock = base::FileLock::Take(state.path() + "/lock", "a test", clock, clock.Now());
+  REQUIRE(lock.ok());
+  Process agent({CliPath(), "agent", "--token", cluster.token("a").uri(), "--state", state.path(),
+                 "--listen", "127.0.0.1:0", "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt",
+                 "--key", certs + "/tls.key"});
+  while (!HasOpen(agent, state.path() + "/lock"))
+    REQUIRE_FALSE(agent.WaitFor("nothing", std::chrono::milliseconds(20)));
+  const base::TimePoint told = clock.Now();
+  agent.Signal(SIGTERM);
+  const Ended ended = agent.Wait(seconds(20));
+  CHECK(clock.Now() - told < seconds(5));
+  CHECK(Holds(ended.err, "in use: "));
+}
+
+TEST_CASE("an agent says which certificate it did not take, and when it takes one") {
+  NetCluster cluster({"a"}, 0);
+  const std::string key = cluster.folder() + "/certs/member-a/tls.key";
+  const std::string good = ReadText(key);
+  WriteText(key, "half a");
+  CHECK(cluster.Agent("a").WaitFor("the certificate files have changed and are not taken: "));
+  WriteText(key, good);
+  CHECK(cluster.Agent("a").WaitFor("/certs/member-a/tls.crt was read again: valid until "));
 }
 
 TEST_CASE("with --log-format=json every line of a manager's log is an object") {

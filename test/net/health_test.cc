@@ -31,6 +31,13 @@ TEST_CASE("a failover that a manager carries out is waited for, and holds back t
   const Ended during = cluster.Until({"health"}, 3, "FailingOver");
   CHECK(Holds(during, "operation wait local-failover-"));
   CHECK_FALSE(Holds(during, "cut short"));
+  // It was asked for while another was under way, which does what it asks for.
+  const Ended typed = cluster.Hsm({"failover"});
+  CHECK_MESSAGE(typed.code == 0, typed.out, typed.err);
+  CHECK(Holds(typed, "no change"));
+  // Its log tells the steps as they come.
+  CHECK(cluster.Manager(1).WaitFor(" begins: Primary a is unhealthy"));
+  CHECK(cluster.Manager(1).WaitFor(": fence-point: epoch"));
   cluster.StartAgent("a");
   const Ended after = cluster.Until({"health"}, 0, "FailoverHeld");
   CHECK(Holds(after, "minInterval"));
@@ -47,6 +54,10 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   cluster.Must({"check", "--for", "write"});
   cluster.Must({"health"});
   for (const int number : cluster.managers()) cluster.StopManager(number);
+  // At once, as a put would: the grant goes on for a while.
+  const Ended at_once = cluster.Hsm({"check", "--for", "write", "--timeout", "2s"});
+  CHECK_MESSAGE(at_once.code == 3, at_once.out, at_once.err);
+  CHECK(Holds(at_once, "no manager could do it"));
   cluster.Until({"health"}, 3, "NoGrant");
   cluster.Until({"check", "--for", "write"}, 3, "no: it has no grant");
   CHECK(cluster.Hsm({"put", "app", "--from-literal", "k=2"}).code != 0);
@@ -54,6 +65,10 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   cluster.Until({"health"}, 0, "healthy");
   cluster.Must({"check", "--for", "write"});
   cluster.Must({"put", "app", "--from-literal", "k=2"});
+  cluster.Agent("b").Signal(SIGKILL);
+  cluster.Until({"put", "app", "--from-literal", "k=2"}, 0, "only a has confirmed 1 of 1 writes");
+  cluster.StartAgent("b");
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 1 more"));
 
   for (const int number : cluster.managers()) cluster.Manager(number).Signal(SIGKILL);
   cluster.Until({"health"}, 3, "NoManager");

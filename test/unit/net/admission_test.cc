@@ -127,6 +127,18 @@ TEST_CASE("refusals are counted always and told once a minute for each kind and 
         std::vector<std::string>{"refused a: rate: too often (1 more since the last line)"});
 }
 
+TEST_CASE("handshakes of one address that are refused for two reasons are told both") {
+  base::ManualClock clock;
+  std::vector<std::string> lines;
+  Refusals refusals(clock, [&](const std::string& line) { lines.push_back(line); });
+  for (int i = 0; i < 3; ++i) {
+    refusals.Note(Refusal::kHandshake, "10.0.0.7", "no certificate");
+    refusals.Note(Refusal::kHandshake, "10.0.0.7", "it is of another pool");
+  }
+  CHECK(lines == std::vector<std::string>{"refused 10.0.0.7: handshake: no certificate",
+                                          "refused 10.0.0.7: handshake: it is of another pool"});
+}
+
 TEST_CASE("thousands of peers do not make thousands of lines") {
   base::ManualClock clock;
   std::size_t lines = 0;

@@ -104,7 +104,11 @@ TEST_CASE("new files are taken when they are whole; until then the last good one
   const Identity worker = pool.Of(Role::kMember, "worker-1");
   const CredentialFiles files =
       pool.Write("w", pool.Issue(worker, TestPool::Wall()), pool.ca_pem());
-  auto source = CredentialSource::Open(files, clock);
+  std::vector<std::string> told;
+  auto source = CredentialSource::Open(files, clock,
+                                       [&](const std::string& level, const std::string& sentence) {
+                                         told.push_back(level + ": " + sentence);
+                                       });
   REQUIRE(source.ok());
   const auto first = (*source)->Current();
 
@@ -117,12 +121,18 @@ TEST_CASE("new files are taken when they are whole; until then the last good one
   CHECK((*source)->Current() == first);
   REQUIRE((*source)->last_error().has_value());
   CHECK((*source)->last_error()->message().find("not the key") != std::string::npos);
+  clock.Advance(seconds(1));
+  CHECK((*source)->Current() == first);  // tried again, and not told again
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("warning: the certificate files have changed and are not taken: ") == 0);
 
   test::WriteText(files.key, TextOf(next.key));
   clock.Advance(seconds(1));
   const auto second = (*source)->Current();
   CHECK(second != first);
   CHECK_FALSE((*source)->last_error().has_value());
+  REQUIRE(told.size() == 2);
+  CHECK(told[1].find("info: " + files.cert + " was read again: valid until ") == 0);
   CHECK((*source)->not_after() == second->not_after());
   CHECK(second->not_after() > first->not_after());
 
