@@ -14,9 +14,9 @@
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
-#include "libhsmops/manager/merge_plan.h"
 #include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/sync.h"
+#include "libhsmops/manager/target_merge.h"
 
 namespace hsmops::manager {
 
@@ -30,18 +30,16 @@ using failover::Purpose;
 namespace {
 
 constexpr std::chrono::seconds kQuiesce{30};  // for copying what the target still lacks
-constexpr int kMergePasses = 4;
 constexpr int kGrantTries = 3;
 constexpr std::size_t kKeptCuts = 64;
-
-// Whether a member answers with what it holds.
-using Answers = std::function<bool(const failover::MemberView&)>;
 
 // What one member answered to the FENCE of this promotion.
 struct Fenced {
   std::optional<mirror::FenceAnswer> answer;
   std::string why_not;
-  bool HasInventory() const {
+  bool HasInventory() const { return answer && answer->digest; }
+  // In the quorum of P5.
+  bool Counts() const {
     return answer && (answer->digest || base::On(Mutant::kAnswerCountsForItself));
   }
 };
@@ -108,7 +106,6 @@ class Run {
     if (options_.purpose == Purpose::kPromote && !resumes_) return report_;
     HSM_RETURN_IF_ERROR(ForeseeQuorum());
     HSM_RETURN_IF_ERROR(ForeseeMerge());
-    TellGivenUp();
     return report_;
   }
 
@@ -131,6 +128,20 @@ class Run {
     resumes_ = pool_.arbiter().phase == cluster::ArbiterPhase::kPromoting;
     state_ = pool_.Observe(true);
     if (term.holder) report_.from = term.holder->node_name;
+    HSM_RETURN_IF_ERROR(CheckWords());
+    const auto obeyed = CheckEpoch(pool_, state_);
+    const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
+    if (regressed && !options_.accept_loss) return obeyed.error();
+    older_record_ = regressed || state_.older_record;
+    if (!resumes_) {
+      HSM_TRY(const bool needed, JudgeHolder(regressed));
+      if (!needed) return false;
+    }
+    HSM_RETURN_IF_ERROR(PickTarget(regressed));
+    return true;
+  }
+
+  Result<void> CheckWords() const {
     if (!options_.expected_primary.empty() && options_.expected_primary != report_.from) {
       return Error(ErrorCode::kConflict, fmt::format("the Primary is {}, not {}",
                                                      report_.from.empty() ? "nobody" : report_.from,
@@ -141,14 +152,15 @@ class Run {
                    fmt::format("node {} is not a member of device {}", options_.target,
                                pool_.device().metadata.name));
     }
-    const auto obeyed = CheckEpoch(pool_, state_);
-    const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
-    if (regressed && !options_.accept_loss) return obeyed.error();
-    older_record_ = regressed || state_.older_record;
+    return {};
+  }
+
+  // Whether the Primary of now is to be replaced. False: what was asked for is so already.
+  Result<bool> JudgeHolder(bool regressed) {
     // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
     // could not, and a new one above all is the way out.
     const failover::MemberView* holder = state_.Holder();
-    if (!resumes_ && !regressed && !options_.target.empty() && options_.target == report_.from) {
+    if (!regressed && !options_.target.empty() && options_.target == report_.from) {
       if (holder != nullptr && holder->Healthy()) {
         report_.to = options_.target;
         return false;
@@ -158,15 +170,14 @@ class Run {
           fmt::format("{} is the Primary and is not healthy: {}; name another node",
                       options_.target, holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
     }
-    if (options_.purpose == Purpose::kPromote && !resumes_ &&
-        (holder == nullptr || !holder->Healthy())) {
+    const bool healthy = holder != nullptr && holder->Healthy();
+    if (options_.purpose == Purpose::kPromote && !healthy) {
       return Error(
           ErrorCode::kReadOnly,
           fmt::format("Primary {} cannot be asked to step down: {}; use kubectl hsm failover",
                       report_.from, holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
     }
-    if (options_.purpose == Purpose::kFailover && !resumes_ && !options_.accept_loss &&
-        holder != nullptr && holder->Healthy()) {
+    if (options_.purpose == Purpose::kFailover && !options_.accept_loss && healthy) {
       if (options_.target.empty() && FailedOverSince(options_.asked_at)) {
         report_.to = holder->node;
         return false;
@@ -176,13 +187,16 @@ class Run {
           fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first",
                       report_.from));
     }
-    if (!resumes_ && !options_.accept_loss && holder != nullptr && holder->Healthy() &&
-        holder->status->legacy > 0) {
+    if (!options_.accept_loss && healthy && holder->status->legacy > 0) {
       return Error(ErrorCode::kReadOnly,
                    fmt::format("Primary {} holds {} secrets in the older operator's layout that no "
                                "mirror has; run kubectl hsm adopt first",
                                report_.from, holder->status->legacy));
     }
+    return true;
+  }
+
+  Result<void> PickTarget(bool regressed) {
     // What a person has agreed to lose does not keep a member from being chosen.
     const Purpose judge = options_.accept_loss ? Purpose::kForced
                           : resumes_           ? Purpose::kPromote
@@ -204,7 +218,7 @@ class Run {
       return Error(ErrorCode::kReadOnly, fmt::format("no member can be promoted: {}", reasons));
     }
     report_.to = chosen->node;
-    return true;
+    return {};
   }
 
   // So that it has what it asked for: another failover was faster.
@@ -368,9 +382,7 @@ class Run {
     };
   }
   Answers AsFenced() const {
-    return [this](const failover::MemberView& member) {
-      return fences_.at(member.node).HasInventory();
-    };
+    return [this](const failover::MemberView& member) { return fences_.at(member.node).Counts(); };
   }
 
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
@@ -409,7 +421,7 @@ class Run {
 
   // P5
   Result<void> CheckQuorum() {
-    if (!fences_.at(report_.to).HasInventory()) {
+    if (!fences_.at(report_.to).Counts()) {
       return Error(
           ErrorCode::kUnavailable,
           fmt::format("the target {} does not answer with its content any more", report_.to));
@@ -419,131 +431,36 @@ class Run {
     return {};
   }
 
-  // An answer that is counted without an inventory is taken for one of a member that has nothing.
-  bool SaysNothing(const std::string& node) const {
-    const auto fenced = fences_.find(node);
-    return base::On(Mutant::kAnswerCountsForItself) && fenced != fences_.end() &&
-           fenced->second.answer && !fenced->second.answer->digest;
-  }
-
-  // Whom the target pulls from: the old Primary and S, and everybody when what only others hold
-  // would be given up otherwise.
-  std::map<std::string, Trust> Sources(const Answers& has_inventory) const {
-    std::map<std::string, Trust> sources;
-    for (const failover::MemberView& member : pool_.Recorded().members) {
-      if (member.node == report_.to || !has_inventory(member) || SaysNothing(member.node)) continue;
-      const bool of_the_term = member.node == report_.from || member.in_sync_set;
-      if (older_record_) {
-        sources[member.node] = Trust::kKnownNames;
-      } else if (of_the_term || (options_.accept_loss && report_.lost != "none")) {
-        sources[member.node] = Trust::kAll;
-      } else if (options_.accept_loss) {
-        sources[member.node] = Trust::kRepairs;
-      }
-    }
-    return sources;
-  }
-
-  // Of the term, and does not answer, so that it may have whole what the target has damaged; "" for
-  // nobody. After an older record that may be anybody.
-  std::string SilentOfTheTerm(const Answers& has_inventory) const {
-    const failover::ClusterState recorded = pool_.Recorded();
-    for (const failover::MemberView& member : recorded.members) {
-      const bool counts = member.node == report_.from || member.in_sync_set || older_record_;
-      if (counts && member.node != report_.to && !has_inventory(member)) return member.node;
-    }
-    const bool gone =
-        recorded.strangers_in_sync_set > 0 || (!report_.from.empty() && !pool_.Has(report_.from));
-    return gone ? "a member that was taken out of the device" : "";
-  }
-
-  // kCorrupt: something can be read nowhere, or has two contents, and nobody has accepted that.
-  Result<mirror::SyncPlan> WhatToPull(const Answers& has_inventory) {
-    HSM_TRY(MergePlan merge, PlanMerge(pool_, report_.to, Sources(has_inventory)));
-    if (const std::string silent = SilentOfTheTerm(has_inventory); !silent.empty()) {
-      HSM_TRY(const std::uint64_t damaged, DamageLeft(pool_, report_.to, merge.pull));
-      if (damaged > 0)
-        merge.ambiguous.insert(
-            fmt::format("{} secrets are damaged on {}, and {} may have them whole", damaged,
-                        report_.to, silent));
-    }
-    if (!merge.ambiguous.empty() && !options_.accept_loss)
-      return Error(ErrorCode::kCorrupt, *merge.ambiguous.begin());
-    given_up_ = std::move(merge.ambiguous);
-    return std::move(merge.pull);
-  }
-
-  // What of the target's own nobody acknowledged, in an epoch that it missed the end of. A member
-  // of the term has in it what the term had; an older record's cuts say nothing of it.
-  Result<std::vector<store::InventoryItem>> ToSetAside(const Answers& has_inventory) {
-    const failover::ClusterState recorded = pool_.Recorded();
-    if (older_record_ || report_.to == report_.from || recorded.Find(report_.to)->in_sync_set)
-      return std::vector<store::InventoryItem>{};
-    HSM_TRY(auto beyond, BeyondCuts(pool_, report_.to, Sources(has_inventory)));
-    for (const store::InventoryItem& item : beyond) {
-      if (item.state == store::InventoryItem::State::kPresent) set_aside_.insert(item.name);
-    }
-    return beyond;
-  }
-
-  // Before anything is pulled: else it outdoes what was acknowledged.
-  Result<void> SetAside() {
-    for (int pass = 0; pass < kMergePasses; ++pass) {
-      HSM_TRY(const auto beyond, ToSetAside(AsFenced()));
-      if (beyond.empty()) return {};
-      std::vector<store::IdVersion> versions;
-      for (const store::InventoryItem& item : beyond) versions.push_back({item.id, item.version});
-      HSM_RETURN_IF_ERROR(pool_.At(report_.to)
-                              .Quarantine(pool_.term(), versions)
-                              .Within("setting aside on " + report_.to));
-    }
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("{} goes on showing what its epoch had not acknowledged", report_.to));
+  TargetMerge MergeBy(const Answers& has_inventory) {
+    return {pool_,
+            {report_.from, report_.to, older_record_, options_.accept_loss, report_.lost == "none"},
+            has_inventory};
   }
 
   // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
   Result<void> ForeseeMerge() {
     if (options_.accept_loss && !options_.dry_run) return {};
-    HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsSeen()));
-    (void)plan;  // what is pulled is planned again when everybody is fenced
-    HSM_TRY(const auto beyond, ToSetAside(AsSeen()));
-    (void)beyond;  // likewise
+    TargetMerge merge = MergeBy(AsSeen());
+    HSM_RETURN_IF_ERROR(merge.Foresee());
+    if (options_.dry_run) TellGivenUp(merge.GivenUp());
     return {};
   }
 
-  // P6: the target pulls everything that a source has and it lacks.
+  // P6
   Result<void> Merge() {
-    HSM_RETURN_IF_ERROR(SetAside());
-    const mirror::Members members = MembersOf(pool_, pool_.nodes());
-    for (int pass = 0; pass < kMergePasses; ++pass) {
-      HSM_TRY(const mirror::SyncPlan plan, WhatToPull(AsFenced()));
-      if (plan.steps.empty() || base::On(Mutant::kNoMerge)) return Freeze();
-      const mirror::ApplyReport applied = mirror::Apply(
-          plan, pool_.At(report_.to), members, pool_.term(), pool_.world().executor, nullptr);
-      report_.merged += applied.restored;
-      if (!applied.failed.empty())
-        return applied.failed.front().error.Within(
-            fmt::format("{} pulling {}", report_.to, applied.failed.front().step.name));
-    }
-    return Error(ErrorCode::kUnavailable,
-                 "the members keep changing while the target pulls from them");
-  }
-
-  Result<void> Freeze() {
+    TargetMerge merge = MergeBy([this](const failover::MemberView& member) {
+      return fences_.at(member.node).HasInventory();
+    });
+    HSM_TRY(report_.merged, merge.Do());
     HSM_TRY(digest_, pool_.At(report_.to).Freeze(report_.epoch).Within("freezing " + report_.to));
     note_("merge", fmt::format("{} pulled {} versions and is frozen", report_.to, report_.merged));
-    TellGivenUp();
+    TellGivenUp(merge.GivenUp());
     return {};
   }
 
   // Beside what the quorum said.
-  void TellGivenUp() {
-    if (!set_aside_.empty()) {
-      given_up_.insert(fmt::format(
-          "{} values of {} are in quarantine: their epoch had not acknowledged them when it ended",
-          set_aside_.size(), report_.to));
-    }
-    for (const std::string& what : given_up_) {
+  void TellGivenUp(const std::set<std::string>& given_up) {
+    for (const std::string& what : given_up) {
       report_.lost = report_.lost == "none" ? "unknown: " + what : report_.lost + "; " + what;
       note_("accept-loss", what);
     }
@@ -635,8 +552,6 @@ class Run {
   PromotionReport report_;
   failover::ClusterState state_;
   std::map<std::string, Fenced> fences_;
-  std::set<std::string> given_up_;   // what PlanMerge could not decide, and somebody accepted
-  std::set<std::string> set_aside_;  // names of values, on the target
   base::Digest digest_{};
   base::TimePoint begun_{};
   base::TimePoint stopped_{};
