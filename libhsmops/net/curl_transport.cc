@@ -1,8 +1,6 @@
 #include "libhsmops/net/curl_transport.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "libhsmops/base/printable.h"
+#include "libhsmops/net/curl.h"
 #include "libhsmops/net/tls.h"
 
 namespace hsmops::net {
@@ -20,28 +19,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
-
-// --- libcurl's memory: it keeps pieces of bodies in buffers that it frees without wiping.
-
-void WipeAndFree(void* memory) {
-  if (memory == nullptr) return;
-  base::Wipe(memory, malloc_usable_size(memory));
-  std::free(memory);
-}
-
-void* WipingRealloc(void* memory, std::size_t size) {
-  void* grown = std::malloc(size);
-  if (grown == nullptr || memory == nullptr) return grown;
-  std::memcpy(grown, memory, std::min(size, malloc_usable_size(memory)));
-  WipeAndFree(memory);
-  return grown;
-}
-
-void InitialiseOnce() {
-  static const CURLcode done = curl_global_init_mem(CURL_GLOBAL_DEFAULT, std::malloc, WipeAndFree,
-                                                    WipingRealloc, strdup, std::calloc);
-  HSM_CHECK(done == CURLE_OK);
-}
 
 // --- one exchange on one connection.
 
@@ -126,26 +103,6 @@ std::size_t TakeHeader(char* data, std::size_t size, std::size_t count, void* ar
   return line.size();
 }
 
-// Sets options of a handle; the first that fails is remembered.
-class Options {
- public:
-  explicit Options(CURL* handle) : handle_(handle) {}
-  template <typename T>
-  Options& Set(CURLoption option, T value) {
-    if (first_ == CURLE_OK) first_ = curl_easy_setopt(handle_, option, value);
-    return *this;
-  }
-  Result<void> Finish() const {
-    if (first_ == CURLE_OK) return {};
-    return Error(ErrorCode::kInternal, fmt::format("libcurl, which must be built with OpenSSL: {}",
-                                                   curl_easy_strerror(first_)));
-  }
-
- private:
-  CURL* handle_;
-  CURLcode first_ = CURLE_OK;
-};
-
 // A libcurl handle with at most one connection, to one peer, with one version of our credentials.
 class Connection {
  public:
@@ -189,7 +146,7 @@ CURLcode Connection::ConfigureTls(CURL*, void* context, void* self) {
 
 Result<void> Connection::SetForAll() {
   curl_easy_reset(handle_);  // options only: the connection stays
-  return Options(handle_)
+  return CurlOptions(handle_)
       .Set(CURLOPT_ERRORBUFFER, error_)
       .Set(CURLOPT_NOSIGNAL, 1L)
       // Else a call waits for the resolver's thread beyond its deadline; that thread ends by
@@ -223,7 +180,7 @@ Result<void> Connection::SetForRequest(const std::string& url, const Request& re
   add(request.content_type.empty() ? "Content-Type:" : "Content-Type: " + request.content_type);
   for (const auto& [name, value] : request.headers)
     add(value.empty() ? name + ";" : name + ": " + value);
-  Options options(handle_);
+  CurlOptions options(handle_);
   options.Set(CURLOPT_URL, url.c_str())
       .Set(CURLOPT_HTTPHEADER, headers)
       .Set(CURLOPT_PREREQFUNCTION, BeforeRequest)
@@ -293,7 +250,7 @@ Result<Answer> Connection::Perform(const Peer& peer, const Request& request, bas
   const long whole = Milliseconds(left);
   const long connecting = Milliseconds(std::min<base::Duration>(connect_time, left / 2));
   if (set.ok()) {
-    set = Options(handle_)
+    set = CurlOptions(handle_)
               .Set(CURLOPT_TIMEOUT_MS, whole)
               .Set(CURLOPT_CONNECTTIMEOUT_MS, connecting)
               .Finish();
@@ -391,7 +348,7 @@ CurlTransport::CurlTransport(CredentialSource& credentials, const base::Clock& c
     : credentials_(credentials),
       clock_(clock),
       limits_(limits),
-      idle_((InitialiseOnce(), std::make_unique<Connections>(limits))) {}
+      idle_((InitialiseCurl(), std::make_unique<Connections>(limits))) {}
 
 CurlTransport::~CurlTransport() = default;
 

@@ -1,0 +1,225 @@
+#include "libhsmops/kube/kube_resource_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "libhsmops/kube/kube_watch.h"
+
+namespace hsmops::kube {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::SecretBytes;
+using cluster::Kind;
+using cluster::Object;
+using cluster::ObjectKey;
+using cluster::ObjectList;
+using nlohmann::json;
+
+namespace {
+
+constexpr int kPageSize = 500;
+constexpr std::chrono::milliseconds kShortestWait{100};  // of a 429 without Retry-After
+
+SecretBytes BodyOf(const json& document) { return SecretBytes::FromText(document.dump()); }
+
+Result<json> Parsed(const SecretBytes& body) {
+  const base::ByteView bytes = body.view();
+  json document = json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (document.is_object()) return document;
+  return Error(ErrorCode::kCorrupt, "the API server's answer is no JSON object");
+}
+
+// A list's items of a built-in kind say neither what they are nor of which version.
+Result<Object> ObjectOf(Kind kind, json document) {
+  document["apiVersion"] = cluster::ApiVersion(kind);
+  document["kind"] = cluster::Name(kind);
+  auto object = Object::From(std::move(document));
+  if (object.ok()) return object;
+  return Error(ErrorCode::kCorrupt, object.error().message());
+}
+
+// A continue token goes into a query.
+std::string Escaped(std::string_view text) {
+  std::string escaped;
+  for (const unsigned char c : text)
+    escaped += std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'
+                   ? std::string(1, static_cast<char>(c))
+                   : fmt::format("%{:02X}", c);
+  return escaped;
+}
+
+bool MayBeThere(std::string_view ns, std::string_view name) {
+  return cluster::CheckName(name).ok() && cluster::CheckNamespace(ns).ok();
+}
+
+Error NoSuch(Kind kind, std::string_view ns, std::string_view name) {
+  const ObjectKey key{kind, std::string(ns), std::string(name)};
+  return {ErrorCode::kNotFound, Describe(key) + " does not exist"};
+}
+
+ApiVerb Asked(const char* verb, Kind kind, std::string_view ns, std::string_view name) {
+  return {verb, ResourceOf(kind), std::string(ns), std::string(name)};
+}
+
+}  // namespace
+
+std::string PathOf(Kind kind, std::string_view ns, std::string_view name) {
+  std::string path = fmt::format("/apis/{}", cluster::ApiVersion(kind));
+  if (!ns.empty()) path += fmt::format("/namespaces/{}", ns);
+  path += fmt::format("/{}", cluster::Plural(kind));
+  if (!name.empty()) path += fmt::format("/{}", name);
+  return path;
+}
+
+std::string ResourceOf(Kind kind) {
+  const std::string_view version = cluster::ApiVersion(kind);
+  return fmt::format("{}.{}", cluster::Plural(kind), version.substr(0, version.find('/')));
+}
+
+// 429 surely did nothing, so it is asked again however often there is time for it.
+Result<RestAnswer> KubeResourceStore::Ask(const ApiVerb& asked, RestRequest request) {
+  const base::TimePoint deadline = clock_.Now() + timeout_;
+  for (;;) {
+    RestRequest one;
+    one.method = request.method;
+    one.path = request.path;
+    one.body = request.body.Clone();
+    one.deadline = deadline;
+    HSM_TRY(RestAnswer answer, client_.Call(std::move(one)));
+    if (IsSuccess(answer.status)) return answer;
+    const base::Duration wait = answer.retry_after.value_or(kShortestWait);
+    if (answer.status != 429 || clock_.Now() + wait >= deadline) return ErrorOf(answer, asked);
+    clock_.SleepFor(std::max<base::Duration>(wait, kShortestWait));
+  }
+}
+
+Result<Object> KubeResourceStore::Get(Kind kind, std::string_view ns, std::string_view name) {
+  if (!MayBeThere(ns, name)) return NoSuch(kind, ns, name);
+  RestRequest request;
+  request.path = PathOf(kind, ns, name);
+  HSM_TRY(const RestAnswer answer, Ask(Asked("get", kind, ns, name), std::move(request)));
+  HSM_TRY(json document, Parsed(answer.body));
+  return ObjectOf(kind, std::move(document));
+}
+
+Result<KubeResourceStore::Page> KubeResourceStore::ReadPage(Kind kind, std::string_view ns,
+                                                            const std::string& next) {
+  RestRequest request;
+  request.path = fmt::format("{}?limit={}{}{}", PathOf(kind, ns), kPageSize,
+                             next.empty() ? "" : "&continue=", Escaped(next));
+  HSM_TRY(const RestAnswer answer, Ask(Asked("list", kind, ns, ""), std::move(request)));
+  HSM_TRY(json document, Parsed(answer.body));
+  Page page;
+  const json metadata = document.value("metadata", json::object());
+  page.version = metadata.value("resourceVersion", "");
+  page.next = metadata.value("continue", "");
+  json items = document.value("items", json::array());
+  if (items.is_null()) items = json::array();
+  for (json& item : items) {
+    HSM_TRY(Object object, ObjectOf(kind, std::move(item)));
+    page.items.push_back(std::move(object));
+  }
+  return page;
+}
+
+Result<ObjectList> KubeResourceStore::List(Kind kind, std::string_view ns) {
+  if (!ns.empty() && !cluster::CheckNamespace(ns).ok()) return ObjectList{};
+  ObjectList list;
+  std::string next;
+  bool again = false;
+  do {
+    auto page = ReadPage(kind, ns, next);
+    if (!page.ok()) {
+      // The place in the list is forgotten, and nothing else: from the begin, once.
+      const bool forgotten = !next.empty() && page.Is(ErrorCode::kUnavailable) && !again;
+      if (!forgotten) return page.error();
+      again = true;
+      next.clear();
+      list = {};
+      page = ReadPage(kind, ns, next);
+      if (!page.ok()) return page.error();
+    }
+    std::move(page->items.begin(), page->items.end(), std::back_inserter(list.items));
+    list.version = page->version;
+    next = page->next;
+    if (list.items.size() > cluster::kMaxObjectsPerKind) {
+      return Error(ErrorCode::kLimit,
+                   fmt::format("there are more than {} of {}", cluster::kMaxObjectsPerKind,
+                               cluster::Plural(kind)));
+    }
+  } while (!next.empty());
+  std::ranges::sort(list.items, {}, [](const Object& object) {
+    return std::pair(object.key().ns, object.key().name);
+  });
+  return list;
+}
+
+Result<Object> KubeResourceStore::Write(const ApiVerb& asked, std::string method, std::string path,
+                                        const Object& object, std::string_view version) {
+  json document = object.document();
+  json& metadata = document["metadata"];
+  if (version.empty()) {
+    metadata.erase("resourceVersion");
+    metadata.erase("uid");
+  } else {
+    metadata["resourceVersion"] = version;
+  }
+  RestRequest request;
+  request.method = std::move(method);
+  request.path = std::move(path);
+  request.body = BodyOf(document);
+  HSM_TRY(const RestAnswer answer, Ask(asked, std::move(request)));
+  auto stored = Parsed(answer.body);
+  // It took effect, and what came of it is not known.
+  if (!stored.ok()) return Error(ErrorCode::kInDoubt, stored.error().message());
+  return ObjectOf(object.key().kind, *std::move(stored));
+}
+
+Result<Object> KubeResourceStore::Create(const Object& object) {
+  const ObjectKey& key = object.key();
+  return Write(Asked("create", key.kind, key.ns, ""), "POST", PathOf(key.kind, key.ns), object, "");
+}
+
+Result<Object> KubeResourceStore::Update(const Object& object, std::string_view expected) {
+  const ObjectKey& key = object.key();
+  if (expected.empty())
+    return Error(ErrorCode::kInvalid, "an update names the version that it replaces");
+  return Write(Asked("update", key.kind, key.ns, key.name), "PUT",
+               PathOf(key.kind, key.ns, key.name), object, expected);
+}
+
+Result<Object> KubeResourceStore::UpdateStatus(const Object& object, std::string_view expected) {
+  const ObjectKey& key = object.key();
+  if (expected.empty())
+    return Error(ErrorCode::kInvalid, "an update names the version that it replaces");
+  if (!cluster::HasStatus(key.kind))
+    return Error(ErrorCode::kInvalid, Describe(key) + " has no status");
+  ApiVerb asked = Asked("update", key.kind, key.ns, key.name);
+  asked.resource += "/status";
+  return Write(asked, "PUT", PathOf(key.kind, key.ns, key.name) + "/status", object, expected);
+}
+
+Result<void> KubeResourceStore::Delete(Kind kind, std::string_view ns, std::string_view name,
+                                       std::optional<std::string_view> expected) {
+  if (!MayBeThere(ns, name)) return NoSuch(kind, ns, name);
+  json options{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}};
+  if (expected) options["preconditions"] = {{"resourceVersion", *expected}};
+  RestRequest request;
+  request.method = "DELETE";
+  request.path = PathOf(kind, ns, name);
+  request.body = BodyOf(options);
+  HSM_TRY([[maybe_unused]] const RestAnswer answer,
+          Ask(Asked("delete", kind, ns, name), std::move(request)));
+  return {};
+}
+
+Result<std::unique_ptr<cluster::Watch>> KubeResourceStore::OpenWatch(Kind kind, std::string_view ns,
+                                                                     std::string_view from) {
+  return KubeWatch::Open(*this, kind, ns, from);
+}
+
+}  // namespace hsmops::kube

@@ -1,0 +1,142 @@
+#include "libhsmops/kube/kube_watch.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "libhsmops/base/printable.h"
+
+namespace hsmops::kube {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::SecretBytes;
+using cluster::Change;
+using cluster::ChangeType;
+using cluster::Kind;
+using cluster::Object;
+using nlohmann::json;
+
+namespace {
+
+// The server ends a stream by itself then, and it is asked anew; so one that hangs is noticed.
+constexpr std::chrono::seconds kStreamTime{290};
+// So that a server that ends each at once is not asked without a pause.
+constexpr std::chrono::milliseconds kBetweenStreams{100};
+
+}  // namespace
+
+Result<std::unique_ptr<cluster::Watch>> KubeWatch::Open(KubeResourceStore& store, Kind kind,
+                                                        std::string_view ns,
+                                                        std::string_view from) {
+  std::unique_ptr<KubeWatch> watch(new KubeWatch(store, kind, ns));
+  watch->version_ = from;
+  if (from.empty()) {
+    HSM_TRY(cluster::ObjectList list, store.List(kind, ns));
+    watch->version_ = std::move(list.version);
+    for (Object& object : list.items)
+      watch->pending_.push_back({ChangeType::kAdded, std::move(object)});
+  }
+  return std::unique_ptr<cluster::Watch>(std::move(watch));
+}
+
+void KubeWatch::Stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  if (stream_) stream_->Stop();
+}
+
+Result<void> KubeWatch::Connect() {
+  const std::string path =
+      fmt::format("{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
+                  PathOf(kind_, ns_), kStreamTime.count(), version_);
+  const base::TimePoint deadline = store_.clock_.Now() + store_.timeout_;
+  HSM_TRY(std::shared_ptr<RestStream> stream, store_.client_.Stream(path, deadline));
+  if (!IsSuccess(stream->status())) {
+    RestAnswer refusal;
+    refusal.status = stream->status();
+    if (auto line = stream->Next(deadline); line.ok() && *line) refusal.body = **std::move(line);
+    if (IsExpired(refusal.status)) return Resync();
+    return ErrorOf(refusal, {"watch", ResourceOf(kind_), ns_, ""});
+  }
+  const std::lock_guard lock(mutex_);
+  stream_ = std::move(stream);
+  if (stopped_) stream_->Stop();
+  return {};
+}
+
+// The position is taken before anybody lists: what changes after that list is told.
+Result<void> KubeWatch::Resync() {
+  HSM_TRY(auto page, store_.ReadPage(kind_, ns_, ""));
+  version_ = std::move(page.version);
+  pending_.push_back({ChangeType::kResync, std::nullopt});
+  return {};
+}
+
+Result<std::optional<Change>> KubeWatch::Next(base::TimePoint deadline) {
+  for (;;) {
+    if (!pending_.empty()) {
+      Change change = std::move(pending_.front());
+      pending_.pop_front();
+      return std::optional(std::move(change));
+    }
+    std::shared_ptr<RestStream> stream;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopped_) return std::optional<Change>();
+      stream = stream_;
+    }
+    if (!stream) {
+      HSM_RETURN_IF_ERROR(Connect());
+      continue;
+    }
+    auto line = stream->Next(deadline);
+    if (!line.ok()) {  // it has ended: the next one goes on from where this one was
+      {
+        const std::lock_guard lock(mutex_);
+        stream_.reset();
+      }
+      if (store_.clock_.Now() >= deadline) return std::optional<Change>();
+      store_.clock_.SleepFor(kBetweenStreams);
+      continue;
+    }
+    if (!*line) return std::optional<Change>();
+    HSM_RETURN_IF_ERROR(Take(**line));
+  }
+}
+
+Result<void> KubeWatch::Take(const SecretBytes& line) {
+  const base::ByteView bytes = line.view();
+  const json event = json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  const bool whole = event.is_object() && event.contains("object") && event["object"].is_object();
+  if (!whole) return Error(ErrorCode::kCorrupt, "the API server's watch said what is no event");
+  const std::string type = event.value("type", "");
+  json document = event["object"];
+  if (type == "ERROR") return TakeError(document.value("code", 0), document.value("message", ""));
+  const std::string version =
+      document.value("metadata", json::object()).value("resourceVersion", "");
+  if (!version.empty()) version_ = version;
+  if (type == "BOOKMARK") return {};
+  document["apiVersion"] = cluster::ApiVersion(kind_);
+  document["kind"] = cluster::Name(kind_);
+  auto object = Object::From(std::move(document));
+  if (!object.ok()) return Error(ErrorCode::kCorrupt, object.error().message());
+  const ChangeType change = type == "ADDED"     ? ChangeType::kAdded
+                            : type == "DELETED" ? ChangeType::kDeleted
+                                                : ChangeType::kModified;
+  pending_.push_back({change, *std::move(object)});
+  return {};
+}
+
+Result<void> KubeWatch::TakeError(int code, const std::string& message) {
+  {
+    const std::lock_guard lock(mutex_);
+    stream_.reset();
+  }
+  if (IsExpired(code)) return Resync();
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("the API server ended a watch: {} {}", code, base::Printable(message)));
+}
+
+}  // namespace hsmops::kube

@@ -1,0 +1,45 @@
+#include "libhsmops/net/curl.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "libhsmops/base/bytes.h"
+#include "libhsmops/base/check.h"
+
+namespace hsmops::net {
+namespace {
+
+void WipeAndFree(void* memory) {
+  if (memory == nullptr) return;
+  base::Wipe(memory, malloc_usable_size(memory));
+  std::free(memory);
+}
+
+void* WipingRealloc(void* memory, std::size_t size) {
+  void* grown = std::malloc(size);
+  if (grown == nullptr || memory == nullptr) return grown;
+  std::memcpy(grown, memory, std::min(size, malloc_usable_size(memory)));
+  WipeAndFree(memory);
+  return grown;
+}
+
+}  // namespace
+
+void InitialiseCurl() {
+  static const CURLcode done = curl_global_init_mem(CURL_GLOBAL_DEFAULT, std::malloc, WipeAndFree,
+                                                    WipingRealloc, strdup, std::calloc);
+  HSM_CHECK(done == CURLE_OK);
+}
+
+base::Result<void> CurlOptions::Finish() const {
+  if (first_ == CURLE_OK) return {};
+  return base::Error(
+      base::ErrorCode::kInternal,
+      fmt::format("libcurl, which must be built with OpenSSL: {}", curl_easy_strerror(first_)));
+}
+
+}  // namespace hsmops::net

@@ -1,0 +1,31 @@
+// What everything of ours that speaks through libcurl shares: its memory and its options.
+#pragma once
+
+#include <curl/curl.h>
+
+#include "libhsmops/base/result.h"
+
+namespace hsmops::net {
+
+// Before any other call of libcurl, once a process, from any thread: it keeps pieces of bodies and
+// headers in buffers that it frees without wiping, so its memory is wiped when it is freed.
+void InitialiseCurl();
+
+// Sets options of a handle; the first that fails is remembered.
+class CurlOptions {
+ public:
+  explicit CurlOptions(CURL* handle) : handle_(handle) {}
+  template <typename T>
+  CurlOptions& Set(CURLoption option, T value) {
+    if (first_ == CURLE_OK) first_ = curl_easy_setopt(handle_, option, value);
+    return *this;
+  }
+  // kInternal: libcurl was built without what is needed.
+  base::Result<void> Finish() const;
+
+ private:
+  CURL* handle_;
+  CURLcode first_ = CURLE_OK;
+};
+
+}  // namespace hsmops::net
