@@ -251,15 +251,20 @@ failover::ClusterState Pool::Recorded() const {
   return state;
 }
 
-Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
+Result<void> Pool::FollowRenewal() {
   const cluster::Arbiter before = arbiter_.value;
+  HSM_RETURN_IF_ERROR(ReloadArbiter());
+  cluster::Arbiter now = arbiter_.value;
+  now.renew_time = before.renew_time;
+  if (now == before) return {};
+  return Error(ErrorCode::kConflict, "R was changed by somebody else meanwhile");
+}
+
+Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
   for (int tries = 0;; ++tries) {
     auto swapped = Swap(next);
     if (!swapped.Is(ErrorCode::kConflict) || tries == kStatusTries) return swapped;
-    HSM_RETURN_IF_ERROR(ReloadArbiter());
-    cluster::Arbiter now = arbiter_.value;
-    now.renew_time = before.renew_time;
-    if (now != before) return swapped;
+    HSM_RETURN_IF_ERROR(FollowRenewal());
   }
 }
 

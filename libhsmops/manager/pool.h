@@ -84,7 +84,10 @@ class Pool {
   // Compare-and-swap of R; sets renewTime. kConflict: somebody else was faster, re-read and decide
   // again.
   base::Result<void> Swap(cluster::Arbiter next);
-  // The same where it makes no difference that R was renewed in the meantime, with nothing else
+  // Reads R again. kConflict: it is not as it was, but for its renewal, which others write all the
+  // time; what was judged by it has to be judged anew then.
+  base::Result<void> FollowRenewal();
+  // Swap where it makes no difference that R was renewed in the meantime, with nothing else
   // changed: that is read again and swapped. Not for a change of S, which goes by what the Primary
   // was asked before (protocol.md, 3).
   base::Result<void> SwapDespiteRenewal(const cluster::Arbiter& next);

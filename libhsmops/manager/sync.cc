@@ -20,6 +20,7 @@ namespace {
 // A repair may uncover the next older thing to repair (a second version to set aside), so a pass is
 // repeated while it gets anywhere.
 constexpr int kMaxPasses = 8;
+constexpr int kSyncSetTries = 8;
 // Damage that only a re-read shows. A member that cannot be verified keeps its error.
 void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
                std::map<std::string, MemberSync>& members) {
@@ -130,9 +131,9 @@ Result<void> TellNewcomers(Pool& pool, const std::set<std::string>& sync_set) {
   return {};
 }
 
-Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optional<int> k) {
+// Prepared by an R that is no older than the prepare.
+Result<void> SetSyncSetOnce(Pool& pool, std::set<std::string> sync_set, std::optional<int> k) {
   cluster::Arbiter next = pool.arbiter();
-  if (sync_set == next.sync_set && k.value_or(next.k) == next.k) return {};
   next.sync_set = std::move(sync_set);
   next.k = k.value_or(next.k);
   ++next.generation;
@@ -157,13 +158,26 @@ Result<void> SetSyncSet(Pool& pool, std::set<std::string> sync_set, std::optiona
   return {};
 }
 
+// R was read before everybody was looked at, which takes seconds where somebody is silent, and is
+// renewed all the time. A renewal changes nothing of what was judged, but the Primary is asked anew
+// (protocol.md, 3): it may have forgotten the prepare and been given a grant since.
+Result<void> SetSyncSet(Pool& pool, const std::set<std::string>& sync_set, std::optional<int> k) {
+  const cluster::Arbiter& r = pool.arbiter();
+  if (sync_set == r.sync_set && k.value_or(r.k) == r.k) return {};
+  for (int tries = 0;; ++tries) {
+    HSM_RETURN_IF_ERROR(pool.FollowRenewal().Within("changing the sync set"));
+    auto set = SetSyncSetOnce(pool, sync_set, k);
+    if (!set.Is(ErrorCode::kConflict) || tries == kSyncSetTries) return set;
+  }
+}
+
 }  // namespace
 
 Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
                            std::optional<int> k) {
   std::set<std::string> sync_set;
   for (const std::string& node : nodes) sync_set.insert(pool.UidTextOf(node));
-  return SetSyncSet(pool, std::move(sync_set), k);
+  return SetSyncSet(pool, sync_set, k);
 }
 
 namespace {

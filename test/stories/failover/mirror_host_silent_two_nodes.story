@@ -1,0 +1,24 @@
+# Two nodes: the mirror's host is silent; a short grant.
+nodes 2
+set failover.grantDuration 3
+write every 2s
+at 10s lose node-2
+end 120s
+----
+   0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2; manager-1 leads
+  10.0s  ! lose node-2
+  13.4s  status: Degraded: MemberUnavailable of node-2, OneFullCopy of local
+  15.0s  client: write 6 is in doubt: InDoubt: version 1.6 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-2: no connection)
+  20.4s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  20.4s  R: epoch 1.nonce-1, holder node-1, S: nobody
+  20.4s  client: write 9 is acknowledged; the last before was 5, then 0 were refused and 3 in doubt
+  20.4s  client: write 6, which was in doubt, is acknowledged
+  20.4s  manager-1: node-2 left the sync set: unhealthy
+  23.4s  manager-1: nothing is wrong with Primary node-1
+
+node-1: epoch 1, gate open, 60 secrets, 0 in quarantine
+node-2: does not run
+degraded MemberUnavailable of node-2: unreachable: no answer in time; next: see the message; the member is asked again by the next command
+degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
+client: 60 writes: 60 acknowledged (3 of them in doubt before), 0 refused, in doubt to the end: none
+acknowledged and not on the Primary: none
