@@ -20,7 +20,8 @@ int Run(const std::string& named, Context& context) {
   if (!device.ok()) return context.Fail(device.error());
   // Nobody was asked just now, so of the status nothing but the history is told.
   nlohmann::json document = device->ToJson();
-  nlohmann::json history = document["status"].value("history", nlohmann::json::array());
+  nlohmann::json history = nlohmann::json::array();
+  if (document.contains("status")) history = document["status"].value("history", history);
   document["status"] = {{"history", std::move(history)}};
   return Print(context, document, [&](bool wide) {
     Table table(

@@ -96,7 +96,8 @@ void WarnOfMissing(Context& context, const std::vector<std::string>& expected,
 // The next failure of its only node would lose what a put has just been told is written.
 void WarnOfLoneCopies(Context& context, const manager::Pool& pool,
                       const std::vector<Result<mirror::Acknowledged>>& results) {
-  if (pool.nodes().size() < 2) return;
+  const std::size_t members = pool.nodes().size();
+  if (members < 2 || pool.device().policy() == cluster::MirroringPolicy::kNone) return;
   std::string node;
   const auto alone = std::count_if(results.begin(), results.end(), [&](const auto& result) {
     if (!result.ok() || result->nodes.size() != 1) return false;

@@ -245,6 +245,17 @@ Result<store::Inventory> Agent::ReadInventory(const std::bitset<store::kBuckets>
   return inventory;
 }
 
+std::optional<store::IdVersion> Agent::Unpromised(const store::SecretName& name) {
+  const std::lock_guard lock(*monitor_);
+  if (!EnsureOpen().ok()) return std::nullopt;
+  const store::Id id = store::IdOf(pool_, name);
+  const store::Entry* entry = store_.index().Find(id);
+  const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  if (newest == nullptr || newest->version <= ledger_.Promised(id).value_or(store::Version{}))
+    return std::nullopt;
+  return store::IdVersion{id, newest->version};
+}
+
 Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_primary) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
@@ -398,15 +409,15 @@ Result<void> Agent::Initialize(const store::Term& term, bool wipe) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());  // a ledger that was lost is filled again from the token
   HSM_RETURN_IF_ERROR(CheckEpoch(term.epoch));
-  if (wipe) {
-    // A wipe has a generation of its own; told that one or a later one, this member may count again
-    // (docs/adr/0019).
-    const LedgerState& state = ledger_.state();
-    if (term.epoch == state.epoch && term.generation <= state.generation)
-      return Error(ErrorCode::kStaleEpoch,
-                   fmt::format("asked for under generation {}, and {} was seen since",
-                               term.generation, state.generation));
-  }
+  // A wipe has a generation of its own; told that one or a later one, this member may count again
+  // (docs/adr/0019). An init may come a second time, and as late as a wipe: a member that has been
+  // told more since, and whose token is blank now, is not to count as one that holds everything.
+  const LedgerState& state = ledger_.state();
+  const std::uint64_t least = wipe ? state.generation + 1 : state.generation;
+  if (term.epoch == state.epoch && term.generation < least)
+    return Error(ErrorCode::kStaleEpoch,
+                 fmt::format("asked for under generation {}, and {} was seen since",
+                             term.generation, state.generation));
   gatekeeper_.Close();
   era_ = rng_.U64();
   auto initialized = store_.Initialize(pool_, member_, term, wipe);

@@ -74,6 +74,8 @@ class Agent : public mirror::Member {
 
  protected:
   Gatekeeper& gatekeeper() { return gatekeeper_; }
+  // The newest version of this name, if it is written and not acknowledged.
+  std::optional<store::IdVersion> Unpromised(const store::SecretName& name);
   base::Result<void> Gate() const { return gatekeeper_.Gate(clock_.Now()); }
   const store::Uid& pool() const { return pool_; }
   const base::Clock& clock() const { return clock_; }

@@ -295,7 +295,7 @@ void Fields(A& a, MemberStatus& v) {
   a(v.standing, v.standing_reason, v.pool, v.member, v.identity, v.profile, v.max_object_bytes,
     v.pin, v.free_bytes, v.free_objects, v.epoch, v.generation, v.primary, v.gate_open, v.lsn,
     v.collected, v.frozen, v.digest, v.secrets, v.damaged, v.quarantined, v.legacy, v.unreached,
-    v.probe);
+    v.prepared, v.probe);
 }
 template <typename A>
 void Fields(A& a, Stamp& v) {

@@ -186,6 +186,8 @@ std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store:
                                  "a write",
                                  rule.members.size(), rule.Needed())));
   }
+  if (std::string why = WhyStrictCannot(*reach); !why.empty())
+    return Everywhere(count, Error(ErrorCode::kReadOnly, std::move(why)));
   std::set<store::Id> ids;
   for (const store::Write& write : writes) ids.insert(store::IdOf(pool(), write.name));
   {
@@ -198,6 +200,26 @@ std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store:
   if (!delivery->batch.settled()) AwaitEnough(delivery);
   const std::lock_guard lock(*monitor_);
   return delivery->batch.TakeResults();
+}
+
+// Else each would be written here and end in doubt. A mirror that did not answer is asked at every
+// look whether it does again.
+std::string ReplicatingAgent::WhyStrictCannot(const Reach& reach) {
+  const std::lock_guard lock(*monitor_);
+  for (const SyncRule& rule : reach.rules) {
+    if (!rule.strict) continue;
+    const auto silent = static_cast<std::size_t>(
+        std::ranges::count_if(rule.members, [this](const store::Uid& member) {
+          const auto stream = streams_.find(member);
+          return stream != streams_.end() && stream->second.unreached();
+        }));
+    if (rule.members.size() - silent >= rule.Needed()) continue;
+    return fmt::format(
+        "durability Strict: {} of {} mirrors in the sync set answer, {} must hold a write; nothing "
+        "was tried",
+        rule.members.size() - silent, rule.members.size(), rule.Needed());
+  }
+  return {};
 }
 
 // W7 and W8: until enough have confirmed, all have answered, or it may not write any more. Whoever
@@ -258,9 +280,10 @@ MirrorStream& ReplicatingAgent::StreamTo(const store::Uid& member,
   return stream;
 }
 
-Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<SyncRule>& rules,
-                                         const std::set<store::Uid>& newcomers) {
-  if (base::On(base::Mutant::kNotCaughtUp)) return {};
+Result<std::set<store::Uid>> ReplicatingAgent::ProveHeld(const Reach& reach,
+                                                         const std::vector<SyncRule>& rules,
+                                                         const std::set<store::Uid>& newcomers) {
+  if (base::On(base::Mutant::kNotCaughtUp)) return std::set<store::Uid>();
   mirror::Members mirrors;
   std::map<std::string, store::Uid> uids;
   std::vector<std::shared_ptr<mirror::Member>> held_on_to;  // whatever their streams reach by then
@@ -291,7 +314,7 @@ Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const std::vector<S
   const bool held = std::all_of(rules.begin(), rules.end(),
                                 [&](const SyncRule& rule) { return rule.HeldBy(equal); });
   const bool joined = std::includes(equal.begin(), equal.end(), newcomers.begin(), newcomers.end());
-  if (held && joined) return {};
+  if (held && joined) return equal;
   return Error(ErrorCode::kUnavailable,
                fmt::format("too few members hold all that {} holds ({})", node_,
                            missing.empty() ? "the sync set is too small" : missing));
@@ -306,7 +329,7 @@ Result<void> ReplicatingAgent::Settle() {
     const std::lock_guard lock(*monitor_);
     if (settled_ == reach->epoch) return {};
   }
-  HSM_RETURN_IF_ERROR(ProveHeld(*reach, reach->rules, {}));
+  HSM_TRY([[maybe_unused]] const auto held, ProveHeld(*reach, reach->rules, {}));
   const std::lock_guard lock(*monitor_);
   settled_ = reach->epoch;
   return {};
@@ -318,13 +341,29 @@ bool ReplicatingAgent::Settled() {
   return settled_ == epoch;
 }
 
-// Mirrors that hang are not waited for by one read after the other.
 Result<void> ReplicatingAgent::SettleForRead() {
+  return TrySettling([this] { return Settle(); });
+}
+
+// Written, and its client was told that it is in doubt: it is whole here, and whoever reads it sees
+// it acknowledged or not at all.
+Result<void> ReplicatingAgent::SettleVersion(const store::IdVersion& written) {
+  return TrySettling([&]() -> Result<void> {
+    const std::optional<Reach> reach = gatekeeper().Reaches();
+    if (!reach) return Error(ErrorCode::kReadOnly, "this member has no grant to write");
+    HSM_TRY(std::set<store::Uid> holders, ProveHeld(*reach, reach->rules, {}));
+    HSM_TRY(const auto acknowledged, Acknowledge({{written, std::move(holders)}}));
+    return acknowledged.front();
+  });
+}
+
+// Mirrors that hang are not waited for by one read after the other.
+Result<void> ReplicatingAgent::TrySettling(const std::function<Result<void>()>& settle) {
   const Turn turn(*this);
   const store::Epoch epoch = gatekeeper().term().epoch;
   if (unsettled_ && unsettled_->epoch == epoch && Now() - unsettled_->at < kSettlePause)
     return unsettled_->why;
-  auto settled = Settle();
+  auto settled = settle();
   unsettled_.reset();
   if (!settled.ok()) unsettled_.emplace(Unsettled{Now(), epoch, settled.error()});
   return settled;
@@ -339,14 +378,16 @@ Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& 
   HSM_RETURN_IF_ERROR(Agent::Prepare(term, rule, peers));
   const Turn turn(*this);
   Reach reach{term.epoch, term.generation, {}, peers, 0};
-  auto proved = ProveHeld(reach, {rule}, newcomers);
-  if (!proved.ok()) gatekeeper().Unprepare(term, rule);
-  return proved;
+  const auto proved = ProveHeld(reach, {rule}, newcomers);
+  if (proved.ok()) return {};
+  gatekeeper().Unprepare(term, rule);
+  return proved.error();
 }
 
 Result<mirror::MemberStatus> ReplicatingAgent::Status(bool live) {
   HSM_TRY(mirror::MemberStatus status, Agent::Status(live));
   if (!status.primary) return status;
+  if (const auto reach = gatekeeper().Reaches()) status.prepared = reach->rules.size() - 1;
   std::vector<MirrorStream*> to_ask;
   {
     const std::lock_guard lock(*monitor_);
@@ -386,6 +427,9 @@ Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name,
   if (as_primary) {
     HSM_RETURN_IF_ERROR(Gate());
     if (!Settled()) HSM_RETURN_IF_ERROR(SettleForRead());
+    const auto written = Unpromised(name);
+    // Where that fails the read says what is not acknowledged.
+    if (written) (void)SettleVersion(*written);
   }
   return Agent::Read(name, as_primary);
 }

@@ -74,6 +74,7 @@ class ReplicatingAgent : public Agent {
   void RememberDone(const std::vector<store::OpId>& ids,
                     const std::vector<base::Result<mirror::Acknowledged>>& results);
   std::vector<base::Result<mirror::Acknowledged>> Replicate(std::vector<store::Write> writes);
+  std::string WhyStrictCannot(const Reach& reach);
   void AwaitEnough(const std::shared_ptr<Delivery>& delivery);
   std::vector<MirrorStream*> OfferToAll(const std::shared_ptr<Delivery>& delivery);
   bool Enough(const std::vector<mirror::Confirmation>& confirmations);
@@ -83,8 +84,13 @@ class ReplicatingAgent : public Agent {
   base::Result<void> SettleForRead();
   // Everything on this token is held by as many members as each of the rules wants, after those
   // that lag a little were brought up to date; and by all of `newcomers`.
-  base::Result<void> ProveHeld(const Reach& reach, const std::vector<mirror::SyncRule>& rules,
-                               const std::set<store::Uid>& newcomers);
+  // By whom, then.
+  base::Result<std::set<store::Uid>> ProveHeld(const Reach& reach,
+                                               const std::vector<mirror::SyncRule>& rules,
+                                               const std::set<store::Uid>& newcomers);
+  // Acknowledges it where enough members hold it by now.
+  base::Result<void> SettleVersion(const store::IdVersion& written);
+  base::Result<void> TrySettling(const std::function<base::Result<void>()>& settle);
 
   const std::string node_;
   base::Executor& executor_;

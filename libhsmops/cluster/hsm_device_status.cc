@@ -152,6 +152,13 @@ void Describe(FieldWriter& fields, HSMDeviceStatus& status) { DescribeStatus(fie
 
 // The last failover is kept, whatever came after it: minInterval goes by it.
 void HSMDeviceStatus::Remember(HistoryEntry entry) {
+  // A promotion that is tried again and again in vain is told once for each target.
+  if (entry.outcome == kFailedOutcome && !entry.operation.empty()) {
+    std::erase_if(history, [&](const HistoryEntry& one) {
+      return one.outcome == kFailedOutcome && one.operation == entry.operation &&
+             one.to == entry.to;
+    });
+  }
   history.push_back(std::move(entry));
   while (history.size() > kMaxHistory) {
     const auto last = std::find_if(history.rbegin(), history.rend(),

@@ -115,6 +115,8 @@ struct Finding {
 
 // HistoryEntry::type of a promotion that nobody planned.
 inline constexpr const char* kUnplanned = "Failover";
+// Of one that came past P2 and not to its end; it is gone on with.
+inline constexpr const char* kFailedOutcome = "Failed";
 
 // One promotion, planned or not, finished or aborted.
 struct HistoryEntry {

@@ -19,6 +19,11 @@ inline constexpr std::size_t kMaxSteps = 100;
 // The annotation that says who asked for it, in the command's own words: a hint, no proof.
 inline constexpr const char* kRequestedBy = "hsm.j5t.io/requested-by";
 
+// The annotation of one that a command carries out itself: when that ends, nobody goes on with it.
+inline constexpr const char* kCarriedByCommand = "hsm.j5t.io/carried-by-command";
+// The annotation of one that a manager has asked for itself: what a pause prevents.
+inline constexpr const char* kAutomatic = "hsm.j5t.io/automatic";
+
 enum class OperationType : std::uint8_t {
   kSync,
   kVerify,

@@ -15,7 +15,10 @@ Candidate Judge(const ClusterState& state, const MemberView& member, Purpose pur
   Candidate candidate{member.node, {}};
   const auto no = [&](std::string reason) { candidate.reasons.push_back(std::move(reason)); };
   if (member.holder && !state.promoting && purpose != Purpose::kForced) no("is the Primary");
-  if (std::string why = member.WhyUnhealthy(); !why.empty()) {
+  std::string why = member.WhyUnhealthy();
+  // Under a new epoch its content is confirmed anew.
+  if (purpose == Purpose::kForced && why == member.why_closed) why.clear();
+  if (!why.empty()) {
     no(std::move(why));
     return candidate;
   }
@@ -76,8 +79,12 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
   };
   if (state.promoting) return nothing(fmt::format("a promotion to {} is under way", state.target));
   if (!state.holder) return nothing("there is no Primary on record; promote one");
-  if (!primary_unhealthy)
-    return nothing(fmt::format("nothing is wrong with Primary {}", *state.holder));
+  if (!primary_unhealthy) {
+    const MemberView* primary = state.Holder();
+    const std::string why = primary == nullptr ? "not seen" : primary->WhyUnhealthy();
+    return nothing(why.empty() ? fmt::format("nothing is wrong with Primary {}", *state.holder)
+                               : fmt::format("Primary {} is watched: {}", *state.holder, why));
+  }
   if (policy.mode == Mode::kOff) return nothing("automatic failover is off");
   if (state.paused_until && now < *state.paused_until)
     return nothing("paused until " + base::FormatTime(*state.paused_until));
@@ -94,7 +101,7 @@ Decision Decide(const ClusterState& state, const Policy& policy, bool primary_un
   decision.action = policy.mode == Mode::kObserve ? Decision::Action::kWouldFailOver
                                                   : Decision::Action::kFailOver;
   decision.target = candidates.front().node;
-  decision.reason = fmt::format("Primary {} is unhealthy and {} holds everything acknowledged",
+  decision.reason = fmt::format("Primary {} is unhealthy and {} can have everything acknowledged",
                                 *state.holder, decision.target);
   return decision;
 }

@@ -17,7 +17,11 @@ SyncSetChange DecideSyncSet(const ClusterState& state, const std::set<std::strin
     if (!member.in_sync_set && !failed) change.add.insert(member.node);
     if (member.status->digest != primary->status->digest) change.lagging.push_back(member.node);
   }
-  if (strict && left < state.needed) change.drop.clear();
+  change.drop_strangers = state.strangers_in_sync_set > 0;
+  if (strict && left < state.needed) {
+    change.drop.clear();
+    change.drop_strangers = false;
+  }
   return change;
 }
 

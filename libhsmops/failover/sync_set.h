@@ -12,6 +12,7 @@ namespace hsmops::failover {
 
 struct SyncSetChange {
   std::set<std::string> drop;        // of S, failing for as long as it takes to be called so
+  bool drop_strangers = false;       // S has members that are no nodes of the device any more
   std::set<std::string> add;         // fit for S and not in it; what they lack is copied first
   std::vector<std::string> lagging;  // healthy, in S or not, and not equal to the Primary
 };

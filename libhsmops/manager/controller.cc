@@ -57,6 +57,9 @@ void Controller::Rest() {
   tracker_.reset();
   reach_.reset();
   equal_at_.clear();
+  refusals_.clear();
+  prepared_under_.reset();
+  tried_.clear();
 }
 
 Result<void> Controller::Open() {
@@ -170,6 +173,7 @@ Turned Controller::Turn() {
 Result<Turned> Controller::GoOn() {
   const ClusterState state = pool_->Observe(true);
   Track(state);
+  if (!state.promoting) tried_.clear();
   if (state.promoting) {
     auto done = DoAsked();
     if (!done.ok()) {
@@ -209,8 +213,8 @@ Result<Turned> Controller::GoOn() {
 // What was asked for, and a promotion that is begun before all.
 Result<std::optional<Turned>> Controller::DoAsked() {
   if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
-    // Where too few answer it would never end; a person may say what is given up.
-    HSM_TRY(auto forced, NextOperation(*pool_, Wanted::kForcedFailover));
+    // Where too few answer it would never end; a person may say what is given up, or whom to take.
+    HSM_TRY(auto forced, NextOperation(*pool_, Wanted::kOtherFailover));
     if (forced) {
       if (auto given_up = OperationLog::Find(*pool_, pool_->arbiter().operation_id))
         (void)given_up->Finish(cluster::OperationPhase::kFailed, "Superseded",
@@ -220,8 +224,10 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     }
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
     if (log) TellSteps(*log);
-    HSM_TRY(std::string sentence, FinishPromotion(*pool_, log ? &*log : nullptr));
-    return std::optional(Turned{std::move(sentence), true});
+    auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
+    if (sentence.Is(ErrorCode::kInDoubt)) NoteTried();
+    if (!sentence.ok()) return sentence.error();
+    return std::optional(Turned{*std::move(sentence), true});
   }
   HSM_TRY(auto next, NextOperation(*pool_));
   if (!next) return std::optional<Turned>();
@@ -249,7 +255,17 @@ std::string Controller::CarryAloud(OperationLog& log,
                                      log.operation().spec.reason.empty() ? "" : ": ",
                                      log.operation().spec.reason));
   TellSteps(log);
-  return Carry(*pool_, log, failing_since);
+  std::string sentence = Carry(*pool_, log, failing_since);
+  NoteTried();
+  return sentence;
+}
+
+// The target of a promotion that is past P2 and did not come to its end. When all were tried they
+// are tried again.
+void Controller::NoteTried() {
+  if (pool_->arbiter().phase != cluster::ArbiterPhase::kPromoting) return tried_.clear();
+  tried_.insert(pool_->NodeOf(pool_->arbiter().target));
+  if (tried_.size() >= pool_->nodes().size()) tried_.clear();
 }
 
 // Its end is the turn's to tell. A promotion takes long in which nothing else would be said.
@@ -278,17 +294,26 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   const std::set<std::string> unhealthy = FailingOf(tracker_);
   std::set<std::string> failing = FailingOf(reach_);
   failing.insert(unhealthy.begin(), unhealthy.end());
+  const std::set<std::string> refusing = Refusing();
+  failing.insert(refusing.begin(), refusing.end());
   const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
+  if (change.drop_strangers) {
+    HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, pool_->SyncSetNodes()));
+    return std::optional(Turned{"who is no node of the device any more left the sync set", true});
+  }
   if (!change.drop.empty()) {
     std::vector<std::string> nodes = pool_->SyncSetNodes();
     std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
     HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
-    const bool sick =
-        std::includes(unhealthy.begin(), unhealthy.end(), change.drop.begin(), change.drop.end());
+    const auto all_in = [&](const std::set<std::string>& all) {
+      return std::ranges::includes(all, change.drop);
+    };
     return std::optional(
         Turned{fmt::format("{} left the sync set: {}", fmt::join(change.drop, ", "),
-                           sick ? "unhealthy" : "out of the Primary's reach"),
+                           all_in(unhealthy)  ? "unhealthy"
+                           : all_in(refusing) ? "it does not take what it lacks"
+                                              : "out of the Primary's reach"),
                true});
   }
   if (!change.lagging.empty()) {
@@ -297,10 +322,14 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
     options.collect = false;
     HSM_TRY(const SyncReport report, TimedSync(options));
     if (report.Notable()) RecordSync(*pool_, report);
+    NoteRefusals(change.lagging, report);
   }
   std::vector<std::string> nodes = pool_->SyncSetNodes();
   nodes.insert(nodes.end(), change.add.begin(), change.add.end());
-  if (change.add.empty() && k == pool_->arbiter().k) return std::optional<Turned>();
+  if (change.add.empty() && k == pool_->arbiter().k) {
+    HSM_RETURN_IF_ERROR(EndPrepared(state));
+    return std::optional<Turned>();
+  }
   const std::set<std::string> before = pool_->arbiter().sync_set;
   if (auto joined = ChangeSyncSet(*pool_, nodes, k); !joined.ok()) {
     return std::optional(Turned{fmt::format("{} did not come into the sync set: {}",
@@ -310,6 +339,47 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
   return std::optional(
       Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
+}
+
+// A change of S that was prepared, and whose compare-and-swap somebody else's change or an end of
+// its leader prevented, binds the Primary until a grant of a later generation (protocol.md, 3).
+Result<void> Controller::EndPrepared(const ClusterState& state) {
+  const MemberView* primary = state.Holder();
+  const bool holds = primary != nullptr && primary->Healthy() && primary->status->prepared > 0;
+  // One that is seen once may be somebody's who is about to swap.
+  const bool again = holds && prepared_under_ == pool_->arbiter().generation;
+  prepared_under_ = holds ? std::optional(pool_->arbiter().generation) : std::nullopt;
+  if (!again) return {};
+  cluster::Arbiter next = pool_->arbiter();
+  ++next.generation;
+  HSM_RETURN_IF_ERROR(pool_->SwapDespiteRenewal(next).Within("ending a prepared change"));
+  return GrantTo(*pool_, pool_->holder());
+}
+
+// Who answers and does not take what it lacks (no room, a token that refuses to write) is as good
+// as unhealthy: it confirms nothing, and could not be made the Primary. One that takes everything
+// again may come back.
+void Controller::NoteRefusals(const std::vector<std::string>& asked, const SyncReport& report) {
+  std::set<std::string> refusing;
+  for (const mirror::StepError& failed : report.applied.failed) {
+    const bool copies = failed.step.kind == mirror::Step::Kind::kCopy;
+    if (copies && failed.error.code() != ErrorCode::kConflict) refusing.insert(failed.step.node);
+  }
+  for (const std::string& node : asked) {
+    if (refusing.contains(node)) {
+      ++refusals_[node];
+    } else {
+      refusals_.erase(node);
+    }
+  }
+}
+
+std::set<std::string> Controller::Refusing() const {
+  std::set<std::string> nodes;
+  for (const auto& [node, times] : refusals_) {
+    if (times >= tracker_->threshold()) nodes.insert(node);
+  }
+  return nodes;
 }
 
 Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {
@@ -325,16 +395,23 @@ Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) 
   const cluster::MirroringSpec spec =
       pool_->device().spec.mirroring.value_or(cluster::MirroringSpec{});
   const base::TimePoint now = world_.clock.Now();
-  if (!Due(synced_, spec.sync_interval, now)) return std::optional<Turned>();
+  // What a verification has found is mended at once.
+  const bool found = verification_.TakeNews() && state.Holder() != nullptr &&
+                     std::ranges::any_of(state.members, [](const MemberView& member) {
+                       return member.reachable() && member.status->damaged > 0;
+                     });
+  if (!found && !Due(synced_, spec.sync_interval, now)) return std::optional<Turned>();
   // Against a Primary that does not answer nothing can be compared, and a turn would wait for it.
   const MemberView* primary = state.Holder();
   if (primary == nullptr || !primary->Healthy() || state.members.size() < 2)
     return std::optional<Turned>();
-  SyncOptions options;
-  options.full = verified_ && Due(verified_, spec.verify_interval, now);
   synced_ = now;
-  if (options.full || !verified_) verified_ = now;
-  HSM_TRY(const SyncReport report, TimedSync(options));
+  if (verified_ && Due(verified_, spec.verify_interval, now)) {
+    verified_ = now;
+    verification_.Start(*pool_);
+  }
+  if (!verified_) verified_ = now;
+  HSM_TRY(const SyncReport report, TimedSync({}));
   RecordSync(*pool_, report);
   if (!report.Notable()) return std::optional<Turned>();
   return std::optional(

@@ -18,6 +18,8 @@
 #include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/manager/sync.h"
+#include "libhsmops/manager/task.h"
+#include "libhsmops/manager/verification.h"
 
 namespace hsmops::manager {
 
@@ -54,19 +56,27 @@ class Controller {
   base::Result<SyncReport> TimedSync(const SyncOptions& options);
   std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
   void TellSteps(OperationLog& log);
+  void NoteTried();
+  void NoteRefusals(const std::vector<std::string>& asked, const SyncReport& report);
+  std::set<std::string> Refusing() const;
+  base::Result<void> EndPrepared(const failover::ClusterState& state);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);
 
   World& world_;
   const std::string ns_;
   const std::string device_;
+  Verification verification_{world_};
   std::unique_ptr<Pool> pool_;
   std::optional<health::Tracker> tracker_;
   std::optional<health::Tracker> reach_;  // of the Primary `reach_of_`, to its mirrors
   std::string reach_of_;
   std::map<std::string, base::TimePoint> busy_since_;
-  std::set<std::string> lost_;          // told as DeviceLost
-  std::set<std::string> pin_rejected_;  // told as PinRejected
+  std::set<std::string> lost_;                   // told as DeviceLost
+  std::set<std::string> pin_rejected_;           // told as PinRejected
+  std::map<std::string, int> refusals_;          // how often in a row a mirror took no copy
+  std::optional<std::uint64_t> prepared_under_;  // generation; a prepare was seen to hold
+  std::set<std::string> tried_;  // targets of the promotion that is under way, in vain
   OldGrants old_grants_;
   std::string told_;                         // the last note of WouldFailOver
   std::optional<base::TimePoint> synced_;    // when everything was last compared,

@@ -35,17 +35,28 @@ std::string NextStepFor(const MemberView& member) {
   return "plug the token in again or replace it, then kubectl hsm sync";
 }
 
+// Why the promotion that is under way did not come to its end when it was last tried.
+std::string LastFailure(const cluster::HSMDevice& device, const std::string& operation) {
+  const auto& history = device.status.history;
+  const auto last = std::find_if(history.rbegin(), history.rend(), [&](const auto& entry) {
+    return entry.outcome == cluster::kFailedOutcome && entry.operation == operation;
+  });
+  return operation.empty() || last == history.rend() ? "" : last->cause;
+}
+
 // What a manager that leads has begun it also ends.
-Finding PromotionFinding(const ClusterState& state) {
+Finding PromotionFinding(const cluster::HSMDevice& device, const ClusterState& state) {
   if (state.managers == Managers::kLead) {
+    const std::string failure = LastFailure(device, state.operation);
     return {
         Severity::kCritical, state.target, "FailingOver",
-        fmt::format("{} is being promoted, and nobody can write until it is done", state.target),
-        fmt::format("wait for it{}; if too few answer it does not end: bring them back, or give up "
-                    "what only they hold: kubectl hsm failover --to {} --accept-loss",
+        fmt::format("{} is being promoted, and nobody can write until it is done{}{}", state.target,
+                    failure.empty() ? "" : "; the last try failed: ", failure),
+        fmt::format("wait for it{}; if it does not end, bring back who does not answer, choose "
+                    "another with kubectl hsm failover --to NODE, or give up what cannot be shown "
+                    "with --accept-loss",
                     state.operation.empty() ? std::string()
-                                            : ": kubectl hsm operation wait " + state.operation,
-                    state.target)};
+                                            : ": kubectl hsm operation wait " + state.operation)};
   }
   return {Severity::kCritical, state.target, "PromotionUnfinished",
           fmt::format("the promotion of {} was cut short; nobody can write", state.target),
@@ -91,14 +102,14 @@ std::string WayOutOfLoss(const cluster::HSMDevice& device, const ClusterState& s
     return "kubectl hsm check --for failover";
   const std::string by_hand = "kubectl hsm failover --to " + candidates.front().node;
   return WhyNotByItself(device, state, now).empty()
-             ? fmt::format("wait until the managers promote {}; {} does it at once",
+             ? fmt::format("wait until the managers promote {}, or begin it now: {}",
                            candidates.front().node, by_hand)
              : by_hand;
 }
 
 void PrimaryFindings(const cluster::HSMDevice& device, const ClusterState& state,
                      base::WallTime now, std::vector<Finding>& findings) {
-  if (state.promoting) return findings.push_back(PromotionFinding(state));
+  if (state.promoting) return findings.push_back(PromotionFinding(device, state));
   const MemberView* primary = state.Holder();
   if (primary == nullptr) {
     findings.push_back({Severity::kCritical, state.holder.value_or("-"), "NoPrimary",
@@ -203,6 +214,14 @@ std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterS
   PrimaryFindings(device, state, now, findings);
   for (const MemberView& member : state.members) MemberFindings(state, member, findings);
   ManagerFindings(device, state, now, findings);
+  if (state.strangers_in_sync_set > 0) {
+    findings.push_back(
+        {Severity::kDegraded, device.metadata.name, "StrangerInSyncSet",
+         fmt::format("{} of the sync set are no nodes of the device any more, and count in it",
+                     state.strangers_in_sync_set),
+         "kubectl hsm sync, or wait for the managers: they leave when the Primary can show that "
+         "the others hold everything"});
+  }
   const int copies = FullCopies(state);
   if (copies == 0) {
     findings.push_back({Severity::kCritical, device.metadata.name, "NoFullCopy",

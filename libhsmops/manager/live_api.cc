@@ -44,6 +44,8 @@ Result<T> Decode(const SecretBytes& answer) {
 
 }  // namespace
 
+std::vector<net::LaneLimits> LiveLanes() { return {{"live", 16, 64}, {"writes", 32, 64}}; }
+
 std::optional<LiveApi::Place> LiveApi::Parse(std::string_view target) {
   if (!target.starts_with(kPrefix)) return std::nullopt;
   target.remove_prefix(kPrefix.size());
@@ -80,6 +82,7 @@ std::variant<net::Route, Reply> LiveApi::Find(const net::Received& head) {
   net::Route route;
   route.name = place->verb;
   route.max_body = kMaxLiveBody;
+  route.lane = place->verb == "put" ? 1 : 0;
   route.handle = [this, place = *place](net::Received&& request) {
     return Answer(place, std::move(request));
   };

@@ -12,12 +12,16 @@
 
 #include "libhsmops/manager/front.h"
 #include "libhsmops/net/http_message.h"
+#include "libhsmops/net/lane.h"
 #include "libhsmops/net/transport.h"
 
 namespace hsmops::manager {
 
 inline constexpr const char* kLiveContentType = "application/vnd.khsm.live";
 inline constexpr std::size_t kMaxLiveBody = std::size_t{32} << 20;
+
+// Writes wait for mirrors, and reads and stamps are not to wait for writes.
+std::vector<net::LaneLimits> LiveLanes();
 
 // Thread-safe.
 class LiveApi {

@@ -40,7 +40,8 @@ std::string Acknowledge(const Pool& pool, HSMDeviceStatus& status, const HSMOper
   if (!failover::HeldUntil(recorded, PolicyOf(pool.device()), now))
     return "no change: minInterval does not hold back the next automatic failover";
   if (operation.metadata.creation_timestamp &&
-      *recorded.last_failover > *operation.metadata.creation_timestamp)
+      *recorded.last_failover > *operation.metadata.creation_timestamp &&
+      *recorded.last_failover <= now)  // one of the future was told by a clock that was ahead
     return "no change: the last failover came after this was asked for";
   cluster::SetCondition(status.conditions,
                         {cluster::kFailoverAcknowledged, cluster::ConditionStatus::kTrue,

@@ -26,14 +26,10 @@ std::string TypeName(const cluster::HSMOperationSpec& spec) {
   return "operation";
 }
 
-Result<void> EndAbandoned(Pool& pool, std::vector<HSMOperation>& operations) {
+Result<void> EndAllAbandoned(Pool& pool, std::vector<HSMOperation>& operations) {
   for (HSMOperation& operation : operations) {
-    if (operation.status.phase != OperationPhase::kRunning) continue;
-    operation.status.phase = OperationPhase::kFailed;
-    operation.status.completed_at = pool.world().clock.Wall();
-    operation.status.message =
-        "its process ended before it did; the device's status and history say what holds";
-    HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
+    if (operation.status.phase == OperationPhase::kRunning)
+      HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
   }
   return {};
 }
@@ -61,30 +57,46 @@ Result<void> TidyUp(Pool& pool) {
   std::erase_if(all.items, [&](const HSMOperation& operation) {
     return operation.spec.device_ref.name != pool.device().metadata.name;
   });
-  HSM_RETURN_IF_ERROR(EndAbandoned(pool, all.items));
+  HSM_RETURN_IF_ERROR(EndAllAbandoned(pool, all.items));
   ForgetOld(pool, all.items);
   return {};
 }
 
 }  // namespace
 
+Result<void> EndAbandoned(Pool& pool, HSMOperation& operation) {
+  operation.status.phase = OperationPhase::kFailed;
+  operation.status.completed_at = pool.world().clock.Wall();
+  operation.status.message =
+      "its process ended before it did; the device's status and history say what holds";
+  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
+  return {};
+}
+
 Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec spec,
                                          const std::string& requested_by) {
   HSM_RETURN_IF_ERROR(TidyUp(pool).Within("operations"));
-  return Make(pool, std::move(spec), requested_by);
+  HSMOperation operation;
+  operation.metadata.annotations[cluster::kCarriedByCommand] = "true";
+  if (!requested_by.empty()) operation.metadata.annotations[cluster::kRequestedBy] = requested_by;
+  operation.spec = std::move(spec);
+  return Create(pool, std::move(operation));
 }
 
-Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec,
-                                        const std::string& requested_by) {
+Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec) {
   HSMOperation operation;
-  std::string type = TypeName(spec);
+  operation.metadata.annotations[cluster::kAutomatic] = "true";
+  operation.spec = std::move(spec);
+  return Create(pool, std::move(operation));
+}
+
+Result<OperationLog> OperationLog::Create(Pool& pool, HSMOperation operation) {
+  std::string type = TypeName(operation.spec);
   std::transform(type.begin(), type.end(), type.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   operation.metadata.ns = pool.device().metadata.ns;
   operation.metadata.name = fmt::format("{}-{}-{}", pool.device().metadata.name, type,
                                         base::Hex(pool.world().rng.Array<4>()));
-  if (!requested_by.empty()) operation.metadata.annotations[cluster::kRequestedBy] = requested_by;
-  operation.spec = std::move(spec);
   operation.spec.device_ref = {pool.device().metadata.name, ""};
   if (!operation.spec.ttl_seconds_after_finished)
     operation.spec.ttl_seconds_after_finished = kOperationTtl;

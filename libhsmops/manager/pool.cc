@@ -92,19 +92,21 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
                     device_name));
   }
   for (const std::string& node : pool->nodes_) {
-    const auto& endpoints = pool->device_.spec.mirroring ? pool->device_.spec.mirroring->endpoints
-                                                         : std::map<std::string, std::string>{};
-    const auto endpoint = endpoints.find(node);
-    if (endpoint == endpoints.end()) {
+    const auto& mirroring = pool->device_.spec.mirroring;
+    if (!mirroring || !mirroring->endpoints.contains(node)) {
       return Error(ErrorCode::kInvalid,
                    fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}",
                                device_name, node));
     }
-    auto member = world.make_member(node, endpoint->second, uid, MemberUid(uid, node));
-    pool->members_[node] = std::move(member);
+    pool->members_[node] = pool->MakeMember(node);
     pool->refusals_[node] = std::make_unique<agent::Client>(std::make_unique<Refusal>(node));
   }
   return pool;
+}
+
+std::unique_ptr<mirror::Member> Pool::MakeMember(const std::string& node) const {
+  return world_.make_member(node, device_.spec.mirroring->endpoints.at(node), uid_,
+                            MemberUid(uid_, node));
 }
 
 std::string Pool::NodeOf(const std::string& member_uid) const {
@@ -125,8 +127,9 @@ Result<void> Pool::Admit(const std::string& node) {
 Result<void> Pool::ExpelAbsent() {
   cluster::Arbiter next = arbiter_.value;
   std::erase_if(next.members, [this](const std::string& uid) { return NodeOf(uid).empty(); });
-  if (next.members == arbiter_.value.members) return {};
-  ++next.generation;
+  // Also when nobody is absent: who collects by an R of before would take nobody who has come in
+  // since for a member, and would collect what only that one has not got.
+  if (next.members != arbiter_.value.members) ++next.generation;
   return SwapDespiteRenewal(next).Within("taking absent members off the record");
 }
 

@@ -55,6 +55,8 @@ class Pool {
   const cluster::HSMDevice& device() const { return device_; }
   const store::Uid& uid() const { return uid_; }
   const std::vector<std::string>& nodes() const { return nodes_; }
+  // Another way to the member on this node, of one's own.
+  std::unique_ptr<mirror::Member> MakeMember(const std::string& node) const;
   // The member on this node. One that is not OnRecord answers nothing: every request of it is
   // kUnavailable, with the way in.
   mirror::Member& At(const std::string& node) {

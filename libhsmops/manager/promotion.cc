@@ -79,7 +79,7 @@ class Run {
     if (report_.to.empty() || options_.dry_run) return;
     // One that goes on from before and got no further is neither aborted nor told again and again.
     if (resumes_ && !fenced_) return;
-    Remember(fenced_ ? "Failed" : "Aborted", error.message());
+    Remember(fenced_ ? cluster::kFailedOutcome : "Aborted", error.message());
     pool_.Tell(cluster::EventType::kWarning, "FailoverAborted",
                fmt::format("{} to {}: {}; the history says more", PurposeText(), report_.to,
                            base::Name(error.code())));
@@ -160,7 +160,7 @@ class Run {
     // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
     // could not, and a new one above all is the way out.
     const failover::MemberView* holder = state_.Holder();
-    if (!regressed && !options_.target.empty() && options_.target == report_.from) {
+    if (!regressed && !Unopened() && !options_.target.empty() && options_.target == report_.from) {
       if (holder != nullptr && holder->Healthy()) {
         report_.to = options_.target;
         return false;
@@ -202,23 +202,39 @@ class Run {
                           : resumes_           ? Purpose::kPromote
                                                : options_.purpose;
     report_.candidates = failover::Candidates(state_, judge);
-    const auto chosen =
-        std::find_if(report_.candidates.begin(), report_.candidates.end(), [&](const Candidate& c) {
-          return options_.target.empty() ? c.eligible() : c.node == options_.target;
-        });
+    const auto fits = [&](const Candidate& c) {
+      return options_.target.empty() ? c.eligible() : c.node == options_.target;
+    };
+    const auto& all = report_.candidates;
+    auto chosen = std::ranges::find_if(all, [&](const Candidate& c) {
+      return fits(c) && (!options_.target.empty() || !options_.avoid.contains(c.node));
+    });
+    if (chosen == all.end()) chosen = std::ranges::find_if(all, fits);
     const bool again = chosen != report_.candidates.end() && chosen->node == report_.from;
     if (chosen == report_.candidates.end() || !chosen->eligible() ||
-        (again && !resumes_ && !regressed)) {
+        (again && !resumes_ && !regressed && !Unopened())) {
       std::string reasons;
       for (const Candidate& c : report_.candidates) {
         if (!options_.target.empty() && c.node != options_.target) continue;
         for (const std::string& why : c.reasons)
           reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", c.node, why);
       }
-      return Error(ErrorCode::kReadOnly, fmt::format("no member can be promoted: {}", reasons));
+      return Error(ErrorCode::kReadOnly,
+                   fmt::format("no member can be promoted: {}{}", reasons,
+                               options_.purpose == Purpose::kFailover && !options_.accept_loss
+                                   ? "; what it would cost all the same, --accept-loss --dry-run "
+                                     "says"
+                                   : ""));
     }
     report_.to = chosen->node;
     return {};
+  }
+
+  // The Primary was promoted, its content has changed before its first grant, and a person accepts
+  // what that may cost: it is promoted anew, with the content that it has.
+  bool Unopened() const {
+    const failover::MemberView* holder = state_.Holder();
+    return options_.accept_loss && holder != nullptr && !holder->why_closed.empty();
   }
 
   // So that it has what it asked for: another failover was faster.
@@ -261,9 +277,13 @@ class Run {
     }
     report_.epoch = {floor + 1, pool_.world().rng.U64()};
     if (resumes_ && base::On(Mutant::kTwoTargets)) report_.epoch = FromArbiter(r.epoch);
+    bool paused = false;
     HSM_RETURN_IF_ERROR(
         pool_
             .UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+              paused = options_.unless_paused && status.paused && status.paused->until &&
+                       *status.paused->until > pool_.world().clock.Wall();
+              if (paused) return;
               status.phase = cluster::DevicePhase::kFailingOver;
               base::WallTime begun = pool_.world().clock.Wall();
               if (resumes_ && status.promotion)
@@ -275,6 +295,7 @@ class Run {
                   begun};
             })
             .Within("P1"));
+    if (paused) return Error(ErrorCode::kReadOnly, "it was paused meanwhile");
     cluster::Arbiter next = r;
     next.previous = pool_.LastTerm();
     if (older_record_) {

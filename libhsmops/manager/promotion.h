@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,13 @@ namespace hsmops::manager {
 struct PromotionOptions {
   failover::Purpose purpose = failover::Purpose::kPromote;
   std::string target;            // empty: the best candidate
+  std::set<std::string> avoid;   // then not these, where another will do: they were tried
   std::string expected_primary;  // empty: whoever it is
   bool accept_loss = false;      // kFailover only: skip the quorum of P5
   bool dry_run = false;
-  std::string operation;  // the HSMOperation's name
-  std::string reason;     // a person's words, for the history
+  bool unless_paused = false;  // nobody asked for it: a pause up to P2 prevents it
+  std::string operation;       // the HSMOperation's name
+  std::string reason;          // a person's words, for the history
   // When somebody asked for it; a failover that ended since then has done what kFailover asks for.
   std::optional<base::WallTime> asked_at;
   // Since when the Primary fails to answer as it should, where somebody has watched it.

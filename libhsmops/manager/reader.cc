@@ -76,7 +76,9 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
   if (obeyed.Is(ErrorCode::kReadOnly)) term.sync_set.clear();
   const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(term.sync_set.size()),
                                                     static_cast<unsigned>(std::max(term.k, 0)));
+  const auto needed = std::min(term.sync_set.size(), static_cast<std::size_t>(std::max(term.k, 0)));
   unsigned answered = 0;
+  std::size_t holding = 0;  // the best version
   for (const bool of_sync_set : {true, false}) {
     for (const std::string& node : pool.nodes()) {
       if (term.sync_set.contains(pool.UidTextOf(node)) != of_sync_set) continue;
@@ -87,15 +89,20 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
         continue;
       }
       ++answered;
+      if (best && read->version == best->version) ++holding;
       // A deletion is a version as well: an older value does not win over it.
       if (best && read->version <= best->version) continue;
       best = Marked{{std::move(read->secret), node, false, of_sync_set, primary.error().message()},
                     read->version};
+      holding = 1;
     }
     // A member of S holds everything acknowledged, so those outside, the Primary itself among them,
     // are asked only when none of S answers.
     if (best) {
-      best->served.certain = of_sync_set && quorum > 0 && answered >= quorum;
+      // A deletion that fewer hold than must was not acknowledged, and may be undone.
+      const bool settled =
+          best->served.secret || best->version == store::Version{} || holding >= needed;
+      best->served.certain = of_sync_set && quorum > 0 && answered >= quorum && settled;
       return std::move(best->served);
     }
   }

@@ -82,7 +82,7 @@ class Running {
   Result<net::Listening> Listen() {
     net::ServerConfig server;
     server.listen = config_.listen;
-    server.lanes = {{"live", 16, 64}};
+    server.lanes = LiveLanes();
     server.answered = [this](const std::string& route, int status, base::Duration time) {
       vitals_->Answered(route, status, time);
     };
@@ -107,12 +107,15 @@ class Running {
   }
 
   void Run() {
+    std::atomic<bool> ended{false};
+    const std::jthread hurries([&] { HurryUnless(ended); });
     {
       const std::jthread elects([this] { Elect(); });
       const std::jthread relays([this] { Relay(); });
       const std::jthread looks([this] { Look(); });
       Control();
     }
+    ended = true;
     announcement_->Withdraw();
     election_->Resign();
     server_->Stop(clock_.Now() + kStopPatience);
@@ -125,6 +128,15 @@ class Running {
     return Error(ErrorCode::kInvalid,
                  fmt::format("--url {} is not https://HOST[:PORT], without path or query",
                              base::Printable(config_.url)));
+  }
+
+  // What is under way may end, but a member that hangs does not hold up the end.
+  void HurryUnless(const std::atomic<bool>& ended) {
+    while (Sleep(kLookPeriod)) {
+    }
+    const base::TimePoint until = clock_.Now() + kStopPatience;
+    while (!ended && clock_.Now() < until) clock_.SleepFor(kStopLook);
+    if (!ended) transport_->Stop();
   }
 
   // A leader of another pool would keep everybody else from leading and reach no agent. What cannot

@@ -69,17 +69,25 @@ Error Unsettled(const Error& error) {
           error.message() + "; kubectl hsm divergence list shows whether it is still there"};
 }
 
+std::string WhatOf(const SetAside& one) {
+  return fmt::format("version {} of {} on {}", one.item.version.Full(),
+                     base::Printable(one.item.name), one.node);
+}
+
 }  // namespace
 
 Result<std::string> DiscardSetAside(Pool& pool, const SetAsideFilter& filter,
                                     const std::string& begun, const StepNote& note) {
-  HSM_TRY(const SetAsideSearch search, FindSetAside(pool, filter));
+  HSM_TRY(SetAsideSearch search, FindSetAside(pool, filter));
+  if (!begun.empty()) {
+    // The very one that was begun with, whatever has been set aside since.
+    std::erase_if(search.found, [&](const SetAside& other) { return WhatOf(other) != begun; });
+    if (search.found.empty() && search.unknown.empty()) return "discarded " + begun;
+    if (search.found.empty()) return Unsettled(search.unknown.front().second);
+  }
   const auto one = OneSetAside(search, filter);
-  if (!begun.empty() && one.Is(ErrorCode::kNotFound)) return "discarded " + begun;
-  if (!begun.empty() && one.Is(ErrorCode::kUnavailable)) return Unsettled(one.error());
   if (!one.ok()) return one.error();
-  const std::string what = fmt::format("version {} of {} on {}", one->item.version.ToString(),
-                                       base::Printable(one->item.name), one->node);
+  const std::string what = WhatOf(*one);
   note(kDiscardStep, what);
   auto discarded = pool.At(one->node).DiscardQuarantined({one->item.id, one->item.version});
   base::Failpoint("after-discard");

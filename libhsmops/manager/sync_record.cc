@@ -24,9 +24,11 @@ bool RecordSync(Pool& pool, const SyncReport& report) {
   });
   // An Event names what happened in our own words: text from a driver stays in the status.
   if (!report.applied.failed.empty()) {
-    pool.Tell(cluster::EventType::kWarning, "SyncFailed",
-              fmt::format("{} of {} steps failed", report.applied.failed.size(),
-                          report.plan.steps.size()));
+    pool.Tell(
+        cluster::EventType::kWarning, "SyncFailed",
+        fmt::format("{} of {} steps failed, the first at {}: {}", report.applied.failed.size(),
+                    report.plan.steps.size(), report.applied.failed.front().step.node,
+                    base::Name(report.applied.failed.front().error.code())));
   }
   if (!report.applied.alarms.empty()) {
     pool.Tell(

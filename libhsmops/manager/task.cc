@@ -48,6 +48,7 @@ PromotionOptions OptionsOf(const HSMOperation& operation) {
   options.dry_run = operation.spec.dry_run;
   options.reason = operation.spec.reason;
   options.operation = operation.metadata.name;
+  options.unless_paused = operation.metadata.annotations.contains(cluster::kAutomatic);
   options.asked_at = operation.metadata.creation_timestamp;
   return options;
 }
@@ -189,7 +190,8 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
   }
 }
 
-Result<std::string> FinishPromotion(Pool& pool, OperationLog* log) {
+Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
+                                    const std::set<std::string>& tried) {
   PromotionOptions options;
   options.purpose = failover::Purpose::kFailover;
   if (log != nullptr) {
@@ -200,7 +202,9 @@ Result<std::string> FinishPromotion(Pool& pool, OperationLog* log) {
   options.target = pool.NodeOf(pool.arbiter().target);
   const failover::ClusterState state = pool.Observe(false);
   const failover::MemberView* target = state.Find(options.target);
-  if (target == nullptr || !target->Healthy()) options.target.clear();  // the best of the others
+  if (target == nullptr || !target->Healthy() || tried.contains(options.target))
+    options.target.clear();  // the best of the others
+  options.avoid = tried;
   options.operation = pool.arbiter().operation_id;
   const StepNote note = [&](const std::string& name, const std::string& message) {
     if (log != nullptr) log->Step(name, message);
@@ -229,6 +233,26 @@ Result<std::vector<HSMOperation>> OperationsOf(Pool& pool) {
 }  // namespace
 
 namespace {
+
+// What may be lost by it was judged when it was asked for. Also one that its leader had begun.
+constexpr std::chrono::minutes kForcedFor{10};
+
+bool IsTooOld(Pool& pool, const HSMOperation& operation) {
+  if (operation.spec.type != OperationType::kFailover || !operation.spec.accept_loss) return false;
+  const auto asked = std::max(operation.metadata.creation_timestamp, operation.spec.not_before);
+  return asked && pool.world().clock.Wall() - *asked > kForcedFor;
+}
+
+Result<void> EndTooOld(Pool& pool, HSMOperation& operation) {
+  operation.status.phase = OperationPhase::kFailed;
+  operation.status.completed_at = pool.world().clock.Wall();
+  operation.status.result = std::string(base::Name(ErrorCode::kReadOnly));
+  operation.status.message = fmt::format(
+      "it was asked for more than {} ago, and what it gives up may be more by now: ask again",
+      base::FormatDuration(kForcedFor));
+  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
+  return {};
+}
 
 // What was done is on record as it is: who goes on finds it there.
 void BeginAgain(HSMOperation& operation) {
@@ -259,6 +283,12 @@ Result<void> Cancel(Pool& pool, HSMOperation& operation) {
   return {};
 }
 
+bool IsOtherFailover(const Pool& pool, const cluster::HSMOperationSpec& spec) {
+  if (spec.type != OperationType::kFailover || spec.dry_run) return false;
+  const std::string& target = spec.target_node.empty() ? spec.winner : spec.target_node;
+  return spec.accept_loss || (pool.Has(target) && target != pool.NodeOf(pool.arbiter().target));
+}
+
 }  // namespace
 
 Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
@@ -271,10 +301,11 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
       continue;
     }
     if (operation.spec.not_before && *operation.spec.not_before > now) continue;
-    if (wanted == Wanted::kForcedFailover &&
-        (operation.spec.type != OperationType::kFailover || !operation.spec.accept_loss ||
-         operation.spec.dry_run))
+    if (IsTooOld(pool, operation)) {
+      HSM_RETURN_IF_ERROR(EndTooOld(pool, operation));
       continue;
+    }
+    if (wanted == Wanted::kOtherFailover && !IsOtherFailover(pool, operation.spec)) continue;
     return std::optional(std::move(operation));
   }
   return std::optional<HSMOperation>();
@@ -295,6 +326,11 @@ Result<void> TakeOver(Pool& pool) {
     const auto entry = std::find_if(
         history.rbegin(), history.rend(),
         [&](const cluster::HistoryEntry& one) { return one.operation == operation.metadata.name; });
+    if (entry == history.rend() &&
+        operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
+      HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
+      continue;
+    }
     if (entry == history.rend()) {
       BeginAgain(operation);
     } else {

@@ -1,6 +1,7 @@
 // Task: one HSMOperation that somebody asked for, carried out by the manager that leads.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "libhsmops/manager/operation_log.h"
@@ -19,11 +20,16 @@ inline constexpr const char* kDryRun = "DryRun";
 std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> failing_since = {});
 
 // The promotion that is on record as running, to its end: by this operation if it is the one that
-// began it.
-base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log);
+// began it. `tried`: targets with which it came past P2 and not to its end; another is taken where
+// one will do, so that one that cannot take what it lacks does not keep everybody from writing.
+base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
+                                          const std::set<std::string>& tried = {});
 
 // The operation to be done next: the oldest that is pending and whose time has come, or nullopt.
-enum class Wanted : std::uint8_t { kAny, kForcedFailover };  // a Failover with acceptLoss
+enum class Wanted : std::uint8_t {
+  kAny,
+  kOtherFailover,  // than the promotion that is under way: with acceptLoss, or to another target
+};
 base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool,
                                                                  Wanted wanted = Wanted::kAny);
 

@@ -163,6 +163,17 @@ HealthPart Vitals::Live() const {
   return {"live", true, ""};
 }
 
+namespace {
+
+bool HasFinding(const cluster::HSMDevice& device, const cluster::DeviceStatus& member,
+                std::string_view reason) {
+  return std::ranges::any_of(device.status.findings, [&](const cluster::Finding& finding) {
+    return finding.subject == member.node_name && finding.reason == reason;
+  });
+}
+
+}  // namespace
+
 void Vitals::AddDevices(HealthReport& report) const {
   std::map<std::string, HealthPart> nodes;
   HealthPart sync{"sync", true, "every copy is equal"};
@@ -175,7 +186,8 @@ void Vitals::AddDevices(HealthReport& report) const {
         part.message += fmt::format("{}{} cannot use it", part.message.empty() ? "" : "; ",
                                     device.metadata.name);
       const bool primary = member.node_name == device.status.primary_node;
-      if (primary ? member.available : member.in_sync.value_or(false)) continue;
+      const bool equal = member.in_sync.value_or(false) && !HasFinding(device, member, "NotEqual");
+      if (primary ? member.available : equal) continue;
       sync.message = sync.ok ? "" : sync.message + "; ";
       sync.ok = false;
       sync.message +=

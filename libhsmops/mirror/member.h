@@ -53,6 +53,7 @@ struct MemberStatus {
   std::uint64_t quarantined = 0;
   std::uint64_t legacy = 0;
   std::set<store::Uid> unreached;  // by a Primary: mirrors that did not answer it the last time
+  std::uint64_t prepared = 0;      // on a Primary: changes of S that hold beside the grant's rule
   std::vector<ProbeStep> probe;
 
   // The first thing that is wrong with its token or its store, as one sentence; empty: nothing.

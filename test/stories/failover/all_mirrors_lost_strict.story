@@ -17,7 +17,8 @@ end 65s
   20.0s  ! kill node-3
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
   20.4s  status: Degraded: WritesRefused of node-1, MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
-  22.0s  client: write 41 stays in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: it did not answer and is left alone for a moment)
+  20.5s  client: write 42 is refused: ReadOnly: durability Strict: 0 of 1 mirrors in the sync set answer, 1 must hold a write; nothing was written
+  22.0s  client: write 41 stays in doubt: ReadOnly: durability Strict: 0 of 1 mirrors in the sync set answer, 1 must hold a write; nothing was written
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
@@ -29,15 +30,12 @@ end 65s
   45.5s  status: Degraded: MemberUnavailable of node-3
   45.5s  manager-1: node-3 left the sync set: unhealthy
   45.5s  manager-1: nothing is wrong with Primary node-1
-  45.5s  client: write 92 is acknowledged; the last before was 40, then 0 were refused and 51 in doubt
-  45.5s  client: write 88, which was in doubt, is acknowledged
-  46.0s  client: write 89, which was in doubt, is acknowledged
-  46.5s  client: write 90, which was in doubt, is acknowledged
-  47.0s  client: write 91, which was in doubt, is acknowledged
+  45.5s  client: write 92 is acknowledged; the last before was 40, then 50 were refused and 1 in doubt
+  46.0s  client: write 41, which was in doubt, is acknowledged
 
-node-1: epoch 1, gate open, 130 secrets, 0 in quarantine
-node-2: epoch 1, gate closed, 130 secrets, 0 in quarantine
+node-1: epoch 1, gate open, 80 secrets, 0 in quarantine
+node-2: epoch 1, gate closed, 80 secrets, 0 in quarantine
 node-3: does not run
 degraded MemberUnavailable of node-3: unreachable: connection refused; next: see the message; the member is asked again by the next command
-client: 130 writes: 130 acknowledged (51 of them in doubt before), 0 refused, in doubt to the end: none
+client: 130 writes: 80 acknowledged (1 of them in doubt before), 50 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -10,6 +10,7 @@ end 85s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  manager-1: Primary node-1 is unhealthy, and failover.delay gives it 20s to return
   25.0s  ! start node-1
@@ -21,6 +22,7 @@ end 85s
   35.0s  ! kill node-1
   35.0s  client: write 71 is refused: Unavailable: connection refused
   35.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  35.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   39.4s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   39.4s  manager-1: Primary node-1 is unhealthy, and failover.delay gives it 20s to return
   55.5s  failover-1 runs: Failover to node-2
@@ -33,9 +35,9 @@ end 85s
   68.0s  failover-1: merge: node-2 pulled 0 versions and is frozen
   68.0s  R: epoch 2.nonce-2, holder node-2, S: node-3
   68.0s  failover-1: open: node-2 is the Primary of epoch 2
-  68.0s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  68.0s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   68.0s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 32s
-  68.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 32s
+  68.0s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 39 secrets, lost none, writes stopped for 32s
   68.0s  status: Degraded: MemberUnavailable of node-1
   68.0s  manager-1: nothing is wrong with Primary node-2
   68.5s  client: write 138 is acknowledged; the last before was 70, then 67 were refused and 0 in doubt
@@ -44,6 +46,6 @@ node-1: does not run
 node-2: epoch 2, gate open, 72 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 72 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 67.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 67.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 170 writes: 72 acknowledged (0 of them in doubt before), 98 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -11,6 +11,7 @@ end 100s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
   14.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -26,7 +27,7 @@ end 100s
   44.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
   44.9s  R: epoch 4.nonce-4, holder node-2, S: node-3
   44.9s  failover-1: open: node-2 is the Primary of epoch 4
-  44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 4, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 4, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 4: 20 secrets, lost none, promoted in 31s
   44.9s  manager-3: node-2 is the Primary of epoch 4: 20 secrets, lost none, promoted in 31s
   44.9s  status: Degraded: MemberUnavailable of node-1
@@ -43,6 +44,6 @@ end 100s
 node-1: epoch 4, gate closed, 130 secrets, 0 in quarantine
 node-2: epoch 4, gate open, 130 secrets, 0 in quarantine
 node-3: epoch 4, gate closed, 130 secrets, 0 in quarantine
-history: 44.9s Failover Succeeded from node-1 to node-2, epoch 4, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 44.9s Failover Succeeded from node-1 to node-2, epoch 4, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 200 writes: 130 acknowledged (0 of them in doubt before), 70 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

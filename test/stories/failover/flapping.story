@@ -14,6 +14,7 @@ end 130s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
   14.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -25,9 +26,9 @@ end 130s
   26.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
   26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   26.9s  failover-1: open: node-2 is the Primary of epoch 2
-  26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
-  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
   26.9s  status: Degraded: MemberUnavailable of node-1, FailoverHeld of local
   26.9s  manager-1: nothing is wrong with Primary node-2
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
@@ -40,6 +41,7 @@ end 130s
   50.0s  ! kill node-2
   50.0s  client: write 101 is refused: Unavailable: connection refused
   50.5s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
+  50.5s  manager-1: Primary node-2 is watched: unreachable: connection refused
   54.5s  Event Warning DeviceLost: the device of node-2 does not answer as it should
   54.5s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
   80.0s  ! start node-2
@@ -51,6 +53,7 @@ end 130s
   90.0s  ! kill node-2
   90.0s  client: write 181 is refused: Unavailable: connection refused
   90.0s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
+  90.0s  manager-1: Primary node-2 is watched: unreachable: connection refused
   94.0s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
   94.0s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
  100.0s  ! ack
@@ -67,9 +70,9 @@ end 130s
  112.6s  failover-2: merge: node-1 pulled 0 versions and is frozen
  112.6s  R: epoch 3.nonce-3, holder node-1, S: node-3
  112.6s  failover-2: open: node-1 is the Primary of epoch 3
- 112.6s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
+ 112.6s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 can have everything acknowledged
  112.6s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
- 112.6s  manager-1: Primary node-2 is unhealthy and node-1 holds everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
+ 112.6s  manager-1: Primary node-2 is unhealthy and node-1 can have everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
  112.6s  status: Degraded: MemberUnavailable of node-2, FailoverHeld of local
  112.6s  manager-1: nothing is wrong with Primary node-1
  113.0s  client: write 227 is acknowledged; the last before was 180, then 46 were refused and 0 in doubt
@@ -79,7 +82,7 @@ node-2: does not run
 node-3: epoch 3, gate closed, 119 secrets, 0 in quarantine
 degraded MemberUnavailable of node-2: unreachable: connection refused; next: see the message; the member is asked again by the next command
 degraded FailoverHeld of local: the last failover was at 111.9s, so nothing is promoted by itself before 711.9s (failover.minInterval); next: kubectl hsm ack, when what ended the Primary before is understood
-history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-history: 111.9s Failover Succeeded from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 holds everything acknowledged
+history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
+history: 111.9s Failover Succeeded from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 can have everything acknowledged
 client: 260 writes: 119 acknowledged (0 of them in doubt before), 141 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -13,6 +13,7 @@ end 70s
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  client: reads are marked, from node-2: unreachable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
   14.4s  ! kill leader (manager-1)
@@ -28,7 +29,7 @@ end 70s
   35.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
   35.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   35.9s  failover-1: open: node-2 is the Primary of epoch 2
-  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
   35.9s  manager-2: failover-1: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 12s
   35.9s  status: Degraded: MemberUnavailable of node-1
@@ -47,6 +48,6 @@ end 70s
 node-1: epoch 2, gate closed, 88 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 88 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 88 secrets, 0 in quarantine
-history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 140 writes: 88 acknowledged (0 of them in doubt before), 52 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

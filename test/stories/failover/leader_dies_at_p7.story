@@ -13,6 +13,7 @@ end 70s
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  client: reads are marked, from node-2: unreachable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
   14.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -28,7 +29,7 @@ end 70s
   27.0s  client: write 55 is refused: ReadOnly: node-2: this member is not the Primary
   27.0s  client: reads are answered by the Primary, node-2
   27.5s  client: write 56 is acknowledged; the last before was 20, then 35 were refused and 0 in doubt
-  36.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  36.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   36.4s  failover-1 ends Succeeded: its manager ended before it could say so; the history says Succeeded
   36.4s  status: Degraded: MemberUnavailable of node-1
   36.4s  manager-2: nothing is wrong with Primary node-2
@@ -44,6 +45,6 @@ end 70s
 node-1: epoch 2, gate closed, 105 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 105 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 105 secrets, 0 in quarantine
-history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 140 writes: 105 acknowledged (0 of them in doubt before), 35 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

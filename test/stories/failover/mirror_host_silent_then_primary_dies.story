@@ -15,6 +15,7 @@ end 140s
   70.0s  ! kill node-1
   70.0s  client: write 36 is refused: Unavailable: connection refused
   75.9s  status: ReadOnly: PrimaryUnavailable of node-1, MemberUnavailable of node-3, OneFullCopy of local
+  75.9s  manager-1: Primary node-1 is watched: unreachable: connection refused
   82.9s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   82.9s  failover-1 runs: Failover to node-2
   85.9s  status: FailingOver: PrimaryUnavailable of node-1, MemberUnavailable of node-3, OneFullCopy of local
@@ -26,9 +27,9 @@ end 140s
   98.4s  failover-1: merge: node-2 pulled 0 versions and is frozen
   98.4s  R: epoch 2.nonce-2, holder node-2, S: nobody
   98.4s  failover-1: open: node-2 is the Primary of epoch 2
-  98.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  98.4s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   98.4s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 35 secrets, lost none, writes stopped for 22s
-  98.4s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 35 secrets, lost none, writes stopped for 22s
+  98.4s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 35 secrets, lost none, writes stopped for 22s
  100.0s  client: write 51 is acknowledged; the last before was 35, then 15 were refused and 0 in doubt
  101.4s  status: Degraded: MemberUnavailable of node-1, MemberUnavailable of node-3, OneFullCopy of local
  101.4s  manager-1: nothing is wrong with Primary node-2
@@ -39,6 +40,6 @@ node-3: does not run
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
 degraded MemberUnavailable of node-3: unreachable: no answer in time; next: see the message; the member is asked again by the next command
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
-history: 97.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 97.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 70 writes: 55 acknowledged (0 of them in doubt before), 15 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

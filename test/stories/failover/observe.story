@@ -9,9 +9,10 @@ end 55s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
-  14.4s  Event Warning WouldFailOver: node-2 would be promoted: Primary node-1 is unhealthy and node-2 holds everything acknowledged
-  14.4s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  14.4s  Event Warning WouldFailOver: node-2 would be promoted: Primary node-1 is unhealthy and node-2 can have everything acknowledged
+  14.4s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   40.0s  ! start node-1
   40.0s  client: write 81 is refused: ReadOnly: node-1: this member has no grant to write
   40.4s  Event Normal DeviceReturned: the device of node-1 is back

@@ -22,7 +22,7 @@ end 85s
   15.0s  client: reads fail: Unavailable: no connection
   15.0s  client: write 21 is refused: Unavailable: no connection
   22.4s  status: ReadOnly: PrimaryUnavailable of node-1
-  22.4s  manager-2: nothing is wrong with Primary node-1
+  22.4s  manager-2: Primary node-1 is watched: unreachable: no answer in time
   29.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   29.4s  failover-1 runs: Failover to node-2
   32.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -33,9 +33,9 @@ end 85s
   44.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
   44.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   44.9s  failover-1: open: node-2 is the Primary of epoch 2
-  44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
-  44.9s  manager-2: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
+  44.9s  manager-2: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
   60.0s  ! join node-1
   60.0s  ! join manager-1
   60.0s  ! join client
@@ -53,6 +53,6 @@ end 85s
 node-1: epoch 2, gate closed, 70 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 70 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 70 secrets, 0 in quarantine
-history: 44.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 44.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 170 writes: 70 acknowledged (0 of them in doubt before), 100 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -15,6 +15,7 @@ end 75s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  manager-1: paused until 44.9s
   45.0s  failover-1 runs: Failover to node-2
@@ -27,9 +28,9 @@ end 75s
   57.5s  failover-1: merge: node-2 pulled 0 versions and is frozen
   57.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
   57.5s  failover-1: open: node-2 is the Primary of epoch 2
-  57.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  57.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   57.5s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 47s
-  57.5s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 47s
+  57.5s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 47s
   57.5s  status: Degraded: MemberUnavailable of node-1
   57.5s  manager-1: nothing is wrong with Primary node-2
   58.0s  client: write 117 is acknowledged; the last before was 20, then 96 were refused and 0 in doubt
@@ -38,6 +39,6 @@ node-1: does not run
 node-2: epoch 2, gate open, 54 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 54 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 56.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 56.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 150 writes: 54 acknowledged (0 of them in doubt before), 96 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

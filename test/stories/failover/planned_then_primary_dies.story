@@ -27,6 +27,7 @@ end 70s
   20.0s  ! kill node-3
   20.0s  client: write 41 is refused: Unavailable: connection refused
   20.4s  status: ReadOnly: PrimaryUnavailable of node-3
+  20.4s  manager-1: Primary node-3 is watched: unreachable: connection refused
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   24.4s  failover-1 runs: Failover to node-1
   24.4s  status: FailingOver: PrimaryUnavailable of node-3
@@ -38,15 +39,16 @@ end 70s
   36.9s  failover-1: merge: node-1 pulled 0 versions and is frozen
   36.9s  R: epoch 3.nonce-3, holder node-1, S: node-2
   36.9s  failover-1: open: node-1 is the Primary of epoch 3
-  36.9s  Event Normal HSMFailover: Failover from node-3 to node-1, epoch 3, lost none: Primary node-3 is unhealthy and node-1 holds everything acknowledged
+  36.9s  Event Normal HSMFailover: Failover from node-3 to node-1, epoch 3, lost none: Primary node-3 is unhealthy and node-1 can have everything acknowledged
   36.9s  failover-1 ends Succeeded: node-1 is the Primary of epoch 3: 40 secrets, lost none, writes stopped for 16s
-  36.9s  manager-1: Primary node-3 is unhealthy and node-1 holds everything acknowledged; node-1 is the Primary of epoch 3: 40 secrets, lost none, writes stopped for 16s
+  36.9s  manager-1: Primary node-3 is unhealthy and node-1 can have everything acknowledged; node-1 is the Primary of epoch 3: 40 secrets, lost none, writes stopped for 16s
   36.9s  status: Degraded: MemberUnavailable of node-3, FailoverHeld of local
   36.9s  manager-1: nothing is wrong with Primary node-1
   37.0s  client: write 75 is acknowledged; the last before was 40, then 34 were refused and 0 in doubt
   50.0s  ! kill node-1
   50.0s  client: write 101 is refused: Unavailable: connection refused
   50.5s  status: ReadOnly: PrimaryUnavailable of node-1, MemberUnavailable of node-3, FailoverHeld of local, OneFullCopy of local
+  50.5s  manager-1: Primary node-1 is watched: unreachable: connection refused
   54.5s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   54.5s  manager-1: the last failover was at 36.9s and minInterval is 10m; kubectl hsm ack allows another
 
@@ -58,6 +60,6 @@ degraded MemberUnavailable of node-3: unreachable: connection refused; next: see
 degraded FailoverHeld of local: the last failover was at 36.9s, so nothing is promoted by itself before 636.9s (failover.minInterval); next: kubectl hsm ack, when what ended the Primary before is understood
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
 history: 9.9s Promote Succeeded from node-1 to node-3, epoch 2, lost none: the story
-history: 36.9s Failover Succeeded from node-3 to node-1, epoch 3, lost none: Primary node-3 is unhealthy and node-1 holds everything acknowledged
+history: 36.9s Failover Succeeded from node-3 to node-1, epoch 3, lost none: Primary node-3 is unhealthy and node-1 can have everything acknowledged
 client: 140 writes: 66 acknowledged (0 of them in doubt before), 74 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

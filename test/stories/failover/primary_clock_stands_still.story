@@ -11,6 +11,7 @@ end 80s
   10.0s  ! still node-1 30s
   13.0s  client: write 21 is refused: Unavailable: no answer in time
   13.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  13.4s  manager-1: Primary node-1 is watched: unreachable: no answer in time
   20.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   20.4s  failover-1 runs: Failover to node-2
   23.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -22,9 +23,9 @@ end 80s
   35.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
   35.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   35.9s  failover-1: open: node-2 is the Primary of epoch 2
-  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  35.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   35.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
-  35.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
+  35.9s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
   36.0s  client: write 73 is acknowledged; the last before was 20, then 52 were refused and 0 in doubt
   38.9s  status: Degraded: MemberUnavailable of node-1
   38.9s  manager-1: nothing is wrong with Primary node-2
@@ -38,6 +39,6 @@ end 80s
 node-1: epoch 2, gate closed, 108 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 108 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 108 secrets, 0 in quarantine
-history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 35.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 160 writes: 108 acknowledged (0 of them in doubt before), 52 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -22,7 +22,7 @@ end 90s
   25.4s  manager-1: node-2 did not come into the sync set: preparing node-1: connection refused
   25.5s  client: write 52 is refused: Unavailable: connection refused
   25.9s  status: ReadOnly: PrimaryUnavailable of node-1, OneFullCopy of local
-  25.9s  manager-1: nothing is wrong with Primary node-1
+  25.9s  manager-1: Primary node-1 is watched: unreachable: connection refused
   29.9s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   29.9s  failover-1 runs: Failover to node-3
   29.9s  status: FailingOver: PrimaryUnavailable of node-1, OneFullCopy of local
@@ -34,9 +34,9 @@ end 90s
   42.5s  failover-1: merge: node-3 pulled 0 versions and is frozen
   42.5s  R: epoch 2.nonce-2, holder node-3, S: node-2
   42.5s  failover-1: open: node-3 is the Primary of epoch 2
-  42.5s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+  42.5s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
   42.5s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 51 secrets, lost none, writes stopped for 16s
-  42.5s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 51 secrets, lost none, writes stopped for 16s
+  42.5s  manager-1: Primary node-1 is unhealthy and node-3 can have everything acknowledged; node-3 is the Primary of epoch 2: 51 secrets, lost none, writes stopped for 16s
   42.5s  status: Degraded: MemberUnavailable of node-1
   42.5s  manager-1: nothing is wrong with Primary node-3
   42.5s  client: write 86 is acknowledged; the last before was 51, then 34 were refused and 0 in doubt
@@ -50,6 +50,6 @@ end 90s
 node-1: epoch 2, gate closed, 146 secrets, 0 in quarantine
 node-2: epoch 2, gate closed, 146 secrets, 0 in quarantine
 node-3: epoch 2, gate open, 146 secrets, 0 in quarantine
-history: 41.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+history: 41.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
 client: 180 writes: 146 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -13,6 +13,7 @@ end 60s
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.0s  client: reads are marked, from node-2: unreachable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
   14.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -25,9 +26,9 @@ end 60s
   26.9s  failover-1: merge: node-2 pulled 0 versions and is frozen
   26.9s  R: epoch 2.nonce-2, holder node-2, S: node-3
   26.9s  failover-1: open: node-2 is the Primary of epoch 2
-  26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  26.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   26.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
-  26.9s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
   26.9s  status: Degraded: MemberUnavailable of node-1
   26.9s  manager-1: nothing is wrong with Primary node-2
   27.0s  client: reads are answered by the Primary, node-2
@@ -42,6 +43,6 @@ end 60s
 node-1: epoch 2, gate closed, 86 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 86 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 86 secrets, 0 in quarantine
-history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 120 writes: 86 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -94,6 +94,7 @@ end 55s
   30.0s  ! kill node-1
   30.0s  client: write 61 is refused: Unavailable: connection refused
   30.4s  status: ReadOnly: PrimaryUnavailable of node-1, OneFullCopy of local
+  30.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   34.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   34.4s  failover-1 runs: Failover to node-2
   34.4s  status: FailingOver: PrimaryUnavailable of node-1, OneFullCopy of local
@@ -105,9 +106,9 @@ end 55s
   47.0s  failover-1: merge: node-2 pulled 0 versions and is frozen
   47.0s  R: epoch 2.nonce-2, holder node-2, S: node-3
   47.0s  failover-1: open: node-2 is the Primary of epoch 2
-  47.0s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+  47.0s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   47.0s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
-  47.0s  manager-1: Primary node-1 is unhealthy and node-2 holds everything acknowledged; node-2 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
+  47.0s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
   47.0s  status: Degraded: MemberUnavailable of node-1
   47.0s  manager-1: nothing is wrong with Primary node-2
   47.0s  client: write 95 is acknowledged; the last before was 60, then 34 were refused and 0 in doubt
@@ -116,6 +117,6 @@ node-1: does not run
 node-2: epoch 2, gate open, 76 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 76 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 46.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 holds everything acknowledged
+history: 46.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 110 writes: 76 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -9,6 +9,7 @@ end 35s
   10.0s  ! kill node-1
   10.0s  client: write 21 is refused: Unavailable: connection refused
   10.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-3
   14.4s  status: FailingOver: PrimaryUnavailable of node-1
@@ -20,9 +21,9 @@ end 35s
   26.9s  failover-1: merge: node-3 pulled 0 versions and is frozen
   26.9s  R: epoch 2.nonce-2, holder node-3, S: node-2
   26.9s  failover-1: open: node-3 is the Primary of epoch 2
-  26.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+  26.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
   26.9s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
-  26.9s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
+  26.9s  manager-1: Primary node-1 is unhealthy and node-3 can have everything acknowledged; node-3 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 16s
   26.9s  status: Degraded: MemberUnavailable of node-1
   26.9s  manager-1: nothing is wrong with Primary node-3
   27.0s  client: write 55 is acknowledged; the last before was 20, then 34 were refused and 0 in doubt
@@ -31,6 +32,6 @@ node-1: does not run
 node-2: epoch 2, gate closed, 36 secrets, 0 in quarantine
 node-3: epoch 2, gate open, 36 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-history: 26.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+history: 26.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
 client: 70 writes: 36 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -15,6 +15,7 @@ end 60s
   30.0s  ! kill node-1
   30.0s  client: write 61 is refused: Unavailable: connection refused
   30.4s  status: ReadOnly: PrimaryUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
+  30.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   34.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   34.4s  failover-1 runs: Failover to node-3
   34.4s  status: FailingOver: PrimaryUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
@@ -26,9 +27,9 @@ end 60s
   46.9s  failover-1: merge: node-3 pulled 0 versions and is frozen
   46.9s  R: epoch 2.nonce-2, holder node-3, S: nobody
   46.9s  failover-1: open: node-3 is the Primary of epoch 2
-  46.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+  46.9s  Event Normal HSMFailover: Failover from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
   46.9s  failover-1 ends Succeeded: node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
-  46.9s  manager-1: Primary node-1 is unhealthy and node-3 holds everything acknowledged; node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
+  46.9s  manager-1: Primary node-1 is unhealthy and node-3 can have everything acknowledged; node-3 is the Primary of epoch 2: 60 secrets, lost none, writes stopped for 16s
   46.9s  status: Degraded: MemberUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
   46.9s  manager-1: nothing is wrong with Primary node-3
   47.0s  client: write 95 is acknowledged; the last before was 60, then 34 were refused and 0 in doubt
@@ -39,6 +40,6 @@ node-3: epoch 2, gate open, 86 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
 degraded MemberUnavailable of node-2: canary: the token belongs to pool uid-1, not to uid-of-the-pool; next: put the right token in, or have its maker's tool initialise this one and then kubectl hsm reinit --node node-2
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
-history: 46.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 holds everything acknowledged
+history: 46.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
 client: 120 writes: 86 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -28,6 +28,7 @@ end 125s
   30.0s  ! lose node-1
   33.0s  client: write 61 is refused: Unavailable: no answer in time
   33.4s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2, MemberUnavailable of node-3
+  33.4s  manager-1: Primary node-1 is watched: unreachable: no answer in time
   35.0s  ! start node-2
   35.0s  ! start node-3
   40.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should

@@ -25,6 +25,7 @@ end 90s
   40.0s  ! kill node-1
   40.0s  client: write 81 is refused: Unavailable: connection refused
   40.4s  status: Unavailable: PrimaryUnavailable of node-1, NoFullCopy of local, MemberUnavailable of node-2
+  40.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   44.5s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   44.5s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
   45.0s  ! start node-2

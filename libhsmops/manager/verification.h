@@ -1,0 +1,41 @@
+// Verification: every value of every member of a device is read again, beside the turns of whoever
+// leads: it takes minutes on a slow card, and a member that hangs meanwhile keeps nobody from being
+// promoted.
+//
+// What it finds damaged each member remembers, so the next sync sees it (docs/resources.md,
+// verifyInterval).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "libhsmops/manager/pool.h"
+
+namespace hsmops::manager {
+
+class Verification {
+ public:
+  // `world` must outlive it.
+  explicit Verification(World& world)
+      : executor_(world.executor), monitor_(world.executor.MakeMonitor()) {}
+  // Waits for whom is still being asked.
+  ~Verification();
+  Verification(const Verification&) = delete;
+  Verification& operator=(const Verification&) = delete;
+
+  // Every member on record is asked, but for those that are still at it.
+  void Start(const Pool& pool);
+  // One has answered since this was asked last.
+  bool TakeNews();
+
+ private:
+  void Ask(const std::string& node, mirror::Member& member);
+
+  base::Executor& executor_;
+  std::unique_ptr<base::Monitor> monitor_;                        // of what follows
+  std::map<std::string, std::shared_ptr<mirror::Member>> asked_;  // whom nobody else uses
+  bool news_ = false;
+};
+
+}  // namespace hsmops::manager

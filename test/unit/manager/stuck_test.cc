@@ -1,0 +1,227 @@
+// What must not stand still for ever, and the way out where it does.
+#include <doctest/doctest.h>
+
+#include "libhsmops/manager/reader.h"
+#include "libhsmops/manager/sync.h"
+#include "test/unit/manager/managed_pool.h"
+
+namespace hsmops::manager {
+namespace {
+
+using base::ErrorCode;
+
+std::size_t ItemsOn(ManagedPool& w, const std::string& node) {
+  const auto inventory = w.pool.member(node).ReadInventory(std::bitset<store::kBuckets>().set());
+  REQUIRE(inventory.ok());
+  return inventory->items.size();
+}
+
+// From now on it takes no object more.
+void Fill(ManagedPool& w, const std::string& node) {
+  w.pool.token(node).SetMaxObjects(w.pool.token(node).object_count());
+}
+
+}  // namespace
+
+TEST_CASE("a node that was taken out of the spec leaves the sync set") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.EditMirroring([](cluster::MirroringSpec& m) { m.endpoints.erase("c"); });
+  w.Turns(10);
+  CHECK(w.pool.Open()->Recorded().strangers_in_sync_set == 0);
+  REQUIRE(w.Put("a", "app", "").ok());
+  w.Turns(10);
+  CHECK(Sync(*w.pool.Open(), {}, nullptr).ok());
+  CHECK(ItemsOn(w, "a") == 0);  // its tombstone was collected
+  w.pool.Reach("a", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  w.TurnsOf(controller, 60);
+  CHECK(w.pool.holder() == "b");
+}
+
+TEST_CASE("with policy Active a node that was taken out of the spec stops no writes") {
+  ManagedPool w({"a", "b", "c"});
+  w.EditMirroring([](cluster::MirroringSpec& m) { m.policy = cluster::MirroringPolicy::kActive; });
+  w.Turns(4);
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.EditMirroring([](cluster::MirroringSpec& m) { m.endpoints.erase("c"); });
+  w.Turns(10);
+  const auto put = w.Put("a", "app", "2");
+  CHECK_MESSAGE(put.ok(), put.error().message());
+}
+
+TEST_CASE(
+    "a Primary that was damaged before its first grant is promoted anew, for who accepts that") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  REQUIRE(w.Put("a", "big", std::string(3000, 'x')).ok());
+  bool came = false;
+  w.pool.Before(agent::Verb::kFreeze, [&] {
+    w.pool.Before(agent::Verb::kReadInventory, [&] {
+      came = true;
+      for (const std::string& label : w.pool.token("b").Labels()) {
+        if (label.starts_with("k1.p.") && label.ends_with(".0"))
+          w.pool.token("b").Corrupt(label, 5);
+      }
+      (void)Read(*w.pool.Open(), *store::SecretName::Parse("big"));  // it finds the damage
+    });
+  });
+  w.pool.Reach("a", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  w.TurnsOf(controller, 60);
+  CHECK(came);
+  REQUIRE_FALSE(w.pool.member("b").Status(true)->gate_open);
+  const auto forced = w.ForceTo("b");
+  CHECK_MESSAGE(forced.ok(), forced.error().message());
+  const auto put = w.Put("b", "app", "2");
+  CHECK_MESSAGE((put.ok() || put.Is(ErrorCode::kInDoubt)), put.error().message());
+}
+
+TEST_CASE("a change of S that met a renewal is made all the same") {
+  for (const bool active : {false, true}) {
+    ManagedPool w(active ? std::vector<std::string>{"a", "b", "c"}
+                         : std::vector<std::string>{"a", "b"});
+    if (active)
+      w.EditMirroring(
+          [](cluster::MirroringSpec& m) { m.policy = cluster::MirroringPolicy::kActive; });
+    const std::string comes = active ? "c" : "b";
+    w.Turns(4);
+    REQUIRE(w.Put("a", "app", "1").ok());
+    w.pool.Reach(comes, Reached::kNo);
+    w.Turns(20);
+    REQUIRE(w.Put("a", "app", "2").ok());
+    w.pool.Reach(comes, Reached::kYes);
+    w.pool.Before(agent::Verb::kPrepare, [&] { w.Grant(); });  // by another replica
+    w.Turns(1);
+    w.pool.Reach(comes, Reached::kNo);
+    w.Turns(20);
+    const auto put = w.Put("a", "app", "3");
+    CHECK_MESSAGE(put.ok(), put.error().message());
+  }
+}
+
+TEST_CASE("what a leader has prepared and not swapped does not bind the Primary for ever") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.Reach("b", Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes().empty());
+  REQUIRE(w.Put("a", "app", "2").ok());
+  w.pool.Reach("b", Reached::kYes);
+  {
+    auto dies = w.pool.Open();
+    cluster::Arbiter next = dies->arbiter();
+    next.sync_set = {dies->UidTextOf("b")};
+    const mirror::SyncRule rule = dies->RuleOf(next);
+    REQUIRE(dies->At("a").Prepare(dies->term(), rule, dies->PeersOf(rule)).ok());
+  }
+  w.pool.Reach("b", Reached::kNo);
+  w.Turns(20);
+  const auto put = w.Put("a", "app", "3");
+  CHECK_MESSAGE(put.ok(), put.error().message());
+}
+
+TEST_CASE("a target that cannot take what it has to is given up for another") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Fill(w, "b");
+  w.pool.Reach("a", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  w.TurnsOf(controller, 40);
+  CHECK(w.pool.holder() == "c");
+  w.Grant();
+  CHECK(w.Seen("c", "app") == "1");
+}
+
+TEST_CASE("a failover to another target goes on in the stead of a promotion that cannot end") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Fill(w, "b");
+  Fill(w, "c");
+  w.pool.Reach("a", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  w.TurnsOf(controller, 40);
+  REQUIRE(w.pool.holder().empty());
+  w.pool.token("c").SetMaxObjects(1000);
+  cluster::HSMOperation operation;
+  operation.metadata.ns = "default";
+  operation.metadata.name = "other";
+  operation.spec.type = cluster::OperationType::kFailover;
+  operation.spec.target_node = "c";
+  operation.spec.device_ref = {"d", ""};
+  REQUIRE(cluster::CreateNew(w.pool.world().resources, operation).ok());
+  w.TurnsOf(controller, 2);
+  CHECK(w.pool.holder() == "c");
+  // What was tried again and again is told once for each target.
+  int failed = 0;
+  const auto opened = w.pool.Open();
+  for (const auto& entry : opened->device().status.history)
+    failed += entry.outcome == cluster::kFailedOutcome ? 1 : 0;
+  CHECK(failed <= 2);
+}
+
+TEST_CASE("a mirror that answers and takes nothing leaves the sync set") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Fill(w, "b");
+  CHECK_FALSE(w.Put("a", "app", "2").ok());
+  w.Turns(20);
+  const auto put = w.Put("a", "app", "3");
+  CHECK_MESSAGE(put.ok(), put.error().message());
+}
+
+TEST_CASE("an ack is taken although the last failover is told to be of the future") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.pool.Open()
+              ->UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+                cluster::HistoryEntry entry;
+                entry.time = w.pool.clock().Wall() + std::chrono::hours(24);  // of a clock ahead
+                entry.type = cluster::kUnplanned;
+                entry.outcome = "Succeeded";
+                status.Remember(entry);
+              })
+              .ok());
+  cluster::HSMOperation operation;
+  operation.metadata.ns = "default";
+  operation.metadata.name = "ack";
+  operation.spec.type = cluster::OperationType::kAck;
+  operation.spec.device_ref = {"d", ""};
+  REQUIRE(cluster::CreateNew(w.pool.world().resources, operation).ok());
+  w.Turns(2);
+  w.pool.Reach("a", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  w.TurnsOf(controller, 60);
+  CHECK(w.pool.holder() == "b");
+}
+
+TEST_CASE("what is in doubt and nobody sends again is settled by who reads it") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.SetApart(true);
+  CHECK(w.Put("a", "app", "2").Is(ErrorCode::kInDoubt));
+  CHECK(w.Seen("a", "app").starts_with("error: "));
+  w.pool.SetApart(false);
+  w.Turns(10);
+  CHECK(w.Seen("a", "app") == "2");
+  const auto served = Read(*w.pool.Open(), *store::SecretName::Parse("app"));
+  REQUIRE(served.ok());
+  CHECK(served->by_primary);
+}
+
+TEST_CASE("a deletion that too few hold is not told as certain") {
+  ManagedPool w({"a", "b", "c"});
+  w.EditMirroring([](cluster::MirroringSpec& m) { m.min_sync_mirrors = 2; });
+  w.Turns(4);
+  REQUIRE(w.pool.Open()->arbiter().k == 2);
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.Reach("c", Reached::kNo);
+  CHECK(w.Put("a", "app", "").Is(ErrorCode::kInDoubt));  // on a and b
+  w.pool.Reach("c", Reached::kYes);
+  w.pool.Reach("a", Reached::kNo);
+  const auto served = Read(*w.pool.Open(), *store::SecretName::Parse("app"));
+  REQUIRE(served.ok());
+  CHECK_FALSE(served->secret);
+  CHECK_FALSE(served->certain);
+}
+
+}  // namespace hsmops::manager
