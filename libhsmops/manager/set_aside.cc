@@ -70,7 +70,7 @@ Error Unsettled(const Error& error) {
 }
 
 std::string WhatOf(const SetAside& one) {
-  return fmt::format("version {} of {} on {}", one.item.version.Full(),
+  return fmt::format("version {} of {} on {}", one.item.version.ToString(),
                      base::Printable(one.item.name), one.node);
 }
 

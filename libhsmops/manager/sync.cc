@@ -282,6 +282,13 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   });
   std::map<std::string, MemberSync> members;
   for (const std::string& node : mirrors) members[node].node = node;
+  // Who answers nothing at all is not waited for again, minutes in all; one that is busy is.
+  std::erase_if(mirrors, [&](const std::string& node) {
+    const failover::MemberView* member = seen.Find(node);
+    if (member->reachable() || member->told) return false;
+    members[node].error = member->status.error();
+    return true;
+  });
   if (options.full) {
     std::vector<std::string> all = mirrors;
     all.push_back(report.primary);

@@ -107,7 +107,8 @@ TEST_CASE("json: health, status, check and history print the HSMDevice") {
 
 TEST_CASE("json: the history of a device of which nobody has written a status is empty") {
   const TempFolder folder;
-  const Ended made = hsmops::test::Run({CliPath(), "--local", folder / "c", "init", "--nodes", "a"});
+  const Ended made =
+      hsmops::test::Run({CliPath(), "--local", folder / "c", "init", "--nodes", "a"});
   REQUIRE(made.code == 0);
   Shape(hsmops::test::Run({CliPath(), "--local", folder / "c", "history", "-o", "json"}), 0,
         "kind HSMDevice status.history array");

@@ -36,14 +36,13 @@ end 85s
   44.9s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
   44.9s  failover-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
   44.9s  manager-2: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 25s
+  53.9s  status: Degraded: MemberUnavailable of node-1
+  53.9s  manager-2: nothing is wrong with Primary node-2
   60.0s  ! join node-1
   60.0s  ! join manager-1
   60.0s  ! join client
   60.0s  client: reads are answered by the Primary, node-2
   60.0s  client: write 121 is acknowledged; the last before was 20, then 95 were refused and 0 in doubt
-  60.9s  status: Degraded: NotEqual of node-1
-  60.9s  status: Degraded: MemberUnavailable of node-1
-  60.9s  manager-2: nothing is wrong with Primary node-2
   61.4s  Event Normal DeviceReturned: the device of node-1 is back
   61.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   61.4s  status: Ready
