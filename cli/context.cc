@@ -179,7 +179,8 @@ std::unique_ptr<mirror::Member> Context::Reach(const std::string& node, const st
                                                const agent::ChildConfig& config) {
   if (endpoint.starts_with("https:")) {
     const auto wire = OpenWire();
-    return wire.ok() ? (*wire)->Reach(node, endpoint) : Unreachable(wire.error());
+    if (wire.ok()) return (*wire)->Reach(node, endpoint);
+    return Unreachable({base::ErrorCode::kAuthFailed, wire.error().message()});
   }
   const auto limit = Timeout();
   return std::make_unique<agent::Client>(agent::MakeChildChannel(

@@ -135,6 +135,7 @@ int Run(const CheckOptions& options, Context& context) {
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const auto state = pool.Observe(true);
+  if (const auto why = WhyNobodyWasAsked(state)) return context.Fail(*why);
   base::Result<Answer> asked =
       options.purpose == "write"
           ? CheckWrite(context, **cluster, state)

@@ -61,7 +61,9 @@ int Run(const HealthOptions& options, Context& context) {
     auto cluster = context.OpenCluster("health", one.metadata.name, one.metadata.ns);
     if (!cluster.ok()) return context.Fail(cluster.error());
     manager::Pool& pool = (*cluster)->pool();
-    cluster::HSMDevice device = LookAt(context, pool, pool.Observe(true));
+    const auto state = pool.Observe(true);
+    if (const auto why = WhyNobodyWasAsked(state)) return context.Fail(*why);
+    cluster::HSMDevice device = LookAt(context, pool, state);
     for (const cluster::Finding& finding : device.status.findings) {
       if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")
         healthy = false;

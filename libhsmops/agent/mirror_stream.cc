@@ -183,7 +183,8 @@ void MirrorStream::Give(const std::vector<Item>& items, const Answer& answer) {
       its.push_back((*answer)[next++]);
     GiveOne(*item.delivery, std::move(its));
   }
-  if (answer.Is(ErrorCode::kUnavailable) || answer.Is(ErrorCode::kInDoubt)) {
+  if (answer.Is(ErrorCode::kUnavailable) || answer.Is(ErrorCode::kInDoubt) ||
+      answer.Is(ErrorCode::kAuthFailed)) {
     LeaveAlone(answer.error());
   } else {
     Answered();

@@ -134,7 +134,12 @@ Result<SecretBytes> LiveClient::Ask(const std::string& verb, SecretBytes body) {
   request.body = std::move(body);
   request.deadline = clock_.Now() + patience_;
   request.max_answer_bytes = kMaxLiveBody;
-  HSM_TRY(net::Answer answer, transport_.Call(manager_, std::move(request)));
+  auto called = transport_.Call(manager_, std::move(request));
+  // Another manager may have a certificate that is believed.
+  if (called.Is(ErrorCode::kAuthFailed))
+    return Error(ErrorCode::kUnavailable, called.error().message());
+  if (!called.ok()) return called.error();
+  net::Answer answer = *std::move(called);
   if (answer.status == 200 && answer.content_type == kLiveContentType)
     return std::move(answer.body);
   const std::string message =

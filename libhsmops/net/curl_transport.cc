@@ -216,11 +216,12 @@ Error Connection::Explain(CURLcode code, const Exchange& exchange) const {
     return {ErrorCode::kLimit, fmt::format("the answer is larger than {} bytes", exchange.limit)};
   }
   if (exchange.beginnings == 0) {
-    return {ErrorCode::kUnavailable, verdict_.refused.empty() ? detail : verdict_.refused};
+    if (!verdict_.refused.empty()) return {ErrorCode::kAuthFailed, verdict_.refused};
+    return {ErrorCode::kUnavailable, detail};
   }
   const bool answered = exchange.header_bytes > 0;
   if (!verdict_.refused_us.empty() && exchange.beginnings == 1 && !answered) {
-    return {ErrorCode::kUnavailable,
+    return {ErrorCode::kAuthFailed,
             fmt::format("it refused our certificate, that of {}: TLS alert \"{}\"",
                         credentials_->identity().text(), verdict_.refused_us)};
   }

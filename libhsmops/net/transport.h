@@ -46,11 +46,11 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  // kUnavailable: it surely did not get there (no connection, or one end refused the other's
-  // certificate), or it was a GET or HEAD and no whole answer came, which may simply be asked
-  // again. kInDoubt: it may have got there, and the answer was lost. kLimit: the answer is larger
-  // than allowed; what was asked has been done. kInvalid: the url, the method, the path or a header
-  // is malformed.
+  // kAuthFailed: one end refused the other's certificate, so it surely did not get there.
+  // kUnavailable: the same for want of a connection, or it was a GET or HEAD and no whole answer
+  // came, which may simply be asked again. kInDoubt: it may have got there, and the answer was
+  // lost. kLimit: the answer is larger than allowed; what was asked has been done. kInvalid: the
+  // url, the method, the path or a header is malformed.
   virtual base::Result<Answer> Call(const Peer& peer, Request request) = 0;
 };
 

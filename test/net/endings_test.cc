@@ -115,6 +115,29 @@ TEST_CASE("an agent says which certificate it did not take, and when it takes on
   CHECK(cluster.Agent("a").WaitFor("/certs/member-a/tls.crt was read again: valid until "));
 }
 
+TEST_CASE("a command whose certificate is not taken says so, and nothing of the device") {
+  NetCluster cluster({"a", "b"}, 0);
+  cluster.Must({"health"});
+  TempFolder other;
+  REQUIRE(Run({CliPath(), "--local", other.path(), "certs", "init"}).code == 0);
+  const auto as = [&](const std::string& certs, const std::string& verb) {
+    return cluster.Hsm({verb, "--certificate-authority", certs + "/ca.crt", "--client-certificate",
+                        certs + "/tls.crt", "--client-key", certs + "/tls.key"});
+  };
+  const std::string reader = cluster.Issue("reader", "app");
+  for (const std::string& certs : {other.path() + "/certs/cli", reader, other / "none"}) {
+    for (const char* verb : {"health", "status", "check"}) {
+      const Ended ended = as(certs, verb);
+      CAPTURE(certs);
+      CAPTURE(verb);
+      CHECK_MESSAGE(ended.code == 1, ended.out, ended.err);
+      CHECK_MESSAGE(Holds(ended.err, "no member could be asked with this certificate"), ended.err);
+      CHECK(ended.out.empty());
+    }
+  }
+  cluster.Must({"health"});
+}
+
 TEST_CASE("with --log-format=json every line of a manager's log is an object") {
   NetCluster cluster({"a", "b"}, 0);
   const std::string certs = cluster.Issue("manager", "m");
