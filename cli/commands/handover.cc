@@ -118,8 +118,12 @@ Followed FollowMade(Context& context, cluster::ResourceStore& resources, const H
     }
     if (context.clock().Now() >= deadline) {
       const bool begun = operation->status.phase == OperationPhase::kRunning;
-      context.err() << context.WithCluster(
-          fmt::format("{}: {}; {}\n", begun ? "still running" : "not begun yet", id, HowToEnd(id)));
+      // It was taken for granted when the operation was made.
+      const auto managers = manager::LookForManagers(resources, context.clock(), made.metadata.ns);
+      const bool gone = managers.ok() && *managers != failover::Managers::kLead;
+      context.err() << context.WithCluster(fmt::format(
+          "{}: {}{}; {}\n", begun ? "still running" : "not begun yet", id,
+          gone ? ", and no manager leads now: start kubectl hsm manager" : "", HowToEnd(id)));
       return kAccepted;
     }
     context.clock().SleepFor(kLook);

@@ -32,7 +32,9 @@ std::string NextStepFor(const MemberView& member) {
   }
   if (status.standing == store::Standing::kEmptied || status.standing == store::Standing::kBlank)
     return "kubectl hsm reinit --node " + member.node;
-  return "plug the token in again or replace it, then kubectl hsm sync";
+  return "mend what the message names (the token, its PIN file, the agent's disk), then kubectl "
+         "hsm "
+         "sync";
 }
 
 // Why the promotion that is under way did not come to its end when it was last tried.
