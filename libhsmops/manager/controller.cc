@@ -225,7 +225,11 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
     if (log) TellSteps(*log);
     auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
-    if (sentence.Is(ErrorCode::kInDoubt)) NoteTried();
+    if (sentence.Is(ErrorCode::kInDoubt)) {
+      NoteTried();
+    } else if (!sentence.ok()) {
+      tried_.clear();  // none of the others will do
+    }
     if (!sentence.ok()) return sentence.error();
     return std::optional(Turned{*std::move(sentence), true});
   }
@@ -363,7 +367,8 @@ void Controller::NoteRefusals(const std::vector<std::string>& asked, const SyncR
   std::set<std::string> refusing;
   for (const mirror::StepError& failed : report.applied.failed) {
     const bool copies = failed.step.kind == mirror::Step::Kind::kCopy;
-    if (copies && failed.error.code() != ErrorCode::kConflict) refusing.insert(failed.step.node);
+    if (copies && !failed.of_source && failed.error.code() != ErrorCode::kConflict)
+      refusing.insert(failed.step.node);
   }
   for (const std::string& node : asked) {
     if (refusing.contains(node)) {

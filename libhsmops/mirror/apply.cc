@@ -67,7 +67,7 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
   for (const Step* step : steps) {
     const auto& record = batch.records.at(step->id);
     if (!record.ok()) {
-      outcome.failed.push_back({*step, record.error().Within("reading from the source")});
+      outcome.failed.push_back({*step, record.error().Within("reading from the source"), true});
       continue;
     }
     records.push_back(record->Clone());

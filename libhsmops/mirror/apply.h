@@ -18,6 +18,7 @@ inline constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 struct StepError {
   Step step;
   base::Error error;
+  bool of_source = false;  // it could not be read there, which says nothing of the step's node
 };
 
 struct ApplyReport {
