@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/cluster/field_schema.h"
 #include "libhsmops/cluster/fields.h"
 #include "libhsmops/cluster/object_meta.h"
 
@@ -39,6 +40,16 @@ nlohmann::json WriteDocument(T value) {
   document["apiVersion"] = ApiVersion(T::kKind);
   document["kind"] = Name(T::kKind);
   return document;
+}
+
+// Of its spec and its status.
+template <typename T>
+nlohmann::json SchemaOf() {
+  T value;
+  FieldSchema fields;
+  fields("spec", value.spec);
+  fields("status", value.status);
+  return std::move(fields).Take();
 }
 
 }  // namespace hsmops::cluster

@@ -119,6 +119,7 @@ base::Result<HSMDevice> HSMDevice::FromJson(const nlohmann::json& document) {
 }
 
 nlohmann::json HSMDevice::ToJson() const { return WriteDocument(*this); }
+nlohmann::json HSMDevice::Schema() { return SchemaOf<HSMDevice>(); }
 
 std::vector<std::string> HSMDevice::MemberNodes() const {
   std::vector<std::string> nodes;

@@ -121,6 +121,8 @@ struct HSMDevice {
   // that nobody knows are pruned.
   static base::Result<HSMDevice> FromJson(const nlohmann::json& document);
   nlohmann::json ToJson() const;
+  // The structural schema of spec and status, for a CustomResourceDefinition.
+  static nlohmann::json Schema();
 
   // What FromJson checks beyond the types, for a device that was built in memory.
   base::Result<void> Validate() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libhsmops/cluster/field_schema.h"
 #include "libhsmops/cluster/fields.h"
 
 namespace hsmops::cluster {
@@ -149,6 +150,7 @@ void DescribeStatus(Fields& fields, HSMDeviceStatus& status) {
 
 void Describe(FieldReader& fields, HSMDeviceStatus& status) { DescribeStatus(fields, status); }
 void Describe(FieldWriter& fields, HSMDeviceStatus& status) { DescribeStatus(fields, status); }
+void Describe(FieldSchema& fields, HSMDeviceStatus& status) { DescribeStatus(fields, status); }
 
 // The last failover is kept, whatever came after it: minInterval goes by it.
 void HSMDeviceStatus::Remember(HistoryEntry entry) {

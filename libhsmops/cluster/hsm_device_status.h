@@ -171,6 +171,7 @@ struct HSMDeviceStatus {
 };
 void Describe(FieldReader& fields, HSMDeviceStatus& status);
 void Describe(FieldWriter& fields, HSMDeviceStatus& status);
+void Describe(FieldSchema& fields, HSMDeviceStatus& status);
 
 // Findings worst first, in the order given otherwise.
 void SortFindings(std::vector<Finding>& findings);

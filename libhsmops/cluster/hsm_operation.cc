@@ -80,6 +80,7 @@ base::Result<HSMOperation> HSMOperation::FromJson(const nlohmann::json& document
 }
 
 nlohmann::json HSMOperation::ToJson() const { return WriteDocument(*this); }
+nlohmann::json HSMOperation::Schema() { return SchemaOf<HSMOperation>(); }
 
 base::Result<void> HSMOperation::Validate() const {
   Problems problems;

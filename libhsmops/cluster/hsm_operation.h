@@ -104,6 +104,8 @@ struct HSMOperation {
   // As HSMDevice::FromJson.
   static base::Result<HSMOperation> FromJson(const nlohmann::json& document);
   nlohmann::json ToJson() const;
+  // The structural schema of spec and status, for a CustomResourceDefinition.
+  static nlohmann::json Schema();
   base::Result<void> Validate() const;
 
   // Succeeded, Failed, Partial or Cancelled: it will not change any more.

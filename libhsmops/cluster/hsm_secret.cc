@@ -63,6 +63,7 @@ base::Result<HSMSecret> HSMSecret::FromJson(const nlohmann::json& document) {
 }
 
 nlohmann::json HSMSecret::ToJson() const { return WriteDocument(*this); }
+nlohmann::json HSMSecret::Schema() { return SchemaOf<HSMSecret>(); }
 
 base::Result<void> HSMSecret::Validate() const {
   Problems problems;

@@ -68,6 +68,8 @@ struct HSMSecret {
   // As HSMDevice::FromJson.
   static base::Result<HSMSecret> FromJson(const nlohmann::json& document);
   nlohmann::json ToJson() const;
+  // The structural schema of spec and status, for a CustomResourceDefinition.
+  static nlohmann::json Schema();
   base::Result<void> Validate() const;
 
   const std::string& HsmName() const {

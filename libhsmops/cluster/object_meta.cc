@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libhsmops/cluster/field_schema.h"
 #include "libhsmops/cluster/fields.h"
 
 namespace hsmops::cluster {
@@ -78,11 +79,18 @@ void Describe(FieldWriter& fields, ObjectRef& ref) {
   fields("namespace", ref.ns);
 }
 
+void Describe(FieldSchema& fields, ObjectRef& ref) {
+  fields("name", ref.name);
+  fields("namespace", ref.ns);
+}
+
 std::span<const Named<ConditionStatus>> NamesOf(ConditionStatus) { return kConditionStatusNames; }
 
 void Describe(FieldReader& fields, Condition& condition) { DescribeCondition(fields, condition); }
 
 void Describe(FieldWriter& fields, Condition& condition) { DescribeCondition(fields, condition); }
+
+void Describe(FieldSchema& fields, Condition& condition) { DescribeCondition(fields, condition); }
 
 const Condition* FindCondition(const std::vector<Condition>& conditions, std::string_view type) {
   const auto found = std::ranges::find(conditions, type, &Condition::type);

@@ -15,6 +15,7 @@
 namespace hsmops::cluster {
 
 class FieldReader;
+class FieldSchema;
 class FieldWriter;
 
 struct OwnerReference {
@@ -53,6 +54,7 @@ struct ObjectRef {
 };
 void Describe(FieldReader& fields, ObjectRef& ref);
 void Describe(FieldWriter& fields, ObjectRef& ref);
+void Describe(FieldSchema& fields, ObjectRef& ref);
 
 enum class ConditionStatus : std::uint8_t { kUnknown, kTrue, kFalse };
 std::span<const Named<ConditionStatus>> NamesOf(ConditionStatus);
@@ -69,6 +71,7 @@ struct Condition {
 };
 void Describe(FieldReader& fields, Condition& condition);
 void Describe(FieldWriter& fields, Condition& condition);
+void Describe(FieldSchema& fields, Condition& condition);
 
 // nullptr: there is none of that type.
 const Condition* FindCondition(const std::vector<Condition>& conditions, std::string_view type);
