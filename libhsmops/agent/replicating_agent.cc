@@ -193,12 +193,14 @@ std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store:
   {
     const std::lock_guard lock(*monitor_);
     for (auto& [member, stream] : streams_) stream.Supersede(ids);
+    in_flight_ = std::move(ids);
   }
   auto delivery = std::make_shared<Delivery>(
       mirror::ReplicatedBatch::Stage(node_, *this, reach->max_object_bytes, std::move(writes)),
       store::Term{reach->epoch, reach->generation});
   if (!delivery->batch.settled()) AwaitEnough(delivery);
   const std::lock_guard lock(*monitor_);
+  in_flight_.clear();
   return delivery->batch.TakeResults();
 }
 
@@ -345,6 +347,14 @@ Result<void> ReplicatingAgent::SettleForRead() {
   return TrySettling([this] { return Settle(); });
 }
 
+std::optional<store::IdVersion> ReplicatingAgent::InDoubt(const store::SecretName& name) {
+  {
+    const std::lock_guard lock(*monitor_);
+    if (in_flight_.contains(store::IdOf(pool(), name))) return std::nullopt;
+  }
+  return Unpromised(name);
+}
+
 // Written, and its client was told that it is in doubt: it is whole here, and whoever reads it sees
 // it acknowledged or not at all.
 Result<void> ReplicatingAgent::SettleVersion(const store::IdVersion& written) {
@@ -427,9 +437,8 @@ Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name,
   if (as_primary) {
     HSM_RETURN_IF_ERROR(Gate());
     if (!Settled()) HSM_RETURN_IF_ERROR(SettleForRead());
-    const auto written = Unpromised(name);
     // Where that fails the read says what is not acknowledged.
-    if (written) (void)SettleVersion(*written);
+    if (const auto written = InDoubt(name)) (void)SettleVersion(*written);
   }
   return Agent::Read(name, as_primary);
 }

@@ -88,6 +88,8 @@ class ReplicatingAgent : public Agent {
   base::Result<std::set<store::Uid>> ProveHeld(const Reach& reach,
                                                const std::vector<mirror::SyncRule>& rules,
                                                const std::set<store::Uid>& newcomers);
+  // The newest version of a name that is written here, and that no batch is about to acknowledge.
+  std::optional<store::IdVersion> InDoubt(const store::SecretName& name);
   // Acknowledges it where enough members hold it by now.
   base::Result<void> SettleVersion(const store::IdVersion& written);
   base::Result<void> TrySettling(const std::function<base::Result<void>()>& settle);
@@ -97,9 +99,10 @@ class ReplicatingAgent : public Agent {
   const Reacher reacher_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::deque<Ticket*> queue_;
-  bool writing_ = false;  // a batch,
-  bool waiting_ = false;  // which only waits for its mirrors
-  bool proving_ = false;  // a Turn lives
+  bool writing_ = false;           // a batch,
+  bool waiting_ = false;           // which only waits for its mirrors
+  bool proving_ = false;           // a Turn lives
+  std::set<store::Id> in_flight_;  // of the batch that is being written
   bool ending_ = false;
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
   std::optional<Unsettled> unsettled_;   // the last time that a read tried
