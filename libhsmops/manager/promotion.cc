@@ -281,8 +281,8 @@ class Run {
     HSM_RETURN_IF_ERROR(
         pool_
             .UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-              paused = options_.unless_paused && status.paused && status.paused->until &&
-                       *status.paused->until > pool_.world().clock.Wall();
+              paused = !resumes_ && options_.unless_paused && status.paused &&
+                       status.paused->until && *status.paused->until > pool_.world().clock.Wall();
               if (paused) return;
               status.phase = cluster::DevicePhase::kFailingOver;
               base::WallTime begun = pool_.world().clock.Wall();
