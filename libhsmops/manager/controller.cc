@@ -260,7 +260,8 @@ std::string Controller::CarryAloud(OperationLog& log,
                                      log.operation().spec.reason));
   TellSteps(log);
   std::string sentence = Carry(*pool_, log, failing_since);
-  NoteTried();
+  // One that was refused has tried nobody: R names the operation before it.
+  if (pool_->arbiter().operation_id == log.name()) NoteTried();
   return sentence;
 }
 
@@ -298,6 +299,13 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   const std::set<std::string> unhealthy = FailingOf(tracker_);
   std::set<std::string> failing = FailingOf(reach_);
   failing.insert(unhealthy.begin(), unhealthy.end());
+  const MemberView* primary = state.Holder();
+  for (const MemberView& member : state.members) {
+    // Filled by whichever way.
+    if (primary != nullptr && primary->Healthy() && member.Healthy() &&
+        member.status->digest == primary->status->digest)
+      refusals_.erase(member.node);
+  }
   const std::set<std::string> refusing = Refusing();
   failing.insert(refusing.begin(), refusing.end());
   const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
