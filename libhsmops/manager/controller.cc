@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
@@ -299,25 +300,19 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   const std::set<std::string> unhealthy = FailingOf(tracker_);
   std::set<std::string> failing = FailingOf(reach_);
   failing.insert(unhealthy.begin(), unhealthy.end());
-  const MemberView* primary = state.Holder();
   for (const MemberView& member : state.members) {
-    // Filled by whichever way.
-    if (primary != nullptr && primary->Healthy() && member.Healthy() &&
-        member.status->digest == primary->status->digest)
-      refusals_.erase(member.node);
+    if (EqualToPrimary(state, member)) refusals_.erase(member.node);  // filled by whichever way
   }
   const std::set<std::string> refusing = Refusing();
   failing.insert(refusing.begin(), refusing.end());
   const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
-  if (change.drop_strangers) {
-    HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, pool_->SyncSetNodes()));
-    return std::optional(Turned{"who is no node of the device any more left the sync set", true});
-  }
-  if (!change.drop.empty()) {
-    std::vector<std::string> nodes = pool_->SyncSetNodes();
+  if (!change.drop.empty() || change.drop_strangers) {
+    std::vector<std::string> nodes = pool_->SyncSetNodes();  // without strangers
     std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
     HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
+    if (change.drop.empty())
+      return std::optional(Turned{"who is no node of the device any more left the sync set", true});
     const auto all_in = [&](const std::set<std::string>& all) {
       return std::ranges::includes(all, change.drop);
     };

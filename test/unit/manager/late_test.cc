@@ -23,24 +23,6 @@ base::Result<mirror::Acknowledged> PutByCommand(ManagedPool& w, const char* name
   return writer->Write(WriteOf(name, value, op), nullptr)[0];
 }
 
-// Asked for, and done by nobody yet.
-void Ask(ManagedPool& w, const char* name, cluster::HSMOperationSpec spec) {
-  cluster::HSMOperation operation;
-  operation.metadata.ns = "default";
-  operation.metadata.name = name;
-  operation.spec = std::move(spec);
-  operation.spec.device_ref = {"d", ""};
-  REQUIRE(cluster::CreateNew(w.pool.world().resources, operation).ok());
-}
-
-cluster::HSMOperationSpec ForcedFailoverTo(const std::string& target) {
-  cluster::HSMOperationSpec spec;
-  spec.type = cluster::OperationType::kFailover;
-  spec.target_node = target;
-  spec.accept_loss = true;
-  return spec;
-}
-
 }  // namespace
 
 TEST_CASE("a sync that was stopped does not collect what a member taken in since has not got") {
@@ -143,9 +125,9 @@ TEST_CASE("a forced failover that was asked for long ago is done by nobody") {
   ManagedPool w({"a", "b"});
   REQUIRE(w.Put("a", "app", "1").ok());
   SUBCASE("by a command that was killed before it did anything") {
-    REQUIRE(OperationLog::Begin(*w.pool.Open(), ForcedFailoverTo("b"), "a person").ok());
+    REQUIRE(OperationLog::Begin(*w.pool.Open(), FailoverTo("b", true), "a person").ok());
   }
-  SUBCASE("of managers that had been killed") { Ask(w, "forced", ForcedFailoverTo("b")); }
+  SUBCASE("of managers that had been killed") { w.Ask("forced", FailoverTo("b", true)); }
   w.pool.clock().Advance(std::chrono::hours(24));
   // Commands go on writing, also while b is away: a alone has what is acknowledged then.
   w.pool.Reach("b", Reached::kNo);
@@ -191,7 +173,7 @@ TEST_CASE("a leader that was stopped before P2 does not promote after a pause") 
       cluster::HSMOperationSpec pause;
       pause.type = cluster::OperationType::kPause;
       pause.until = w.pool.clock().Wall() + std::chrono::hours(8);
-      Ask(w, "pause", pause);
+      w.Ask("pause", pause);
       w.Turns(3);  // of the next leader
       REQUIRE(w.Put("a", "app", "2").ok());
     });

@@ -143,13 +143,7 @@ TEST_CASE("a failover to another target goes on in the stead of a promotion that
   w.TurnsOf(controller, 40);
   REQUIRE(w.pool.holder().empty());
   w.pool.token("c").SetMaxObjects(1000);
-  cluster::HSMOperation operation;
-  operation.metadata.ns = "default";
-  operation.metadata.name = "other";
-  operation.spec.type = cluster::OperationType::kFailover;
-  operation.spec.target_node = "c";
-  operation.spec.device_ref = {"d", ""};
-  REQUIRE(cluster::CreateNew(w.pool.world().resources, operation).ok());
+  w.Ask("other", FailoverTo("c"));
   w.TurnsOf(controller, 2);
   CHECK(w.pool.holder() == "c");
   // What was tried again and again is told once for each target.
@@ -158,6 +152,78 @@ TEST_CASE("a failover to another target goes on in the stead of a promotion that
   for (const auto& entry : opened->device().status.history)
     failed += entry.outcome == cluster::kFailedOutcome ? 1 : 0;
   CHECK(failed <= 2);
+}
+
+TEST_CASE("where none of the others may be promoted, the target that failed once is tried again") {
+  ManagedPool w({"a", "b", "c"});
+  w.pool.Reach("c", Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+  REQUIRE(w.Put("a", "app", "1").ok());  // which c never gets
+  w.pool.Reach("a", Reached::kNo);
+  w.pool.Reach("c", Reached::kYes);
+  Fill(w, "b");
+  Controller controller(w.pool.world(), "default", "d");
+  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
+  SUBCASE("by itself") {}
+  SUBCASE("also after a failover to one that may not be was refused") {
+    w.Ask("mistake", FailoverTo("c"));
+    w.TurnsOf(controller, 1);
+  }
+  w.pool.token("b").SetMaxObjects(1000);
+  w.TurnsOf(controller, 6);
+  CHECK(w.pool.holder() == "b");
+  w.Grant();
+  CHECK(w.Seen("b", "app") == "1");
+}
+
+TEST_CASE("a pause does not stop a promotion that is past P2") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Fill(w, "b");
+  w.pool.Reach("a", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
+  const base::WallTime until = w.pool.clock().Wall() + std::chrono::hours(8);
+  REQUIRE(w.pool.Open()
+              ->UpdateStatus([&](cluster::HSMDeviceStatus& status) {
+                status.paused = cluster::PausedStatus{"somebody", "work", std::nullopt, until};
+              })
+              .ok());
+  w.pool.token("b").SetMaxObjects(1000);
+  w.TurnsOf(controller, 6);
+  CHECK(w.pool.holder() == "b");
+}
+
+TEST_CASE("a mirror that was filled again by another way comes back into the sync set") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Fill(w, "b");
+  CHECK_FALSE(w.Put("a", "app", "2").ok());
+  Controller controller(w.pool.world(), "default", "d");
+  for (int turn = 0; turn < 10; ++turn) {
+    w.Grant();
+    w.TurnsOf(controller, 1);
+  }
+  REQUIRE(w.pool.Open()->SyncSetNodes().empty());
+  w.pool.token("b").SetMaxObjects(1000);
+  w.Grant();
+  REQUIRE(Sync(*w.pool.Open(), {}, nullptr).ok());
+  for (int turn = 0; turn < 4; ++turn) {
+    w.Grant();
+    w.TurnsOf(controller, 1);
+  }
+  CHECK(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("a mirror that is dead leaves the sync set together with a node that is none any more") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.Reach("b", Reached::kNo);
+  w.EditMirroring([](cluster::MirroringSpec& m) { m.endpoints.erase("c"); });
+  w.Turns(20);
+  const auto put = w.Put("a", "app", "2");
+  CHECK_MESSAGE(put.ok(), put.error().message());
 }
 
 TEST_CASE("a mirror that answers and takes nothing leaves the sync set") {
@@ -181,12 +247,9 @@ TEST_CASE("an ack is taken although the last failover is told to be of the futur
                 status.Remember(entry);
               })
               .ok());
-  cluster::HSMOperation operation;
-  operation.metadata.ns = "default";
-  operation.metadata.name = "ack";
-  operation.spec.type = cluster::OperationType::kAck;
-  operation.spec.device_ref = {"d", ""};
-  REQUIRE(cluster::CreateNew(w.pool.world().resources, operation).ok());
+  cluster::HSMOperationSpec ack;
+  ack.type = cluster::OperationType::kAck;
+  w.Ask("ack", ack);
   w.Turns(2);
   w.pool.Reach("a", Reached::kNo);
   Controller controller(w.pool.world(), "default", "d");
