@@ -261,8 +261,7 @@ std::string Controller::CarryAloud(OperationLog& log,
                                      log.operation().spec.reason));
   TellSteps(log);
   std::string sentence = Carry(*pool_, log, failing_since);
-  // One that was refused has tried nobody: R names the operation before it.
-  if (pool_->arbiter().operation_id == log.name()) NoteTried();
+  NoteTried();
   return sentence;
 }
 

@@ -100,6 +100,26 @@ TEST_CASE("a change of S that met a renewal is made all the same") {
   }
 }
 
+TEST_CASE("a change of S goes on over what others renew, and over nothing else that they change") {
+  ManagedPool w({"a", "b"});
+  auto pool = w.pool.Open();
+  SUBCASE("since R was read") { w.Grant(); }
+  SUBCASE("while the Primary prepares") {
+    w.pool.Before(agent::Verb::kPrepare, [&] { w.Grant(); });
+  }
+  SUBCASE("a generation") {
+    auto other = w.pool.Open();
+    cluster::Arbiter next = other->arbiter();
+    ++next.generation;
+    REQUIRE(other->Swap(next).ok());
+    CHECK(ChangeSyncSet(*pool, {}).Is(ErrorCode::kConflict));
+    return;
+  }
+  const auto changed = ChangeSyncSet(*pool, {});
+  CHECK_MESSAGE(changed.ok(), changed.error().message());
+  CHECK(w.pool.Open()->SyncSetNodes().empty());
+}
+
 TEST_CASE("what a leader has prepared and not swapped does not bind the Primary for ever") {
   ManagedPool w({"a", "b"});
   REQUIRE(w.Put("a", "app", "1").ok());
