@@ -5,6 +5,7 @@
 #include "libhsmops/agent/client.h"
 #include "libhsmops/agent/http_channel.h"
 #include "libhsmops/agent/server.h"
+#include "libhsmops/base/file.h"
 #include "libhsmops/base/printable.h"
 
 namespace hsmops::cli {
@@ -36,13 +37,13 @@ net::CredentialFiles FilesFor(const WireFiles& named, const std::string& cluster
 Result<std::unique_ptr<Wire>> Wire::Open(const net::CredentialFiles& files, base::Clock& clock) {
   auto source = net::CredentialSource::Open(files, clock);
   if (source.Is(ErrorCode::kNotFound)) {
-    return Error(ErrorCode::kAuthFailed,
-                 fmt::format("{}: agents are asked with a certificate: name it by "
-                             "--certificate-authority, --client-certificate and --client-key, or "
-                             "make one: kubectl hsm certs init with a new CA, kubectl hsm certs "
-                             "issue --manager cli --out {} with the one that is there",
-                             source.error().message(),
-                             base::Printable(files.cert.substr(0, files.cert.rfind('/')))));
+    return Error(
+        ErrorCode::kAuthFailed,
+        fmt::format("{}: agents are asked with a certificate: name it by "
+                    "--certificate-authority, --client-certificate and --client-key, or "
+                    "make one: kubectl hsm certs init with a new CA, kubectl hsm certs "
+                    "issue --manager cli --out {} with the one that is there",
+                    source.error().message(), base::Printable(base::FolderOf(files.cert))));
   }
   if (!source.ok()) return source.error();
   return std::unique_ptr<Wire>(new Wire(*std::move(source), clock));

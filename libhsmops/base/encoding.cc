@@ -1,6 +1,7 @@
 #include "libhsmops/base/encoding.h"
 
 #include <array>
+#include <cctype>
 
 namespace hsmops::base {
 namespace {
@@ -39,6 +40,21 @@ std::string Pack(ByteView bytes, unsigned bits, std::string_view digits) {
 
 std::string Hex(ByteView bytes) { return Pack(bytes, 4, kHexDigits); }
 std::string Base32(ByteView bytes) { return Pack(bytes, 5, kBase32Digits); }
+
+std::string PercentEncoded(std::string_view text, std::string_view plain) {
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && (std::isalnum(byte) != 0 || plain.find(c) != std::string_view::npos)) {
+      encoded += c;
+    } else {
+      encoded += '%';
+      encoded += "0123456789ABCDEF"[byte >> 4];
+      encoded += "0123456789ABCDEF"[byte & 15];
+    }
+  }
+  return encoded;
+}
 
 std::string Base64(ByteView bytes) {
   std::string text = Pack(bytes, 6, kBase64Digits);

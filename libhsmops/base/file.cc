@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLockPoll{10};
 
-std::string FolderOf(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 // Where something is to be made, "not there" is an obstacle and not an answer.
 Error NoFolder(std::string_view doing, const std::string& path, const std::string& folder) {
   return {ErrorCode::kUnavailable,
@@ -80,6 +74,12 @@ Fd& Fd::operator=(Fd&& other) noexcept {
 
 void Fd::Close() {
   if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
+std::string FolderOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 Error ErrnoError(std::string_view doing, const std::string& path, int error) {

@@ -29,6 +29,9 @@ class Fd {
   int fd_ = -1;
 };
 
+// "/a" of "/a/b", "/" of "/a", "." of "a".
+std::string FolderOf(const std::string& path);
+
 // "opening <path>: No such file or directory", with kNotFound for ENOENT, kLimit for a full disk or
 // quota, kUnavailable for the rest.
 Error ErrnoError(std::string_view doing, const std::string& path, int error);

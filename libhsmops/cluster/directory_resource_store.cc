@@ -22,8 +22,6 @@ using base::Result;
 
 constexpr std::size_t kMaxClusterIdBytes = 128;
 
-std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
 // What may not be looked at is not "none".
 Result<bool> IsFolder(const std::string& path) {
   struct stat st{};
@@ -79,7 +77,7 @@ Result<void> Unlink(const std::string& path) {
     if (errno == ENOENT) return {};
     return base::ErrnoError("removing", base::Printable(path), errno);
   }
-  if (auto synced = base::SyncFolder(ParentOf(path)); !synced.ok())
+  if (auto synced = base::SyncFolder(base::FolderOf(path)); !synced.ok())
     return Error(ErrorCode::kInDoubt, synced.error().message());
   return {};
 }

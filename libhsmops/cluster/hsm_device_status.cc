@@ -153,6 +153,10 @@ void Describe(FieldWriter& fields, HSMDeviceStatus& status) { DescribeStatus(fie
 void Describe(FieldSchema& fields, HSMDeviceStatus& status) { DescribeStatus(fields, status); }
 
 // The last failover is kept, whatever came after it: minInterval goes by it.
+std::optional<base::WallTime> HSMDeviceStatus::PausedUntil(base::WallTime now) const {
+  return paused && paused->until && *paused->until > now ? paused->until : std::nullopt;
+}
+
 void HSMDeviceStatus::Remember(HistoryEntry entry) {
   // A promotion that is tried again and again in vain is told once for each target.
   if (entry.outcome == kFailedOutcome && !entry.operation.empty()) {

@@ -166,6 +166,8 @@ struct HSMDeviceStatus {
   std::vector<Condition> conditions;
   bool operator==(const HSMDeviceStatus&) const = default;
 
+  // Unset: it is not paused at this moment.
+  std::optional<base::WallTime> PausedUntil(base::WallTime now) const;
   // Appends, dropping the oldest past kMaxHistory.
   void Remember(HistoryEntry entry);
 };

@@ -1,7 +1,7 @@
 // What becomes of an object that is created or updated: the rules that an API server has, for the
-// stores that are not one.
+// stores that are not one; and the errors that every store has.
 //
-// Internal to cluster/. Pure: documents in, a document out.
+// For stores alone. Pure: documents in, a document out.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

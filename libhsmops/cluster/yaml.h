@@ -5,7 +5,7 @@
 // expand to are bounded; a key that is there twice is an error, as are control characters.
 // Writing: a string that any reader, 1.1 or 1.2, could take for something else is quoted.
 //
-// Internal to cluster/. No exception leaves these functions.
+// For cluster/ and kube/. No exception leaves these functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/base/encoding.h"
+#include "libhsmops/cluster/object_rules.h"
 #include "libhsmops/kube/kube_watch.h"
 
 namespace hsmops::kube {
@@ -42,23 +44,8 @@ Result<Object> ObjectOf(Kind kind, json document) {
   return Error(ErrorCode::kCorrupt, object.error().message());
 }
 
-// A continue token goes into a query.
-std::string Escaped(std::string_view text) {
-  std::string escaped;
-  for (const unsigned char c : text)
-    escaped += std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'
-                   ? std::string(1, static_cast<char>(c))
-                   : fmt::format("%{:02X}", c);
-  return escaped;
-}
-
 bool MayBeThere(std::string_view ns, std::string_view name) {
   return cluster::CheckName(name).ok() && cluster::CheckNamespace(ns).ok();
-}
-
-Error NoSuch(Kind kind, std::string_view ns, std::string_view name) {
-  const ObjectKey key{kind, std::string(ns), std::string(name)};
-  return {ErrorCode::kNotFound, Describe(key) + " does not exist"};
 }
 
 ApiVerb Asked(const char* verb, Kind kind, std::string_view ns, std::string_view name) {
@@ -98,7 +85,8 @@ Result<RestAnswer> KubeResourceStore::Ask(const ApiVerb& asked, RestRequest requ
 }
 
 Result<Object> KubeResourceStore::Get(Kind kind, std::string_view ns, std::string_view name) {
-  if (!MayBeThere(ns, name)) return NoSuch(kind, ns, name);
+  if (!MayBeThere(ns, name))
+    return cluster::NoSuchObject({kind, std::string(ns), std::string(name)});
   RestRequest request;
   request.path = PathOf(kind, ns, name);
   HSM_TRY(const RestAnswer answer, Ask(Asked("get", kind, ns, name), std::move(request)));
@@ -110,7 +98,7 @@ Result<KubeResourceStore::Page> KubeResourceStore::ReadPage(Kind kind, std::stri
                                                             const std::string& next) {
   RestRequest request;
   request.path = fmt::format("{}?limit={}{}{}", PathOf(kind, ns), kPageSize,
-                             next.empty() ? "" : "&continue=", Escaped(next));
+                             next.empty() ? "" : "&continue=", base::PercentEncoded(next, "-._~"));
   HSM_TRY(const RestAnswer answer, Ask(Asked("list", kind, ns, ""), std::move(request)));
   HSM_TRY(json document, Parsed(answer.body));
   Page page;
@@ -186,18 +174,14 @@ Result<Object> KubeResourceStore::Create(const Object& object) {
 
 Result<Object> KubeResourceStore::Update(const Object& object, std::string_view expected) {
   const ObjectKey& key = object.key();
-  if (expected.empty())
-    return Error(ErrorCode::kInvalid, "an update names the version that it replaces");
+  HSM_RETURN_IF_ERROR(cluster::CheckUpdate(object, expected, false));
   return Write(Asked("update", key.kind, key.ns, key.name), "PUT",
                PathOf(key.kind, key.ns, key.name), object, expected);
 }
 
 Result<Object> KubeResourceStore::UpdateStatus(const Object& object, std::string_view expected) {
   const ObjectKey& key = object.key();
-  if (expected.empty())
-    return Error(ErrorCode::kInvalid, "an update names the version that it replaces");
-  if (!cluster::HasStatus(key.kind))
-    return Error(ErrorCode::kInvalid, Describe(key) + " has no status");
+  HSM_RETURN_IF_ERROR(cluster::CheckUpdate(object, expected, true));
   ApiVerb asked = Asked("update", key.kind, key.ns, key.name);
   asked.resource += "/status";
   return Write(asked, "PUT", PathOf(key.kind, key.ns, key.name) + "/status", object, expected);
@@ -205,7 +189,8 @@ Result<Object> KubeResourceStore::UpdateStatus(const Object& object, std::string
 
 Result<void> KubeResourceStore::Delete(Kind kind, std::string_view ns, std::string_view name,
                                        std::optional<std::string_view> expected) {
-  if (!MayBeThere(ns, name)) return NoSuch(kind, ns, name);
+  if (!MayBeThere(ns, name))
+    return cluster::NoSuchObject({kind, std::string(ns), std::string(name)});
   json options{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}};
   if (expected) options["preconditions"] = {{"resourceVersion", *expected}};
   RestRequest request;

@@ -24,11 +24,6 @@ namespace {
 constexpr const char* kExecExtension = "client.authentication.k8s.io/exec";
 constexpr std::size_t kMaxPemBytes = std::size_t{1} << 20;
 
-std::string AsFolder(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-}
-
 // The fields of one mapping, by name; the first that is wrong is remembered, with where it is.
 class Fields {
  public:
@@ -228,7 +223,7 @@ Result<Kubeconfig> LoadFile(const std::string& path) {
   HSM_TRY(const SecretBytes text, base::ReadFile(path, kMaxKubeconfigBytes));
   const base::ByteView view = text.view();
   return Kubeconfig::Parse({reinterpret_cast<const char*>(view.data()), view.size()},
-                           AsFolder(path))
+                           base::FolderOf(path))
       .Within(base::Printable(path));
 }
 

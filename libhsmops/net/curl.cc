@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "libhsmops/base/bytes.h"
 #include "libhsmops/base/check.h"
 
 namespace hsmops::net {
@@ -33,6 +32,13 @@ void InitialiseCurl() {
   static const CURLcode done = curl_global_init_mem(CURL_GLOBAL_DEFAULT, std::malloc, WipeAndFree,
                                                     WipingRealloc, strdup, std::calloc);
   HSM_CHECK(done == CURLE_OK);
+}
+
+void CurlHeaders::AddSecret(const char* name, const base::SecretBytes& value) {
+  base::SecretBytes line = base::SecretBytes::FromText(std::string(name) + ": ");
+  line.Append(value);
+  line.Append(std::uint8_t{0});
+  list_ = curl_slist_append(list_, reinterpret_cast<const char*>(line.data()));
 }
 
 base::Result<void> CurlOptions::Finish() const {

@@ -3,6 +3,9 @@
 
 #include <curl/curl.h>
 
+#include <string>
+
+#include "libhsmops/base/bytes.h"
 #include "libhsmops/base/result.h"
 
 namespace hsmops::net {
@@ -26,6 +29,22 @@ class CurlOptions {
  private:
   CURL* handle_;
   CURLcode first_ = CURLE_OK;
+};
+
+// A request's header lines, which must outlive it.
+class CurlHeaders {
+ public:
+  CurlHeaders() = default;
+  ~CurlHeaders() { curl_slist_free_all(list_); }
+  CurlHeaders(const CurlHeaders&) = delete;
+  CurlHeaders& operator=(const CurlHeaders&) = delete;
+  // "Name: value"; "Name:" takes out what libcurl would say by itself, "Name;" is an empty one.
+  void Add(const std::string& line) { list_ = curl_slist_append(list_, line.c_str()); }
+  void AddSecret(const char* name, const base::SecretBytes& value);
+  curl_slist* get() { return list_; }
+
+ private:
+  curl_slist* list_ = nullptr;
 };
 
 }  // namespace hsmops::net

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "libhsmops/base/printable.h"
-#include "libhsmops/net/curl.h"
+#include "libhsmops/net/curl_exchange.h"
 #include "libhsmops/net/tls.h"
 
 namespace hsmops::net {
@@ -19,89 +19,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
-
-// --- one exchange on one connection.
-
-struct Exchange {
-  const std::atomic<bool>* stopped = nullptr;
-  base::ByteView to_send;
-  std::size_t sent = 0;
-  bool repeatable = false;
-  int beginnings = 0;  // how often libcurl set out to send the request
-  base::SecretBytes received;
-  std::size_t header_bytes = 0;
-  std::size_t limit = 0;
-  bool too_large = false;
-  std::optional<base::Duration> retry_after;
-};
-
-// On a kept connection that turns out to be closed libcurl sends the request again by itself; for
-// anything but a GET that might do twice what was asked once.
-int BeforeRequest(void* argument, char*, char*, int, int) {
-  auto& exchange = *static_cast<Exchange*>(argument);
-  if (exchange.beginnings > 0 && !exchange.repeatable) return CURL_PREREQFUNC_ABORT;
-  ++exchange.beginnings;
-  exchange.sent = 0;
-  return CURL_PREREQFUNC_OK;
-}
-
-// Asked at every event and once a second at the least.
-int GoOn(void* argument, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return *static_cast<Exchange*>(argument)->stopped ? 1 : 0;
-}
-
-std::size_t ReadBody(char* out, std::size_t size, std::size_t count, void* argument) {
-  auto& exchange = *static_cast<Exchange*>(argument);
-  const std::size_t n = std::min(size * count, exchange.to_send.size() - exchange.sent);
-  if (n > 0) std::memcpy(out, exchange.to_send.data() + exchange.sent, n);
-  exchange.sent += n;
-  return n;
-}
-
-// For a GET with a body there is no such thing here; for others see BeforeRequest.
-int SeekBody(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
-
-std::size_t TakeBody(char* data, std::size_t size, std::size_t count, void* argument) {
-  auto& exchange = *static_cast<Exchange*>(argument);
-  const std::size_t n = size * count;
-  if (n > exchange.limit - exchange.received.size()) {
-    exchange.too_large = true;
-    return 0;
-  }
-  exchange.received.Append(base::AsBytes({data, n}));
-  return n;
-}
-
-// RFC 9110 §10.2.3; the date form is not ours.
-std::optional<base::Duration> RetryAfter(std::string_view line) {
-  constexpr std::string_view kName = "retry-after:";
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-  if (line.size() <= kName.size() ||
-      !std::ranges::equal(line.substr(0, kName.size()), kName, same)) {
-    return std::nullopt;
-  }
-  line.remove_prefix(kName.size());
-  while (line.starts_with(' ')) line.remove_prefix(1);
-  std::chrono::seconds seconds{0};
-  std::size_t digits = 0;
-  for (; digits < line.size() && line[digits] >= '0' && line[digits] <= '9'; ++digits)
-    seconds = std::min<std::chrono::seconds>(
-        seconds * 10 + std::chrono::seconds(line[digits] - '0'), kLongestRetryAfter);
-  if (digits == 0) return std::nullopt;
-  return seconds;
-}
-
-std::size_t TakeHeader(char* data, std::size_t size, std::size_t count, void* argument) {
-  auto& exchange = *static_cast<Exchange*>(argument);
-  const std::string_view line(data, size * count);
-  exchange.header_bytes += line.size();
-  if (exchange.header_bytes > kMaxAnswerHeaderBytes) {
-    exchange.too_large = true;
-    return 0;
-  }
-  if (auto wait = RetryAfter(line)) exchange.retry_after = wait;
-  return line.size();
-}
 
 // A libcurl handle with at most one connection, to one peer, with one version of our credentials.
 class Connection {
@@ -123,9 +40,9 @@ class Connection {
 
  private:
   Result<void> SetForAll();
-  Result<void> SetForRequest(const std::string& url, const Request& request, Exchange& exchange,
-                             curl_slist*& headers);
-  Error Explain(CURLcode code, const Exchange& exchange) const;
+  Result<void> SetForRequest(const std::string& url, const Request& request, CurlExchange& exchange,
+                             CurlHeaders& headers);
+  Error Explain(CURLcode code, const CurlExchange& exchange) const;
   static CURLcode ConfigureTls(CURL*, void* context, void* self);
 
   std::shared_ptr<const Credentials> credentials_;
@@ -172,26 +89,15 @@ Result<void> Connection::SetForAll() {
 }
 
 Result<void> Connection::SetForRequest(const std::string& url, const Request& request,
-                                       Exchange& exchange, curl_slist*& headers) {
-  const auto add = [&headers](const std::string& line) {
-    headers = curl_slist_append(headers, line.c_str());
-  };
-  // A name with nothing after it takes out what libcurl would say by itself.
-  add(request.content_type.empty() ? "Content-Type:" : "Content-Type: " + request.content_type);
+                                       CurlExchange& exchange, CurlHeaders& headers) {
+  headers.Add(request.content_type.empty() ? "Content-Type:"
+                                           : "Content-Type: " + request.content_type);
   for (const auto& [name, value] : request.headers)
-    add(value.empty() ? name + ";" : name + ": " + value);
+    headers.Add(value.empty() ? name + ";" : name + ": " + value);
   CurlOptions options(handle_);
+  SetExchange(options, exchange);
   options.Set(CURLOPT_URL, url.c_str())
-      .Set(CURLOPT_HTTPHEADER, headers)
-      .Set(CURLOPT_PREREQFUNCTION, BeforeRequest)
-      .Set(CURLOPT_PREREQDATA, &exchange)
-      .Set(CURLOPT_NOPROGRESS, 0L)
-      .Set(CURLOPT_XFERINFOFUNCTION, GoOn)
-      .Set(CURLOPT_XFERINFODATA, &exchange)
-      .Set(CURLOPT_HEADERFUNCTION, TakeHeader)
-      .Set(CURLOPT_HEADERDATA, &exchange)
-      .Set(CURLOPT_WRITEFUNCTION, TakeBody)
-      .Set(CURLOPT_WRITEDATA, &exchange)
+      .Set(CURLOPT_HTTPHEADER, headers.get())
       .Set(CURLOPT_MAXFILESIZE_LARGE,
            static_cast<curl_off_t>(std::max<std::size_t>(request.max_answer_bytes, 1)));
   if (request.method == "GET") {
@@ -201,16 +107,13 @@ Result<void> Connection::SetForRequest(const std::string& url, const Request& re
   } else {
     options.Set(CURLOPT_POST, 1L)
         .Set(CURLOPT_CUSTOMREQUEST, request.method.c_str())
-        .Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()))
-        .Set(CURLOPT_READFUNCTION, ReadBody)
-        .Set(CURLOPT_READDATA, &exchange)
-        .Set(CURLOPT_SEEKFUNCTION, SeekBody);
+        .Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
   }
   return options.Finish();
 }
 
 // Sure only where nothing was begun to be sent, or where the server refused us in the handshake.
-Error Connection::Explain(CURLcode code, const Exchange& exchange) const {
+Error Connection::Explain(CURLcode code, const CurlExchange& exchange) const {
   const std::string detail = base::Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(code));
   if (exchange.too_large || code == CURLE_FILESIZE_EXCEEDED) {
     return {ErrorCode::kLimit, fmt::format("the answer is larger than {} bytes", exchange.limit)};
@@ -229,27 +132,20 @@ Error Connection::Explain(CURLcode code, const Exchange& exchange) const {
   return {ErrorCode::kInDoubt, fmt::format("the answer was lost: {}", detail)};
 }
 
-long Milliseconds(base::Duration duration) {
-  return std::max(1L,
-                  static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(
-                                        std::min<base::Duration>(duration, std::chrono::hours(24)))
-                                        .count()));
-}
-
 Result<Answer> Connection::Perform(const Peer& peer, const Request& request, base::Duration left,
                                    base::Duration connect_time, const std::atomic<bool>& stopped) {
-  Exchange exchange;
+  CurlExchange exchange;
   exchange.stopped = &stopped;
   exchange.to_send = request.body.view();
   exchange.limit = request.max_answer_bytes;
   exchange.repeatable = request.method == "GET" || request.method == "HEAD";
   verdict_ = {};
   error_[0] = '\0';
-  curl_slist* headers = nullptr;
+  CurlHeaders headers;
   auto set = SetForAll();
   if (set.ok()) set = SetForRequest(peer.url + request.path, request, exchange, headers);
-  const long whole = Milliseconds(left);
-  const long connecting = Milliseconds(std::min<base::Duration>(connect_time, left / 2));
+  const long whole = CurlMilliseconds(left);
+  const long connecting = CurlMilliseconds(std::min<base::Duration>(connect_time, left / 2));
   if (set.ok()) {
     set = CurlOptions(handle_)
               .Set(CURLOPT_TIMEOUT_MS, whole)
@@ -257,7 +153,6 @@ Result<Answer> Connection::Perform(const Peer& peer, const Request& request, bas
               .Finish();
   }
   const CURLcode code = set.ok() ? curl_easy_perform(handle_) : CURLE_OK;
-  curl_slist_free_all(headers);
   HSM_RETURN_IF_ERROR(set);
   if (code != CURLE_OK) return Explain(code, exchange);
 

@@ -21,11 +21,6 @@ struct CurlLimits {
   base::Duration connect_time = std::chrono::seconds(2);
 };
 
-// The answer's header: no more than so much of it is taken. kLimit beyond.
-inline constexpr std::size_t kMaxAnswerHeaderBytes = std::size_t{64} << 10;
-// A longer Retry-After is taken for this.
-inline constexpr std::chrono::hours kLongestRetryAfter{1};
-
 // Each call has a connection of its own while it lasts, so callers do not wait for each other. A
 // connection is used for one peer identity and one version of our credentials only. Proxies,
 // redirects, cookies and environment variables have no part in it. A call that is not a GET or HEAD

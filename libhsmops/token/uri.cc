@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
 
 namespace hsmops::token {
@@ -47,18 +48,7 @@ Result<std::string> Unescape(std::string_view text, std::string_view attribute) 
 }
 
 // Everything but the characters that RFC 7512 (2.3) lets stand in both path and query.
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-        std::string_view("-._~/:=@+").find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
+std::string Escape(std::string_view text) { return base::PercentEncoded(text, "-._~/:=@+"); }
 
 struct Pair {
   std::string_view name;

@@ -1,0 +1,146 @@
+// The REST client and the store over it, against a server that answers what the test says, over
+// plain HTTP as kubectl proxy does. What a real API server does with them is for the tier kube.
+#include "libhsmops/kube/rest_client.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <mutex>
+
+#include "libhsmops/kube/kube_resource_store.h"
+#include "libhsmops/net/status_server.h"
+
+namespace hsmops::kube {
+namespace {
+
+using base::ErrorCode;
+using cluster::Kind;
+
+std::string Text(const base::SecretBytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+net::Reply Saying(int status, const std::string& body) {
+  net::Reply reply;
+  reply.status = status;
+  reply.content_type = "application/json";
+  reply.body = base::SecretBytes::FromText(body);
+  return reply;
+}
+
+// Answers by path.
+struct Server {
+  std::mutex mutex;
+  std::map<std::string, net::Reply> pages;
+  std::unique_ptr<net::StatusServer> server;
+  base::SystemClock clock;
+  std::vector<std::string> traced;
+  std::unique_ptr<RestClient> client;
+
+  Server() {
+    auto started = net::StatusServer::Start("127.0.0.1:0", [this](std::string_view path) {
+      const std::lock_guard lock(mutex);
+      const auto page = pages.find(std::string(path));
+      if (page == pages.end()) return Saying(404, R"({"kind":"Status","message":"none there"})");
+      net::Reply copy;
+      copy.status = page->second.status;
+      copy.content_type = page->second.content_type;
+      copy.body = page->second.body.Clone();
+      copy.headers = page->second.headers;
+      copy.retry_after = page->second.retry_after;
+      return copy;
+    });
+    REQUIRE(started.ok());
+    server = *std::move(started);
+    ClientConfig config;
+    config.server = "http://" + server->address();
+    auto opened = RestClient::Open(std::move(config), {}, false, clock,
+                                   [this](const std::string& line) { traced.push_back(line); });
+    REQUIRE(opened.ok());
+    client = *std::move(opened);
+  }
+  base::TimePoint Soon() { return clock.Now() + std::chrono::seconds(20); }
+  base::Result<RestAnswer> Ask(const std::string& path, const std::string& method = "GET") {
+    RestRequest request;
+    request.method = method;
+    request.path = path;
+    request.deadline = Soon();
+    return client->Call(std::move(request));
+  }
+};
+
+constexpr const char* kLeases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+
+}  // namespace
+
+TEST_CASE(
+    "rest: an answer of any status comes with its body, its warnings and when to come again") {
+  Server server;
+  server.pages["/a"] = Saying(200, "{}");
+  server.pages["/a"].headers["Warning"] = "299 - \"this is old\"";
+  server.pages["/b"] = Saying(503, "busy");
+  server.pages["/b"].retry_after = std::chrono::seconds(7);
+  auto answer = server.Ask("/a");
+  REQUIRE_MESSAGE(answer.ok(), answer.error().message());
+  CHECK(answer->status == 200);
+  CHECK(Text(answer->body) == "{}");
+  CHECK(answer->warnings == std::vector<std::string>{"this is old"});
+  answer = server.Ask("/b");
+  REQUIRE(answer.ok());
+  CHECK(answer->status == 503);
+  CHECK(answer->retry_after == std::chrono::seconds(7));
+  REQUIRE(server.traced.size() == 2);
+  CHECK(server.traced[0].find("/a 200 in ") != std::string::npos);
+}
+
+TEST_CASE("rest: where nobody listens nothing was done") {
+  Server server;
+  server.server.reset();
+  CHECK(server.Ask("/a").Is(ErrorCode::kUnavailable));
+  CHECK(server.Ask("/a", "POST").Is(ErrorCode::kUnavailable));
+}
+
+TEST_CASE("rest: a stream gives whole lines, and says when it has ended") {
+  Server server;
+  server.pages["/watch"] = Saying(200, "one\ntwo\nhal");
+  auto stream = server.client->Stream("/watch", server.Soon());
+  REQUIRE_MESSAGE(stream.ok(), stream.error().message());
+  CHECK((*stream)->status() == 200);
+  CHECK(Text(**(*stream)->Next(server.Soon())) == "one");
+  CHECK(Text(**(*stream)->Next(server.Soon())) == "two");
+  CHECK((*stream)->Next(server.Soon()).Is(ErrorCode::kUnavailable));
+  CHECK((*stream)->Next(server.Soon()).Is(ErrorCode::kUnavailable));
+  const auto refused = server.client->Stream("/nowhere", server.Soon());
+  REQUIRE(refused.ok());
+  CHECK((*refused)->status() == 404);
+  CHECK(Text(**(*refused)->Next(server.Soon())).find("none there") != std::string::npos);
+}
+
+TEST_CASE("kube store: objects, lists and refusals are read as the API has them") {
+  Server server;
+  KubeResourceStore store(*server.client, server.clock);
+  const std::string lease =
+      R"({"metadata":{"name":"x","namespace":"default","resourceVersion":"7","uid":"u"}})";
+  server.pages[std::string(kLeases) + "/x"] = Saying(200, lease);
+  server.pages[kLeases] = Saying(
+      200, R"({"metadata":{"resourceVersion":"9"},"items":[)" + lease + "]}");  // with a query
+  const auto got = store.Get(Kind::kLease, "default", "x");
+  REQUIRE_MESSAGE(got.ok(), got.error().message());
+  CHECK(got->version() == "7");
+  CHECK(store.Get(Kind::kLease, "default", "y").Is(ErrorCode::kNotFound));
+  CHECK(store.Get(Kind::kLease, "default", "../secrets/y").Is(ErrorCode::kNotFound));
+  const auto list = store.List(Kind::kLease, "default");
+  REQUIRE_MESSAGE(list.ok(), list.error().message());
+  CHECK(list->version == "9");
+  CHECK(list->items.size() == 1);
+  server.pages[std::string(kLeases) + "/x"] =
+      Saying(403, R"({"kind":"Status","message":"leases \"x\" is forbidden"})");
+  const auto forbidden = store.Get(Kind::kLease, "default", "x");
+  CHECK(forbidden.Is(ErrorCode::kAuthFailed));
+  CHECK(forbidden.error().message().find(
+            "kubectl auth can-i get leases.coordination.k8s.io -n default") != std::string::npos);
+  server.pages[std::string(kLeases) + "/x"] = Saying(500, "etcd");
+  CHECK(store.Get(Kind::kLease, "default", "x").Is(ErrorCode::kUnavailable));
+}
+
+}  // namespace hsmops::kube
