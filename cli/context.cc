@@ -198,10 +198,12 @@ void Context::Warn(const std::string& message) {
 }
 
 void Context::WarnIfPaused(const cluster::HSMDevice& device) {
-  const auto& paused = device.status.paused;
-  if (!paused || !paused->until || *paused->until <= clock_.Wall()) return;
-  Warn(fmt::format("paused by {} until {}: {}", base::Printable(paused->by),
-                   base::FormatTime(*paused->until), base::Printable(paused->reason)));
+  const auto until = device.status.PausedUntil(clock_.Wall());
+  const std::string name = device.metadata.ns + "/" + device.metadata.name;
+  if (!until || !told_paused_.insert(name).second) return;
+  const cluster::PausedStatus& paused = *device.status.paused;
+  Warn(fmt::format("paused by {} until {}: {}", base::Printable(paused.by),
+                   base::FormatTime(*until), base::Printable(paused.reason)));
 }
 
 Result<void> Context::Confirm(const std::string& question, bool yes) {

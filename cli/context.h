@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "cli/wire.h"
@@ -128,6 +129,7 @@ class Context {
   Globals globals_;
   std::string program_;
   bool acts_;
+  std::set<std::string> told_paused_;  // devices whose pause this command has warned of
   bool dry_run_ = false;
   base::SystemClock clock_;
   base::SystemRng rng_;

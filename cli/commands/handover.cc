@@ -117,12 +117,11 @@ Followed FollowMade(Context& context, cluster::ResourceStore& resources, const H
       return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {
-      const bool begun = operation->status.phase == OperationPhase::kRunning;
       // It was taken for granted when the operation was made.
       const auto managers = manager::LookForManagers(resources, context.clock(), made.metadata.ns);
       const bool gone = managers.ok() && *managers != failover::Managers::kLead;
       context.err() << context.WithCluster(fmt::format(
-          "{}: {}{}; {}\n", begun ? "still running" : "not begun yet", id,
+          "{}: {}{}; {}\n", HowFar(*operation), id,
           gone ? ", and no manager leads now: start kubectl hsm manager" : "", HowToEnd(id)));
       return kAccepted;
     }
@@ -227,6 +226,10 @@ int PrintEnd(Context& context, const Followed& followed) {
     }
   }
   return printed != kDone ? printed : code;
+}
+
+const char* HowFar(const HSMOperation& operation) {
+  return operation.status.phase == OperationPhase::kRunning ? "still running" : "not begun yet";
 }
 
 int CodeOf(const HSMOperation& operation) {

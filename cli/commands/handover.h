@@ -30,4 +30,7 @@ int PrintEnd(Context& context, const Followed& followed);
 // The exit code of an operation that has ended.
 int CodeOf(const cluster::HSMOperation& operation);
 
+// Of one that has not finished: "still running" or "not begun yet".
+const char* HowFar(const cluster::HSMOperation& operation);
+
 }  // namespace hsmops::cli

@@ -92,8 +92,7 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
       return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {
-      const bool begun = operation->status.phase == cluster::OperationPhase::kRunning;
-      context.err() << fmt::format("{}: {}\n", begun ? "still running" : "not begun yet", id);
+      context.err() << fmt::format("{}: {}\n", HowFar(*operation), id);
       return kAccepted;
     }
     auto change = (*watch)->Next(std::min(deadline, context.clock().Now() + kSignalLook));

@@ -106,8 +106,8 @@ void WarnOfLoneCopies(Context& context, const manager::Pool& pool,
   });
   if (alone > 0)
     context.Warn(
-        fmt::format("only {} has confirmed {} of {} writes: no mirror is in the sync set; kubectl "
-                    "hsm health says why",
+        fmt::format("only {} has confirmed {} of {} writes, and no mirror; kubectl hsm health says "
+                    "why",
                     node, alone, results.size()));
 }
 

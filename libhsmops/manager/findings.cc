@@ -221,8 +221,8 @@ std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterS
         {Severity::kDegraded, device.metadata.name, "StrangerInSyncSet",
          fmt::format("{} of the sync set are no nodes of the device any more, and count in it",
                      state.strangers_in_sync_set),
-         "kubectl hsm sync, or wait for the managers: they leave when the Primary can show that "
-         "the others hold everything"});
+         "the managers take them out as soon as the Primary can show that the others hold "
+         "everything; bring back who does not answer"});
   }
   const int copies = FullCopies(state);
   if (copies == 0) {

@@ -64,13 +64,20 @@ Result<void> TidyUp(Pool& pool) {
 
 }  // namespace
 
-Result<void> EndAbandoned(Pool& pool, HSMOperation& operation) {
-  operation.status.phase = OperationPhase::kFailed;
+Result<void> EndOperation(Pool& pool, HSMOperation& operation, OperationPhase phase,
+                          const std::string& result, const std::string& message) {
+  operation.status.phase = phase;
   operation.status.completed_at = pool.world().clock.Wall();
-  operation.status.message =
-      "its process ended before it did; the device's status and history say what holds";
+  operation.status.result = result;
+  operation.status.message = message;
   HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
   return {};
+}
+
+Result<void> EndAbandoned(Pool& pool, HSMOperation& operation) {
+  return EndOperation(
+      pool, operation, OperationPhase::kFailed, operation.status.result,
+      "its process ended before it did; the device's status and history say what holds");
 }
 
 Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec spec,

@@ -66,6 +66,13 @@ class OperationLog {
   base::TimePoint saved_{};
 };
 
+// The result of a promotion whose place another one has taken.
+inline constexpr const char* kSuperseded = "Superseded";
+
+// Ends one that nobody carries out (any more), with these words for its status.
+base::Result<void> EndOperation(Pool& pool, cluster::HSMOperation& operation,
+                                cluster::OperationPhase phase, const std::string& result,
+                                const std::string& message);
 // One that says Running, of a command that is gone: it has failed.
 base::Result<void> EndAbandoned(Pool& pool, cluster::HSMOperation& operation);
 

@@ -226,10 +226,7 @@ failover::ClusterState Pool::Recorded() const {
   state.strangers_in_sync_set = static_cast<unsigned>(
       std::count_if(term.sync_set.begin(), term.sync_set.end(),
                     [this](const std::string& uid) { return NodeOf(uid).empty(); }));
-  if (device_.status.paused && device_.status.paused->until &&
-      *device_.status.paused->until > world_.clock.Wall()) {
-    state.paused_until = device_.status.paused->until;
-  }
+  state.paused_until = device_.status.PausedUntil(world_.clock.Wall());
   for (const auto& entry : device_.status.history) {
     if (entry.IsFailover() && entry.time) state.last_failover = entry.time;
   }

@@ -12,13 +12,11 @@ Verification::~Verification() {
 void Verification::Start(const Pool& pool) {
   for (const std::string& node : pool.nodes()) {
     if (!pool.OnRecord(node)) continue;
-    std::shared_ptr<mirror::Member> member;
     {
       const std::lock_guard lock(*monitor_);
-      if (asked_.contains(node)) continue;
-      member = pool.MakeMember(node);
-      asked_[node] = member;
+      if (!asked_.insert(node).second) continue;
     }
+    const std::shared_ptr<mirror::Member> member = pool.MakeMember(node);
     executor_.Start([this, node, member] { Ask(node, *member); });
   }
 }

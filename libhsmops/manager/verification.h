@@ -6,8 +6,8 @@
 // verifyInterval).
 #pragma once
 
-#include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "libhsmops/manager/pool.h"
@@ -30,11 +30,11 @@ class Verification {
   bool TakeNews();
 
  private:
-  void Ask(const std::string& node, mirror::Member& member);
+  void Ask(const std::string& node, mirror::Member& member);  // whom nobody else uses
 
   base::Executor& executor_;
-  std::unique_ptr<base::Monitor> monitor_;                        // of what follows
-  std::map<std::string, std::shared_ptr<mirror::Member>> asked_;  // whom nobody else uses
+  std::unique_ptr<base::Monitor> monitor_;  // of what follows
+  std::set<std::string> asked_;             // nodes that have not answered yet
   bool news_ = false;
 };
 

@@ -53,6 +53,11 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   cluster.Must({"put", "app", "--from-literal", "k=1"});
   cluster.Must({"check", "--for", "write"});
   cluster.Must({"health"});
+  cluster.Must({"pause", "--reason", "a look", "--for", "1h"});
+  const Ended paused = cluster.Hsm({"check", "--for", "write"});
+  CHECK(paused.err.find("paused by") == paused.err.rfind("paused by"));  // told once
+  CHECK(Holds(paused, "paused by"));
+  cluster.Must({"resume"});
   for (const int number : cluster.managers()) cluster.StopManager(number);
   // At once, as a put would: the grant goes on for a while.
   const Ended at_once = cluster.Hsm({"check", "--for", "write", "--timeout", "2s"});
