@@ -256,6 +256,14 @@ std::optional<store::IdVersion> Agent::Unpromised(const store::SecretName& name)
   return store::IdVersion{id, newest->version};
 }
 
+Result<bool> Agent::Remembers(const store::SecretName& name, const store::OpId& op_id) {
+  const std::lock_guard lock(*monitor_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  const store::Entry* entry = store_.index().Find(store::IdOf(pool_, name));
+  const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  return newest != nullptr && std::ranges::find(newest->op_ids, op_id) != newest->op_ids.end();
+}
+
 Result<mirror::ReadResult> Agent::Read(const store::SecretName& name, bool as_primary) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());

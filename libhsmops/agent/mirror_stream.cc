@@ -41,7 +41,7 @@ bool MirrorStream::Offer(const std::shared_ptr<Delivery>& delivery) {
   const std::size_t bytes = delivery->batch.bytes();
   const bool behind =
       queue_.size() >= kMaxBacklog || (!queue_.empty() && queued_bytes_ + bytes > kMaxBacklogBytes);
-  if (behind || clock_.Now() < not_before_) {
+  if (behind || left_alone()) {
     GiveOne(*delivery, Error(ErrorCode::kUnavailable,
                              behind ? "it is too far behind"
                                     : "it did not answer and is left alone for a moment"));
@@ -53,7 +53,7 @@ bool MirrorStream::Offer(const std::shared_ptr<Delivery>& delivery) {
 }
 
 bool MirrorStream::AskAgain() {
-  if (!unreached() || sending_ || clock_.Now() < not_before_) return false;
+  if (!unreached() || sending_ || left_alone()) return false;
   return sending_ = true;
 }
 

@@ -77,6 +77,7 @@ class MirrorStream {
   void Give(const std::vector<Item>& items, const Answer& answer);
   void GiveOne(Delivery& delivery, Answer answer) const;
   void LeaveAlone(const base::Error& why);
+  bool left_alone() const { return clock_.Now() < not_before_; }
 
   const store::Uid uid_;
   base::Monitor& monitor_;

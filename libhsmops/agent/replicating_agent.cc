@@ -131,18 +131,20 @@ std::vector<ReplicatingAgent::Ticket*> ReplicatingAgent::TakeBatch() {
 
 void ReplicatingAgent::WriteBatch(const std::vector<Ticket*>& batch) {
   std::vector<store::Write> writes;
-  std::vector<store::OpId> ids;
+  std::vector<Sent> sent;
   std::vector<std::size_t> sizes;
   for (Ticket* ticket : batch) {
     sizes.push_back(ticket->writes.size());
     for (store::Write& write : ticket->writes) {
       write.only_repeat = TooLate(ticket->stamp, write.op_id);
-      ids.push_back(write.op_id);
+      sent.push_back({store::IdOf(pool(), write.name),
+                      write.settles ? std::nullopt : std::optional(write.op_id)});
       writes.push_back(std::move(write));
     }
   }
   std::vector<Result<Acknowledged>> results = Replicate(std::move(writes));
-  RememberDone(ids, results);
+  RememberDone(sent, results);
+  NoteDoubts(sent, results);
   auto next = results.begin();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto end = next + static_cast<std::ptrdiff_t>(sizes[i]);
@@ -160,34 +162,34 @@ bool ReplicatingAgent::TooLate(const mirror::Stamp& stamp, const store::OpId& id
   return !fresh || done_.contains(id);
 }
 
-void ReplicatingAgent::RememberDone(const std::vector<store::OpId>& ids,
+void ReplicatingAgent::RememberDone(const std::vector<Sent>& sent,
                                     const std::vector<Result<Acknowledged>>& results) {
   const base::TimePoint now = Now();
   while (!done_in_order_.empty() && now - done_in_order_.front().first > 2 * mirror::kFreshStamp) {
     done_.erase(done_in_order_.front().second);
     done_in_order_.pop_front();
   }
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!results[i].ok() && !results[i].Is(ErrorCode::kInDoubt)) continue;
-    if (done_.insert(ids[i]).second) done_in_order_.emplace_back(now, ids[i]);
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    if (!sent[i].op_id || (!results[i].ok() && !results[i].Is(ErrorCode::kInDoubt))) continue;
+    if (done_.insert(*sent[i].op_id).second) done_in_order_.emplace_back(now, *sent[i].op_id);
+  }
+}
+
+void ReplicatingAgent::NoteDoubts(const std::vector<Sent>& sent,
+                                  const std::vector<Result<Acknowledged>>& results) {
+  const std::lock_guard lock(*monitor_);
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    if (results[i].ok()) doubts_.erase(sent[i].id);
+    if (results[i].Is(ErrorCode::kInDoubt)) doubts_.insert(sent[i].id);
   }
 }
 
 std::vector<Result<Acknowledged>> ReplicatingAgent::Replicate(std::vector<store::Write> writes) {
-  const std::size_t count = writes.size();
   const std::optional<Reach> reach = gatekeeper().Reaches();
   if (!reach)
-    return Everywhere(count, Error(ErrorCode::kReadOnly, "this member has no grant to write"));
-  for (const SyncRule& rule : reach->rules) {
-    if (!rule.RefusesAll()) continue;
-    return Everywhere(
-        count, Error(ErrorCode::kReadOnly,
-                     fmt::format("durability Strict: {} mirrors are in the sync set, {} must hold "
-                                 "a write",
-                                 rule.members.size(), rule.Needed())));
-  }
-  if (std::string why = WhyStrictCannot(*reach); !why.empty())
-    return Everywhere(count, Error(ErrorCode::kReadOnly, std::move(why)));
+    return Everywhere(writes.size(),
+                      Error(ErrorCode::kReadOnly, "this member has no grant to write"));
+  if (std::string why = WhyStrictCannot(*reach); !why.empty()) return RefuseStrictly(writes, why);
   std::set<store::Id> ids;
   for (const store::Write& write : writes) ids.insert(store::IdOf(pool(), write.name));
   {
@@ -210,6 +212,9 @@ std::string ReplicatingAgent::WhyStrictCannot(const Reach& reach) {
   const std::lock_guard lock(*monitor_);
   for (const SyncRule& rule : reach.rules) {
     if (!rule.strict) continue;
+    if (rule.RefusesAll())
+      return fmt::format("durability Strict: {} mirrors are in the sync set, {} must hold a write",
+                         rule.members.size(), rule.Needed());
     const auto silent = static_cast<std::size_t>(
         std::ranges::count_if(rule.members, [this](const store::Uid& member) {
           const auto stream = streams_.find(member);
@@ -217,11 +222,27 @@ std::string ReplicatingAgent::WhyStrictCannot(const Reach& reach) {
         }));
     if (rule.members.size() - silent >= rule.Needed()) continue;
     return fmt::format(
-        "durability Strict: {} of {} mirrors in the sync set answer, {} must hold a write; nothing "
-        "was tried",
+        "durability Strict: {} of {} mirrors in the sync set answer, {} must hold a write",
         rule.members.size() - silent, rule.members.size(), rule.Needed());
   }
   return {};
+}
+
+// What an earlier try has written is not refused: it may yet be acknowledged.
+std::vector<Result<Acknowledged>> ReplicatingAgent::RefuseStrictly(
+    const std::vector<store::Write>& writes, const std::string& why) {
+  std::vector<Result<Acknowledged>> results;
+  for (const store::Write& write : writes) {
+    const auto written = Remembers(write.name, write.op_id);
+    if (written.ok() && !*written) {
+      results.emplace_back(Error(ErrorCode::kReadOnly, why + "; nothing was tried"));
+    } else {
+      results.emplace_back(Error(
+          ErrorCode::kInDoubt, written.ok() ? "written by an earlier try, not acknowledged: " + why
+                                            : written.error().message()));
+    }
+  }
+  return results;
 }
 
 // W7 and W8: until enough have confirmed, all have answered, or it may not write any more. Whoever
@@ -282,59 +303,92 @@ MirrorStream& ReplicatingAgent::StreamTo(const store::Uid& member,
   return stream;
 }
 
-Result<std::set<store::Uid>> ReplicatingAgent::ProveHeld(const Reach& reach,
-                                                         const std::vector<SyncRule>& rules,
-                                                         const std::set<store::Uid>& newcomers) {
-  if (base::On(base::Mutant::kNotCaughtUp)) return std::set<store::Uid>();
+Result<ReplicatingAgent::Holding> ReplicatingAgent::WhoHolds(const Reach& reach,
+                                                             const std::vector<SyncRule>& rules) {
   mirror::Members mirrors;
   std::map<std::string, store::Uid> uids;
   std::vector<std::shared_ptr<mirror::Member>> held_on_to;  // whatever their streams reach by then
+  Holding holding;
   for (const SyncRule& rule : rules) {
     for (const store::Uid& member : rule.members) {
       const auto address = reach.peers.find(member);
-      if (address == reach.peers.end()) continue;
+      if (address == reach.peers.end() || uids.contains(address->second.node)) continue;
       const std::lock_guard lock(*monitor_);
       held_on_to.push_back(StreamTo(member, address->second).member());
       mirrors[address->second.node] = held_on_to.back().get();
       uids[address->second.node] = member;
     }
   }
-  std::set<store::Uid> equal;
-  std::string missing;
-  if (!mirrors.empty()) {
-    HSM_TRY(const mirror::Comparison comparison,
-            mirror::CopyMissing(node_, *this, mirrors, {reach.epoch, reach.generation}, executor_));
-    for (const std::string& node : comparison.equal) equal.insert(uids.at(node));
-    const std::lock_guard lock(*monitor_);
-    for (const store::Uid& member : equal) streams_.at(member).Answered();
-    for (const auto& mirror : comparison.mirrors) {
-      missing += fmt::format(
-          "{}{}{}", missing.empty() ? "" : "; ", mirror.node,
-          mirror.inventory.ok() ? " differs" : ": " + mirror.inventory.error().message());
+  if (mirrors.empty()) return holding;
+  HSM_TRY(const mirror::Comparison comparison,
+          mirror::CopyMissing(node_, *this, mirrors, {reach.epoch, reach.generation}, executor_));
+  for (const std::string& node : comparison.equal) holding.equal.insert(uids.at(node));
+  for (const std::string& node : comparison.Holders()) holding.all.insert(uids.at(node));
+  const std::lock_guard lock(*monitor_);
+  for (const store::Uid& member : holding.equal) streams_.at(member).Answered();
+  for (const auto& mirror : comparison.mirrors) {
+    if (mirror.inventory.ok()) {
+      holding.Lacks(mirror.node, " differs");
+      continue;
     }
+    holding.silent = true;
+    holding.Lacks(mirror.node, ": " + mirror.inventory.error().message());
   }
-  const bool held = std::all_of(rules.begin(), rules.end(),
-                                [&](const SyncRule& rule) { return rule.HeldBy(equal); });
-  const bool joined = std::includes(equal.begin(), equal.end(), newcomers.begin(), newcomers.end());
-  if (held && joined) return equal;
-  return Error(ErrorCode::kUnavailable,
-               fmt::format("too few members hold all that {} holds ({})", node_,
-                           missing.empty() ? "the sync set is too small" : missing));
+  return holding;
+}
+
+Error ReplicatingAgent::TooFewHold(const Holding& holding) const {
+  return {ErrorCode::kUnavailable,
+          fmt::format("too few members hold all that {} holds ({})", node_,
+                      holding.missing.empty() ? "the sync set is too small" : holding.missing)};
+}
+
+Result<void> ReplicatingAgent::MeetNewcomers(const Reach& reach,
+                                             const std::set<store::Uid>& newcomers) {
+  if (newcomers.empty() || base::On(base::Mutant::kNotCaughtUp)) return {};
+  HSM_TRY(const Holding holding, WhoHolds(reach, {SyncRule{newcomers}}));
+  return holding.silent ? TooFewHold(holding) : Result<void>();
+}
+
+Result<void> ReplicatingAgent::ProveHeld(const Reach& reach, const SyncRule& rule,
+                                         const std::set<store::Uid>& newcomers) {
+  if (base::On(base::Mutant::kNotCaughtUp)) return {};
+  HSM_TRY(const Holding holding, WhoHolds(reach, {rule}));
+  const bool joined = std::ranges::includes(holding.equal, newcomers);
+  if (joined && rule.HeldBy(holding.equal)) return {};
+  return TooFewHold(holding);
 }
 
 // What was valid here when this process began counts as acknowledged, though its mirrors may never
 // have seen it; so they must hold it before it is served (protocol.md, 3, I7).
 Result<void> ReplicatingAgent::Settle() {
+  const Turn turn(*this);
   const std::optional<Reach> reach = gatekeeper().Reaches();
   if (!reach) return Error(ErrorCode::kReadOnly, "this member has no grant to write");
   {
     const std::lock_guard lock(*monitor_);
     if (settled_ == reach->epoch) return {};
+    // Mirrors that hang are not waited for by one read after the other.
+    if (unsettled_ && unsettled_->epoch == reach->epoch && Now() - unsettled_->at < kSettlePause)
+      return unsettled_->why;
   }
-  HSM_TRY([[maybe_unused]] const auto held, ProveHeld(*reach, reach->rules, {}));
+  const Result<void> held = SettleHeld(*reach);
   const std::lock_guard lock(*monitor_);
-  settled_ = reach->epoch;
-  return {};
+  unsettled_.reset();
+  if (held.ok()) {
+    settled_ = reach->epoch;
+  } else {
+    unsettled_.emplace(Unsettled{Now(), reach->epoch, held.error()});
+  }
+  return held;
+}
+
+Result<void> ReplicatingAgent::SettleHeld(const Reach& reach) {
+  if (base::On(base::Mutant::kNotCaughtUp)) return {};
+  HSM_TRY(const Holding holding, WhoHolds(reach, reach.rules));
+  const bool held = std::ranges::all_of(
+      reach.rules, [&](const SyncRule& rule) { return rule.HeldBy(holding.all); });
+  return held ? Result<void>() : TooFewHold(holding);
 }
 
 bool ReplicatingAgent::Settled() {
@@ -343,52 +397,52 @@ bool ReplicatingAgent::Settled() {
   return settled_ == epoch;
 }
 
-Result<void> ReplicatingAgent::SettleForRead() {
-  return TrySettling([this] { return Settle(); });
+bool ReplicatingAgent::ReadsMayWait() {
+  if (!Settled()) return true;
+  const std::lock_guard lock(*monitor_);
+  return !doubts_.empty();
 }
 
-std::optional<store::IdVersion> ReplicatingAgent::InDoubt(const store::SecretName& name) {
+// Written, and its client was told that it is in doubt: whoever reads it sees it acknowledged or
+// not at all. It goes the way of a write, so nobody waits for mirrors that do not answer.
+void ReplicatingAgent::SettleName(const store::SecretName& name) {
+  const store::Id id = store::IdOf(pool(), name);
+  const auto written = Unpromised(name);
   {
     const std::lock_guard lock(*monitor_);
-    if (in_flight_.contains(store::IdOf(pool(), name))) return std::nullopt;
+    if (!written) {
+      doubts_.erase(id);
+      return;
+    }
+    if (settling_.contains(id)) {
+      while (settling_.contains(id)) monitor_->Wait();
+      return;
+    }
+    if (in_flight_.contains(id)) return;  // its own batch is about to acknowledge it
+    settling_.insert(id);
   }
-  return Unpromised(name);
-}
-
-// Written, and its client was told that it is in doubt: it is whole here, and whoever reads it sees
-// it acknowledged or not at all.
-Result<void> ReplicatingAgent::SettleVersion(const store::IdVersion& written) {
-  return TrySettling([&]() -> Result<void> {
-    const std::optional<Reach> reach = gatekeeper().Reaches();
-    if (!reach) return Error(ErrorCode::kReadOnly, "this member has no grant to write");
-    HSM_TRY(std::set<store::Uid> holders, ProveHeld(*reach, reach->rules, {}));
-    HSM_TRY(const auto acknowledged, Acknowledge({{written, std::move(holders)}}));
-    return acknowledged.front();
-  });
-}
-
-// Mirrors that hang are not waited for by one read after the other.
-Result<void> ReplicatingAgent::TrySettling(const std::function<Result<void>()>& settle) {
-  const Turn turn(*this);
-  const store::Epoch epoch = gatekeeper().term().epoch;
-  if (unsettled_ && unsettled_->epoch == epoch && Now() - unsettled_->at < kSettlePause)
-    return unsettled_->why;
-  auto settled = settle();
-  unsettled_.reset();
-  if (!settled.ok()) unsettled_.emplace(Unsettled{Now(), epoch, settled.error()});
-  return settled;
+  store::Write write{name};
+  write.settles = written->version;
+  std::vector<store::Write> writes;
+  writes.push_back(std::move(write));
+  (void)Put({}, std::move(writes));
+  const std::lock_guard lock(*monitor_);
+  settling_.erase(id);
+  monitor_->NotifyAll();
 }
 
 Result<void> ReplicatingAgent::Prepare(const store::Term& term, const SyncRule& rule,
                                        const mirror::PeerAddresses& peers) {
   std::set<store::Uid> newcomers = rule.members;
-  if (const auto reach = gatekeeper().Reaches()) {
-    for (const store::Uid& member : reach->rules.front().members) newcomers.erase(member);
+  const Reach reach{term.epoch, term.generation, {}, peers, 0};
+  if (const auto granted = gatekeeper().Reaches()) {
+    for (const store::Uid& member : granted->rules.front().members) newcomers.erase(member);
+    // Before puts wait for them.
+    if (granted->epoch == term.epoch) HSM_RETURN_IF_ERROR(MeetNewcomers(reach, newcomers));
   }
   HSM_RETURN_IF_ERROR(Agent::Prepare(term, rule, peers));
   const Turn turn(*this);
-  Reach reach{term.epoch, term.generation, {}, peers, 0};
-  const auto proved = ProveHeld(reach, {rule}, newcomers);
+  const auto proved = ProveHeld(reach, rule, newcomers);
   if (proved.ok()) return {};
   gatekeeper().Unprepare(term, rule);
   return proved.error();
@@ -436,9 +490,8 @@ Result<void> ReplicatingAgent::Quiesce(base::Duration limit) {
 Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name, bool as_primary) {
   if (as_primary) {
     HSM_RETURN_IF_ERROR(Gate());
-    if (!Settled()) HSM_RETURN_IF_ERROR(SettleForRead());
-    // Where that fails the read says what is not acknowledged.
-    if (const auto written = InDoubt(name)) (void)SettleVersion(*written);
+    if (!Settled()) HSM_RETURN_IF_ERROR(Settle());
+    SettleName(name);  // where that fails the read says what is not acknowledged
   }
   return Agent::Read(name, as_primary);
 }

@@ -38,9 +38,9 @@ class ReplicatingAgent : public Agent {
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
   base::Result<mirror::MemberStatus> Status(bool live) override;
-  // Of the present epoch all that is valid here is known to be held by its mirrors, so that reads
-  // wait for nobody.
-  bool Settled();
+  // A read may wait for other members now: not all that is valid here is known to be held by them
+  // in this epoch, or a put ended in doubt.
+  bool ReadsMayWait();
 
   // From now on every new put is refused, and nothing of it is tried.
   void RefuseWrites();
@@ -59,6 +59,21 @@ class ReplicatingAgent : public Agent {
     std::vector<base::Result<mirror::Acknowledged>> results;
     bool done = false;
   };
+  // One write of a batch.
+  struct Sent {
+    store::Id id;
+    std::optional<store::OpId> op_id;  // none: it settles another's
+  };
+  struct Holding {
+    std::set<store::Uid> equal;
+    std::set<store::Uid> all;  // hold all that is whole here
+    bool silent = false;       // somebody did not say what it holds
+    std::string missing;       // who does not hold it, and why
+
+    void Lacks(const std::string& node, const std::string& why) {
+      missing += (missing.empty() ? "" : "; ") + node + why;
+    }
+  };
   struct Unsettled {
     base::TimePoint at;
     store::Epoch epoch;
@@ -71,28 +86,34 @@ class ReplicatingAgent : public Agent {
   std::vector<Ticket*> TakeBatch();
   void WriteBatch(const std::vector<Ticket*>& batch);
   bool TooLate(const mirror::Stamp& stamp, const store::OpId& id) const;
-  void RememberDone(const std::vector<store::OpId>& ids,
+  void RememberDone(const std::vector<Sent>& sent,
                     const std::vector<base::Result<mirror::Acknowledged>>& results);
   std::vector<base::Result<mirror::Acknowledged>> Replicate(std::vector<store::Write> writes);
+  // Durability Strict: why no write could be acknowledged, so that none is tried. "": it could.
   std::string WhyStrictCannot(const Reach& reach);
+  std::vector<base::Result<mirror::Acknowledged>> RefuseStrictly(
+      const std::vector<store::Write>& writes, const std::string& why);
   void AwaitEnough(const std::shared_ptr<Delivery>& delivery);
   std::vector<MirrorStream*> OfferToAll(const std::shared_ptr<Delivery>& delivery);
   bool Enough(const std::vector<mirror::Confirmation>& confirmations);
   MirrorStream& StreamTo(const store::Uid& member, const mirror::PeerAddress& address);
   void LookAgain();
+  // After those that lag a little were brought up to date.
+  base::Result<Holding> WhoHolds(const Reach& reach, const std::vector<mirror::SyncRule>& rules);
+  base::Error TooFewHold(const Holding& holding) const;
+  // They answer, and lack little.
+  base::Result<void> MeetNewcomers(const Reach& reach, const std::set<store::Uid>& newcomers);
+  // As many members as the rule wants are equal to this one, and all of `newcomers`.
+  base::Result<void> ProveHeld(const Reach& reach, const mirror::SyncRule& rule,
+                               const std::set<store::Uid>& newcomers);
+  bool Settled();
+  // Of the epoch: what was valid here when it began.
   base::Result<void> Settle();
-  base::Result<void> SettleForRead();
-  // Everything on this token is held by as many members as each of the rules wants, after those
-  // that lag a little were brought up to date; and by all of `newcomers`.
-  // By whom, then.
-  base::Result<std::set<store::Uid>> ProveHeld(const Reach& reach,
-                                               const std::vector<mirror::SyncRule>& rules,
-                                               const std::set<store::Uid>& newcomers);
-  // The newest version of a name that is written here, and that no batch is about to acknowledge.
-  std::optional<store::IdVersion> InDoubt(const store::SecretName& name);
-  // Acknowledges it where enough members hold it by now.
-  base::Result<void> SettleVersion(const store::IdVersion& written);
-  base::Result<void> TrySettling(const std::function<base::Result<void>()>& settle);
+  base::Result<void> SettleHeld(const Reach& reach);
+  // Of one name: what a put left in doubt.
+  void SettleName(const store::SecretName& name);
+  void NoteDoubts(const std::vector<Sent>& sent,
+                  const std::vector<base::Result<mirror::Acknowledged>>& results);
 
   const std::string node_;
   base::Executor& executor_;
@@ -103,6 +124,8 @@ class ReplicatingAgent : public Agent {
   bool waiting_ = false;           // which only waits for its mirrors
   bool proving_ = false;           // a Turn lives
   std::set<store::Id> in_flight_;  // of the batch that is being written
+  std::set<store::Id> doubts_;     // what puts left in doubt, as far as nothing settled it since
+  std::set<store::Id> settling_;   // by a read
   bool ending_ = false;
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
   std::optional<Unsettled> unsettled_;   // the last time that a read tried

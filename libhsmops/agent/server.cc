@@ -81,7 +81,7 @@ class Running {
                    [this, self](const store::Uid&, const mirror::PeerAddress& address) {
                      return ReachMember(*transport_, self.pool, address.node, address.url, clock_);
                    });
-    routes_.emplace(*agent_, [this] { return !agent_->Settled() && agent_->GateOpen(); });
+    routes_.emplace(*agent_, [this] { return agent_->ReadsMayWait() && agent_->GateOpen(); });
     return {};
   }
 

@@ -18,22 +18,26 @@ using base::Result;
 
 namespace {
 
+// How many of S must hold what is acknowledged.
+std::size_t Needed(std::size_t sync_set, int k) {
+  return std::min(sync_set, static_cast<std::size_t>(std::max(k, 0)));
+}
+
 // What the Primary holds and did not acknowledge before its process ended counts as acknowledged
 // once its gate opens; so the members that a write needs must hold it too before it is served
 // (protocol.md, 3, I7).
 Result<void> Settle(Pool& pool, const std::string& primary) {
   const std::vector<std::string> sync_set = pool.SyncSetNodes();
   // Of S as it is on record: one that is no node any more may come back and be asked alone.
-  const std::size_t needed = std::min(pool.arbiter().sync_set.size(),
-                                      static_cast<std::size_t>(std::max(pool.arbiter().k, 0)));
+  const std::size_t needed = Needed(pool.arbiter().sync_set.size(), pool.arbiter().k);
   if (needed == 0) return {};
   HSM_TRY(const Comparison comparison, CatchUp(pool, primary, sync_set));
-  if (comparison.equal.size() >= needed) return {};
-  return Error(
-      ErrorCode::kUnavailable,
-      fmt::format("{} of {} mirrors in the sync set hold all that {} holds, {} must; "
-                  "kubectl hsm sync settles it",
-                  comparison.equal.size(), pool.arbiter().sync_set.size(), primary, needed));
+  const std::size_t holding = comparison.Holders().size();
+  if (holding >= needed) return {};
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("{} of {} mirrors in the sync set hold all that {} holds, {} must; "
+                           "kubectl hsm sync settles it",
+                           holding, pool.arbiter().sync_set.size(), primary, needed));
 }
 
 Result<mirror::ReadResult> FromPrimary(Pool& pool, const failover::ClusterState& state,
@@ -76,7 +80,7 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
   if (obeyed.Is(ErrorCode::kReadOnly)) term.sync_set.clear();
   const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(term.sync_set.size()),
                                                     static_cast<unsigned>(std::max(term.k, 0)));
-  const auto needed = std::min(term.sync_set.size(), static_cast<std::size_t>(std::max(term.k, 0)));
+  const std::size_t needed = Needed(term.sync_set.size(), term.k);
   unsigned answered = 0;
   std::size_t holding = 0;  // the best version
   for (const bool of_sync_set : {true, false}) {

@@ -27,10 +27,28 @@ std::vector<Asked> AskDigests(const Members& mirrors, base::Executor& executor) 
   return asked;
 }
 
+bool HoldsAllOf(const store::Inventory& source, const store::Inventory& mirror) {
+  return std::ranges::all_of(source.items, [&](const store::InventoryItem& item) {
+    if (item.state == store::InventoryItem::State::kDamaged) return true;
+    const auto its = std::ranges::lower_bound(mirror.items, item.id, {}, &store::InventoryItem::id);
+    return its != mirror.items.end() && its->id == item.id && its->version == item.version &&
+           its->digest == item.digest;
+  });
+}
+
 }  // namespace
 
 bool Comparison::IsEqual(const std::string& node) const {
   return std::find(equal.begin(), equal.end(), node) != equal.end();
+}
+
+std::vector<std::string> Comparison::Holders() const {
+  std::vector<std::string> holders = equal;
+  for (const MemberInventory& mirror : mirrors) {
+    if (mirror.inventory.ok() && HoldsAllOf(source, *mirror.inventory))
+      holders.push_back(mirror.node);
+  }
+  return holders;
 }
 
 Result<Comparison> Compare(const std::string& source_node, Member& source, const Members& mirrors,

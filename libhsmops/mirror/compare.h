@@ -21,6 +21,9 @@ struct Comparison {
   std::vector<std::string> equal;
 
   bool IsEqual(const std::string& node) const;
+  // Every whole version of the source is on these mirrors: the equal ones, and those that differ
+  // only in what the source cannot read itself or does not have.
+  std::vector<std::string> Holders() const;
 };
 
 using Members = std::map<std::string, Member*>;  // by node

@@ -49,6 +49,9 @@ struct Write {
   // Only if its opId is among those that the secret remembers: it is asked too late to be done now.
   // kConflict otherwise.
   bool only_repeat = false;
+  // Nothing is written: the newest version, which has to be this one (kConflict), is only to be
+  // acknowledged. Without keys.
+  std::optional<Version> settles{};
 };
 
 // A write that is durable on this token, not yet acknowledged.
@@ -193,6 +196,7 @@ class SecretStore {
   void LookAgainAt(const Id& id);
   base::Result<void> VerifyOne(const Id& id, VerifyReport& report);
   base::Result<std::optional<Secret>> ReadNow(const SecretName& name);
+  base::Result<Staged> StageAgain(const Write& write);
   base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
                              Pending& pending, std::optional<Staged>& repeated);
   base::Result<void> AdmitRoom(const std::vector<Pending>& batch);

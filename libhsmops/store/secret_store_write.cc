@@ -53,9 +53,25 @@ bool Holds(const std::optional<Secret>& secret, const Write& write) {
 
 }  // namespace
 
+// A write that only settles what an earlier one left in doubt.
+Result<Staged> SecretStore::StageAgain(const Write& write) {
+  const Id id = IdOf(pool_, write.name);
+  const Entry* entry = index_.Find(id);
+  const HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  if (newest == nullptr || newest->version != *write.settles)
+    return Error(ErrorCode::kConflict, fmt::format("version {} of {} is not the newest any more",
+                                                   write.settles->ToString(), write.name.text()));
+  HSM_TRY(Record record, ReadRecordOf(*newest));
+  return Staged{id, newest->version, newest->digest, std::move(record), true};
+}
+
 // W0 (sizes), W1 and W2 for one write. Sets `repeated` when its opId is there already.
 Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
                                   Pending& pending, std::optional<Staged>& repeated) {
+  if (write.settles) {
+    HSM_TRY(repeated, StageAgain(write));
+    return {};
+  }
   if (write.remove && !write.keys.empty())
     return Error(ErrorCode::kInvalid, "a removal has no keys");
   if (!write.remove && write.keys.empty())

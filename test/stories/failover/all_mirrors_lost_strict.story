@@ -18,7 +18,7 @@ end 65s
   20.0s  client: write 41 is in doubt: InDoubt: version 1.41 is on node-1 and was not acknowledged: 0 of 1 mirrors that must hold it do (node-3: connection refused)
   20.4s  status: Degraded: WritesRefused of node-1, MemberUnavailable of node-2, MemberUnavailable of node-3, OneFullCopy of local
   20.5s  client: write 42 is refused: ReadOnly: durability Strict: 0 of 1 mirrors in the sync set answer, 1 must hold a write; nothing was tried
-  22.0s  client: write 41 stays in doubt: ReadOnly: durability Strict: 0 of 1 mirrors in the sync set answer, 1 must hold a write; nothing was tried
+  22.0s  client: write 41 stays in doubt: InDoubt: written by an earlier try, not acknowledged: durability Strict: 0 of 1 mirrors in the sync set answer, 1 must hold a write
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   45.0s  ! start node-2
   45.5s  Event Normal DeviceReturned: the device of node-2 is back

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -133,6 +134,17 @@ TEST_CASE("durability Strict with too few mirrors in S takes no write, and touch
   CHECK(world.Put("app", "1", 1).ok());
 }
 
+TEST_CASE("durability Strict does not refuse what an earlier try has written") {
+  Reaching world;
+  REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2, false, true}).ok());
+  REQUIRE(world.Put("warm", "1", 9).ok());
+  world.channels["b"]->lose_request = true;
+  REQUIRE(world.Put("app", "1", 1).Is(ErrorCode::kInDoubt));
+  CHECK(world.Put("app", "1", 1).Is(ErrorCode::kInDoubt));
+  CHECK(world.Put("app", "2", 2).Is(ErrorCode::kReadOnly));
+  CHECK(world.Put("other", "1", 1).Is(ErrorCode::kReadOnly));
+}
+
 TEST_CASE("policy Active wants every member of S") {
   Reaching world;
   REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 1, true}).ok());
@@ -205,6 +217,51 @@ TEST_CASE("what was valid at the start is served only when S holds it too") {
   world.clock.Advance(seconds(1));
   CHECK(world.Seen("app") == "k=2");
   CHECK(world.b.Seen("app") == "k=2");
+}
+
+TEST_CASE("one damaged record that was never acknowledged does not keep the others from readers") {
+  Reaching world;
+  REQUIRE(world.Grant(1, world.b_alone).ok());
+  REQUIRE(world.Put("app", "1", 1).ok());
+  const std::vector<std::string> before = world.a.memory.Labels();
+  world.b.memory.Unplug();
+  REQUIRE(world.Put("torn", "2", 2).Is(ErrorCode::kInDoubt));
+  for (const std::string& label : world.a.memory.Labels()) {
+    if (std::ranges::find(before, label) == before.end()) world.a.memory.Corrupt(label, 40);
+  }
+  world.b.memory.Replug();
+  world.Restart();
+  REQUIRE(world.Grant(1, world.b_alone).ok());
+  CHECK(world.Seen("app") == "k=1");
+  CHECK(world.Seen("torn") == "Corrupt");
+}
+
+TEST_CASE("a read of what is in doubt waits for no mirror that is known not to answer") {
+  Reaching world;
+  REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2}).ok());
+  REQUIRE(world.Put("warm", "1", 9).ok());
+  REQUIRE(world.Seen("warm") == "k=1");
+  REQUIRE_FALSE(world.agent->ReadsMayWait());
+  world.channels["b"]->lose_request = true;
+  REQUIRE(world.Put("app", "1", 1).Is(ErrorCode::kInDoubt));
+  Barrier barrier;
+  world.channels["b"]->before = [&] { barrier.Pass(); };
+  barrier.Close();
+  {
+    std::atomic<bool> answered{false};
+    std::jthread reader([&] {
+      CHECK(world.Seen("app") == "Unavailable");
+      answered = true;
+    });
+    CHECK(Comes([&] { return answered || barrier.at_it() > 0; }));
+    CHECK(barrier.at_it() == 0);
+    barrier.Open();
+  }
+  CHECK(world.agent->ReadsMayWait());  // so they do it beside the token's queue
+  world.channels["b"]->lose_request = false;
+  world.clock.Advance(seconds(5));
+  CHECK(world.Seen("app") == "k=1");
+  CHECK_FALSE(world.agent->ReadsMayWait());
 }
 
 TEST_CASE("puts at once share a batch, and each gets its own answer") {
@@ -347,6 +404,21 @@ TEST_CASE("a put that waits for a mirror goes by the sync set that the leader ma
   const auto done = world.EndPut();
   REQUIRE(done.ok());
   CHECK(done->nodes == std::vector<std::string>{"a", "c"});
+}
+
+TEST_CASE("puts do not wait for a mirror that hangs on its way into the sync set") {
+  HangingB world;
+  REQUIRE(world.Grant(2, world.c_alone).ok());
+  std::atomic<bool> put{false};
+  std::jthread leader(
+      [&] { CHECK(world.agent->Prepare({kEpoch, 2}, world.one_of_two, world.peers).ok()); });
+  REQUIRE(Comes([&] { return world.barrier.at_it() > 0; }));
+  std::jthread writer([&] {
+    CHECK(world.Put("app", "1", 1).ok());
+    put = true;
+  });
+  CHECK(Comes([&] { return put.load(); }));
+  world.barrier.Open();
 }
 
 TEST_CASE("a fence ends the waiting for a mirror, and the put is in doubt") {
