@@ -203,12 +203,11 @@ Result<Turned> Controller::GoOn() {
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
-  HSM_TRY(auto kept, KeepSyncSet(state));
-  if (!kept) {
-    HSM_TRY(kept, KeepCopies(state));
-  }
-  WriteStatus(state);
-  return kept.value_or(Turned{decision.reason, false});
+  auto kept = KeepSyncSet(state);
+  if (kept.ok() && !*kept) kept = KeepCopies(state);
+  WriteStatus(state);  // what could not be done is seen there too
+  if (!kept.ok()) return kept.error();
+  return kept->value_or(Turned{decision.reason, false});
 }
 
 // What was asked for, and a promotion that is begun before all.
@@ -216,13 +215,7 @@ Result<std::optional<Turned>> Controller::DoAsked() {
   if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
     // Where too few answer it would never end; a person may say what is given up, or whom to take.
     HSM_TRY(auto forced, NextOperation(*pool_, Wanted::kOtherFailover));
-    if (forced) {
-      if (auto given_up = OperationLog::Find(*pool_, pool_->arbiter().operation_id))
-        (void)given_up->Finish(cluster::OperationPhase::kFailed, "Superseded",
-                               forced->metadata.name + " goes on in its stead");
-      HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(forced)));
-      return std::optional(Turned{log.name() + ": " + CarryAloud(log, {}), true});
-    }
+    if (forced) return CarryInstead(*std::move(forced));
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
     if (log) TellSteps(*log);
     auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
@@ -238,6 +231,19 @@ Result<std::optional<Turned>> Controller::DoAsked() {
   if (!next) return std::optional<Turned>();
   HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
   return std::optional(Turned{log.name() + ": " + CarryAloud(log, FailingSince()), true});
+}
+
+// The promotion that it takes the place of has ended when this one is past its P2.
+Result<std::optional<Turned>> Controller::CarryInstead(cluster::HSMOperation operation) {
+  const std::string before = pool_->arbiter().operation_id;
+  HSM_TRY(OperationLog log, OperationLog::Take(*pool_, std::move(operation)));
+  Turned turned{log.name() + ": " + CarryAloud(log, {}), true};
+  if (pool_->arbiter().operation_id != before) {
+    if (auto given_up = OperationLog::Find(*pool_, before))
+      (void)given_up->Finish(cluster::OperationPhase::kFailed, kSuperseded,
+                             log.name() + " went on in its stead");
+  }
+  return std::optional(std::move(turned));
 }
 
 Result<Turned> Controller::FailOver(const Decision& decision) {
@@ -305,31 +311,49 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   const std::set<std::string> refusing = Refusing();
   failing.insert(refusing.begin(), refusing.end());
   const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
-  const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   if (!change.drop.empty() || change.drop_strangers) {
-    std::vector<std::string> nodes = pool_->SyncSetNodes();  // without strangers
-    std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
-    HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
-    if (change.drop.empty())
-      return std::optional(Turned{"who is no node of the device any more left the sync set", true});
-    const auto all_in = [&](const std::set<std::string>& all) {
-      return std::ranges::includes(all, change.drop);
-    };
-    return std::optional(
-        Turned{fmt::format("{} left the sync set: {}", fmt::join(change.drop, ", "),
-                           all_in(unhealthy)  ? "unhealthy"
-                           : all_in(refusing) ? "it does not take what it lacks"
-                                              : "out of the Primary's reach"),
-               true});
+    auto dropped = DropFromSyncSet(change, unhealthy, refusing);
+    if (dropped.ok()) return std::optional(*std::move(dropped));
+    // Who stays may lack too much for it.
+    HSM_RETURN_IF_ERROR(CatchUpLagging(change));
+    return dropped.error();
   }
-  if (!change.lagging.empty()) {
-    SyncOptions options;
-    options.only = change.lagging;
-    options.collect = false;
-    HSM_TRY(const SyncReport report, TimedSync(options));
-    if (report.Notable()) RecordSync(*pool_, report);
-    NoteRefusals(change.lagging, report);
-  }
+  HSM_RETURN_IF_ERROR(CatchUpLagging(change));
+  return AddToSyncSet(state, change);
+}
+
+Result<Turned> Controller::DropFromSyncSet(const failover::SyncSetChange& change,
+                                           const std::set<std::string>& unhealthy,
+                                           const std::set<std::string>& refusing) {
+  std::vector<std::string> nodes = pool_->SyncSetNodes();  // without strangers
+  std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
+  HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
+  if (change.drop.empty())
+    return Turned{"who is no node of the device any more left the sync set", true};
+  const auto all_in = [&](const std::set<std::string>& all) {
+    return std::ranges::includes(all, change.drop);
+  };
+  return Turned{fmt::format("{} left the sync set: {}", fmt::join(change.drop, ", "),
+                            all_in(unhealthy)  ? "unhealthy"
+                            : all_in(refusing) ? "it does not take what it lacks"
+                                               : "out of the Primary's reach"),
+                true};
+}
+
+Result<void> Controller::CatchUpLagging(const failover::SyncSetChange& change) {
+  if (change.lagging.empty()) return {};
+  SyncOptions options;
+  options.only = change.lagging;
+  options.collect = false;
+  HSM_TRY(const SyncReport report, TimedSync(options));
+  if (report.Notable()) RecordSync(*pool_, report);
+  NoteRefusals(change.lagging, report);
+  return {};
+}
+
+Result<std::optional<Turned>> Controller::AddToSyncSet(const ClusterState& state,
+                                                       const failover::SyncSetChange& change) {
+  const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   std::vector<std::string> nodes = pool_->SyncSetNodes();
   nodes.insert(nodes.end(), change.add.begin(), change.add.end());
   if (change.add.empty() && k == pool_->arbiter().k) {
@@ -338,6 +362,7 @@ Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state)
   }
   const std::set<std::string> before = pool_->arbiter().sync_set;
   if (auto joined = ChangeSyncSet(*pool_, nodes, k); !joined.ok()) {
+    HSM_RETURN_IF_ERROR(EndPrepared(state));
     return std::optional(Turned{fmt::format("{} did not come into the sync set: {}",
                                             fmt::join(change.add, ", "), joined.error().message()),
                                 false});

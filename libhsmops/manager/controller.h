@@ -50,6 +50,13 @@ class Controller {
   bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();
+  base::Result<std::optional<Turned>> CarryInstead(cluster::HSMOperation operation);
+  base::Result<Turned> DropFromSyncSet(const failover::SyncSetChange& change,
+                                       const std::set<std::string>& unhealthy,
+                                       const std::set<std::string>& refusing);
+  base::Result<void> CatchUpLagging(const failover::SyncSetChange& change);
+  base::Result<std::optional<Turned>> AddToSyncSet(const failover::ClusterState& state,
+                                                   const failover::SyncSetChange& change);
   base::Result<Turned> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);

@@ -202,6 +202,7 @@ class Run {
                           : resumes_           ? Purpose::kPromote
                                                : options_.purpose;
     report_.candidates = failover::Candidates(state_, judge);
+    if (resumes_ && !options_.accept_loss && options_.target.empty()) LeaveOutStrangers();
     const auto fits = [&](const Candidate& c) {
       return options_.target.empty() ? c.eligible() : c.node == options_.target;
     };
@@ -228,6 +229,17 @@ class Run {
     }
     report_.to = chosen->node;
     return {};
+  }
+
+  // P5 would refuse them after another P2, and again at every try.
+  void LeaveOutStrangers() {
+    const cluster::PreviousTerm term = pool_.LastTerm();
+    for (Candidate& c : report_.candidates) {
+      if (c.node == report_.from || term.sync_set.contains(pool_.UidTextOf(c.node))) continue;
+      if (c.eligible())
+        c.reasons.push_back(fmt::format("it was not in the sync set of {}",
+                                        report_.from.empty() ? "the last Primary" : report_.from));
+    }
   }
 
   // The Primary was promoted, its content has changed before its first grant, and a person accepts
@@ -281,8 +293,8 @@ class Run {
     HSM_RETURN_IF_ERROR(
         pool_
             .UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-              paused = !resumes_ && options_.unless_paused && status.paused &&
-                       status.paused->until && *status.paused->until > pool_.world().clock.Wall();
+              paused = !resumes_ && options_.unless_paused &&
+                       status.PausedUntil(pool_.world().clock.Wall()).has_value();
               if (paused) return;
               status.phase = cluster::DevicePhase::kFailingOver;
               base::WallTime begun = pool_.world().clock.Wall();

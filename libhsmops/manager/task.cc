@@ -230,10 +230,6 @@ Result<std::vector<HSMOperation>> OperationsOf(Pool& pool) {
   return std::move(all.items);
 }
 
-}  // namespace
-
-namespace {
-
 // What may be lost by it was judged when it was asked for. Also one that its leader had begun.
 constexpr std::chrono::minutes kForcedFor{10};
 
@@ -244,14 +240,11 @@ bool IsTooOld(Pool& pool, const HSMOperation& operation) {
 }
 
 Result<void> EndTooOld(Pool& pool, HSMOperation& operation) {
-  operation.status.phase = OperationPhase::kFailed;
-  operation.status.completed_at = pool.world().clock.Wall();
-  operation.status.result = std::string(base::Name(ErrorCode::kReadOnly));
-  operation.status.message = fmt::format(
-      "it was asked for more than {} ago, and what it gives up may be more by now: ask again",
-      base::FormatDuration(kForcedFor));
-  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
-  return {};
+  return EndOperation(
+      pool, operation, OperationPhase::kFailed, std::string(base::Name(ErrorCode::kReadOnly)),
+      fmt::format(
+          "it was asked for more than {} ago, and what it gives up may be more by now: ask again",
+          base::FormatDuration(kForcedFor)));
 }
 
 // What was done is on record as it is: who goes on finds it there.
@@ -271,16 +264,21 @@ void BeginAgain(HSMOperation& operation) {
 }
 
 Result<void> Cancel(Pool& pool, HSMOperation& operation) {
-  operation.status.phase = OperationPhase::kCancelled;
-  operation.status.completed_at = pool.world().clock.Wall();
-  const bool begun = !operation.status.steps.empty();
-  operation.status.result = begun ? std::string(base::Name(ErrorCode::kInDoubt)) : "Cancelled";
-  operation.status.message =
-      begun ? "its manager ended before it did, and it is not begun again; its steps say what was "
-              "done"
-            : "cancelled before it began; nothing was changed";
-  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
-  return {};
+  if (operation.status.steps.empty())
+    return EndOperation(pool, operation, OperationPhase::kCancelled, "Cancelled",
+                        "cancelled before it began; nothing was changed");
+  return EndOperation(pool, operation, OperationPhase::kCancelled,
+                      std::string(base::Name(ErrorCode::kInDoubt)),
+                      "its manager ended before it did, and it is not begun again; its steps say "
+                      "what was done");
+}
+
+// Another promotion is past its P2 since, so it is not begun again.
+bool IsSuperseded(const Pool& pool, const HSMOperation& operation) {
+  const auto type = operation.spec.type;
+  return (type == OperationType::kFailover || type == OperationType::kPromote) &&
+         pool.arbiter().phase == cluster::ArbiterPhase::kPromoting &&
+         !pool.arbiter().operation_id.empty();
 }
 
 bool IsOtherFailover(const Pool& pool, const cluster::HSMOperationSpec& spec) {
@@ -326,25 +324,22 @@ Result<void> TakeOver(Pool& pool) {
     const auto entry = std::find_if(
         history.rbegin(), history.rend(),
         [&](const cluster::HistoryEntry& one) { return one.operation == operation.metadata.name; });
-    if (entry == history.rend() &&
-        operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
-      HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
-      continue;
-    }
-    if (entry == history.rend()) {
-      BeginAgain(operation);
-    } else {
+    if (entry != history.rend()) {
       const bool done = entry->outcome == "Succeeded";
-      operation.status.phase = done ? OperationPhase::kSucceeded : OperationPhase::kFailed;
-      operation.status.completed_at = pool.world().clock.Wall();
-      operation.status.result = done ? "Done" : entry->outcome;
-      operation.status.message = fmt::format(
-          "its manager ended before it could say so; the history "
-          "says {}",
-          entry->outcome);
+      HSM_RETURN_IF_ERROR(
+          EndOperation(pool, operation, done ? OperationPhase::kSucceeded : OperationPhase::kFailed,
+                       done ? "Done" : entry->outcome,
+                       fmt::format("its manager ended before it could say so; the history says {}",
+                                   entry->outcome)));
+    } else if (operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
+      HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
+    } else if (IsSuperseded(pool, operation)) {
+      HSM_RETURN_IF_ERROR(EndOperation(pool, operation, OperationPhase::kFailed, kSuperseded,
+                                       pool.arbiter().operation_id + " goes on in its stead"));
+    } else {
+      BeginAgain(operation);
+      HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
     }
-    HSM_TRY(const HSMOperation saved, cluster::SaveStatus(pool.world().resources, operation));
-    (void)saved;  // read again by who goes on
   }
   return {};
 }

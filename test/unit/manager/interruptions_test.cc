@@ -61,14 +61,7 @@ TEST_CASE("a person can force a promotion that a leader cannot end") {
   pool.Reach("a", Reached::kNo);
   TurnFor(pool, controller, minutes(3));
   REQUIRE(pool.Open()->arbiter().phase == cluster::ArbiterPhase::kPromoting);
-  cluster::HSMOperation operation;
-  operation.metadata.ns = "default";
-  operation.metadata.name = "forced";
-  operation.spec.type = cluster::OperationType::kFailover;
-  operation.spec.target_node = "b";
-  operation.spec.accept_loss = true;
-  operation.spec.device_ref = {"d", ""};
-  REQUIRE(cluster::CreateNew(pool.world().resources, operation).ok());
+  pool.Ask("forced", FailoverTo("b", true));
   TurnFor(pool, controller, minutes(10));
   const auto after =
       cluster::Load<cluster::HSMOperation>(pool.world().resources, "default", "forced");

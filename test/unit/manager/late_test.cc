@@ -130,7 +130,7 @@ TEST_CASE("a forced failover that was asked for long ago is done by nobody") {
   SUBCASE("by a command that was killed before it did anything") {
     REQUIRE(OperationLog::Begin(*w.pool.Open(), FailoverTo("b", true), "a person").ok());
   }
-  SUBCASE("of managers that had been killed") { w.Ask("forced", FailoverTo("b", true)); }
+  SUBCASE("of managers that had been killed") { w.pool.Ask("forced", FailoverTo("b", true)); }
   w.pool.clock().Advance(std::chrono::hours(24));
   // Commands go on writing, also while b is away: a alone has what is acknowledged then.
   w.pool.Reach("b", Reached::kNo);
@@ -176,7 +176,7 @@ TEST_CASE("a leader that was stopped before P2 does not promote after a pause") 
       cluster::HSMOperationSpec pause;
       pause.type = cluster::OperationType::kPause;
       pause.until = w.pool.clock().Wall() + std::chrono::hours(8);
-      w.Ask("pause", pause);
+      w.pool.Ask("pause", pause);
       w.Turns(3);  // of the next leader
       REQUIRE(w.Put("a", "app", "2").ok());
     });

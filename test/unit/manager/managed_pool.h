@@ -25,14 +25,6 @@ inline std::vector<store::Write> WriteOf(const char* name, const std::string& va
   return writes;
 }
 
-inline cluster::HSMOperationSpec FailoverTo(const std::string& target, bool accept_loss = false) {
-  cluster::HSMOperationSpec spec;
-  spec.type = cluster::OperationType::kFailover;
-  spec.target_node = target;
-  spec.accept_loss = accept_loss;
-  return spec;
-}
-
 class ManagedPool {
  public:
   explicit ManagedPool(const std::vector<std::string>& nodes) : pool(nodes) {
@@ -80,15 +72,6 @@ class ManagedPool {
     if (!read->secret) return "absent";
     const base::ByteView value = read->secret->keys.at("k").view();
     return {value.begin(), value.end()};
-  }
-  // Asked for, and done by nobody yet.
-  void Ask(const char* name, cluster::HSMOperationSpec spec) {
-    cluster::HSMOperation operation;
-    operation.metadata.ns = "default";
-    operation.metadata.name = name;
-    operation.spec = std::move(spec);
-    operation.spec.device_ref = {"d", ""};
-    REQUIRE(cluster::CreateNew(pool.world().resources, operation).ok());
   }
   // A person's, whatever it costs.
   base::Result<PromotionReport> ForceTo(const std::string& target) {

@@ -24,6 +24,14 @@ enum class Reached : std::uint8_t {
   kNo,
 };
 
+inline cluster::HSMOperationSpec FailoverTo(const std::string& target, bool accept_loss = false) {
+  cluster::HSMOperationSpec spec;
+  spec.type = cluster::OperationType::kFailover;
+  spec.target_node = target;
+  spec.accept_loss = accept_loss;
+  return spec;
+}
+
 class SmallPool {
  public:
   explicit SmallPool(const std::vector<std::string>& nodes) {
@@ -52,6 +60,15 @@ class SmallPool {
     REQUIRE(device.ok());
     edit(device->spec.mirroring->failover);
     REQUIRE(cluster::Save(resources_, *device).ok());
+  }
+  // Asked for, and done by nobody yet.
+  void Ask(const char* name, cluster::HSMOperationSpec spec) {
+    cluster::HSMOperation operation;
+    operation.metadata.ns = "default";
+    operation.metadata.name = name;
+    operation.spec = std::move(spec);
+    operation.spec.device_ref = {"d", ""};
+    REQUIRE(cluster::CreateNew(resources_, operation).ok());
   }
   // How often this was told as an Event.
   int Told(const std::string& reason) {

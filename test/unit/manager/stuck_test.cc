@@ -1,6 +1,8 @@
 // What must not stand still for ever, and the way out where it does.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "libhsmops/manager/reader.h"
 #include "libhsmops/manager/sync.h"
 #include "test/unit/manager/managed_pool.h"
@@ -19,6 +21,14 @@ std::size_t ItemsOn(ManagedPool& w, const std::string& node) {
 // From now on it takes no object more.
 void Fill(ManagedPool& w, const std::string& node) {
   w.pool.token(node).SetMaxObjects(w.pool.token(node).object_count());
+}
+
+// A change of R by somebody else.
+void BumpGeneration(ManagedPool& w) {
+  const auto other = w.pool.Open();
+  cluster::Arbiter next = other->arbiter();
+  ++next.generation;
+  REQUIRE(other->Swap(next).ok());
 }
 
 }  // namespace
@@ -108,10 +118,7 @@ TEST_CASE("a change of S goes on over what others renew, and over nothing else t
     w.pool.Before(agent::Verb::kPrepare, [&] { w.Grant(); });
   }
   SUBCASE("a generation") {
-    auto other = w.pool.Open();
-    cluster::Arbiter next = other->arbiter();
-    ++next.generation;
-    REQUIRE(other->Swap(next).ok());
+    BumpGeneration(w);
     CHECK(ChangeSyncSet(*pool, {}).Is(ErrorCode::kConflict));
     return;
   }
@@ -163,7 +170,7 @@ TEST_CASE("a failover to another target goes on in the stead of a promotion that
   w.TurnsOf(controller, 40);
   REQUIRE(w.pool.holder().empty());
   w.pool.token("c").SetMaxObjects(1000);
-  w.Ask("other", FailoverTo("c"));
+  w.pool.Ask("other", FailoverTo("c"));
   w.TurnsOf(controller, 2);
   CHECK(w.pool.holder() == "c");
   // What was tried again and again is told once for each target.
@@ -187,14 +194,33 @@ TEST_CASE("where none of the others may be promoted, the target that failed once
   while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
   SUBCASE("by itself") {}
   SUBCASE("also after a failover to one that may not be was refused") {
-    w.Ask("mistake", FailoverTo("c"));
+    w.pool.Ask("mistake", FailoverTo("c"));
     w.TurnsOf(controller, 1);
   }
+  const std::string first = w.pool.Open()->arbiter().operation_id;
   w.pool.token("b").SetMaxObjects(1000);
   w.TurnsOf(controller, 6);
   CHECK(w.pool.holder() == "b");
+  const auto its = cluster::Load<cluster::HSMOperation>(w.pool.world().resources, "default", first);
+  REQUIRE(its.ok());
+  CHECK(its->status.phase == cluster::OperationPhase::kSucceeded);
   w.Grant();
   CHECK(w.Seen("b", "app") == "1");
+}
+
+TEST_CASE("another target is one that the rules let be promoted, whoever is preferred") {
+  ManagedPool w({"a", "b", "c", "d"});
+  w.pool.EditFailover([](cluster::FailoverSpec& f) { f.priorities = {{"c", 10}, {"b", 5}}; });
+  w.pool.Reach("c", Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b", "d"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.Reach("a", Reached::kNo);
+  w.pool.Reach("c", Reached::kYes);
+  Fill(w, "b");
+  Controller controller(w.pool.world(), "default", "d");
+  w.TurnsOf(controller, 40);
+  CHECK(w.pool.holder() == "d");
 }
 
 TEST_CASE("a pause does not stop a promotion that is past P2") {
@@ -246,6 +272,61 @@ TEST_CASE("a mirror that is dead leaves the sync set together with a node that i
   CHECK_MESSAGE(put.ok(), put.error().message());
 }
 
+TEST_CASE(
+    "a dead mirror leaves the sync set also where who stays lacks more than a catch-up takes") {
+  ManagedPool w({"a", "b", "c"});
+  for (const char* node : {"a", "b", "c"}) w.pool.token(node).SetMaxObjects(10'000);
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Controller controller(w.pool.world(), "default", "d");
+  const auto turn = [&] {
+    w.Grant();
+    w.TurnsOf(controller, 1);
+  };
+  turn();
+  w.pool.Reach("c", Reached::kNo);
+  turn();
+  turn();
+  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  // Then b misses much before c has failed once too often.
+  w.pool.SetApart(true);
+  w.Grant();
+  mirror::Member& primary = w.pool.member("a");
+  for (std::size_t i = 0; i <= mirror::kCatchUpSteps; i += mirror::kMaxPut) {
+    std::vector<store::Write> writes;
+    for (std::size_t j = i; j < i + mirror::kMaxPut; ++j) {
+      const std::string name = "many-" + std::to_string(j);
+      auto one = WriteOf(name.c_str(), "1", 0);
+      one[0].op_id = {1, static_cast<std::uint8_t>(j), static_cast<std::uint8_t>(j / 256)};
+      writes.push_back(std::move(one[0]));
+    }
+    REQUIRE(primary.Put(primary.TakePulse()->stamp, std::move(writes)).ok());
+  }
+  w.pool.SetApart(false);
+  for (int i = 0; i < 8; ++i) turn();
+  const auto put = w.Put("a", "app", "2");
+  CHECK_MESSAGE(put.ok(), put.error().message());
+  CHECK(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("what a change of S cannot do is in the device's status all the same") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.Reach("b", Reached::kNo);
+  Controller controller(w.pool.world(), "default", "d");
+  for (int turn = 0; turn < 20; ++turn) {
+    if (turn == 10) w.pool.Reach("c", Reached::kNo);
+    w.pool.Before(agent::Verb::kPrepare, [&] { BumpGeneration(w); });
+    w.Grant();
+    w.TurnsOf(controller, 1);
+  }
+  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);  // it was in vain
+  const auto device = w.pool.Open();
+  const auto& devices = device->device().status.devices;
+  const auto c = std::ranges::find(devices, "c", &cluster::DeviceStatus::node_name);
+  REQUIRE(c != devices.end());
+  CHECK(c->health == "Unknown");
+}
+
 TEST_CASE("a mirror that answers and takes nothing leaves the sync set") {
   ManagedPool w({"a", "b"});
   REQUIRE(w.Put("a", "app", "1").ok());
@@ -269,7 +350,7 @@ TEST_CASE("an ack is taken although the last failover is told to be of the futur
               .ok());
   cluster::HSMOperationSpec ack;
   ack.type = cluster::OperationType::kAck;
-  w.Ask("ack", ack);
+  w.pool.Ask("ack", ack);
   w.Turns(2);
   w.pool.Reach("a", Reached::kNo);
   Controller controller(w.pool.world(), "default", "d");
