@@ -365,6 +365,7 @@ Result<bool> Agent::VerifyMore(store::Verification& verification) {
 // In pieces: reads, writes and grants are served between them.
 Result<store::VerifyReport> Agent::Verify() {
   HSM_TRY(store::Verification verification, BeginVerify());
+  base::Failpoint("verification-begun");
   for (;;) {
     HSM_TRY(const bool whole, VerifyMore(verification));
     if (whole) return std::move(verification.report);
