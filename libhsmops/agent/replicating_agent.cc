@@ -259,7 +259,8 @@ void ReplicatingAgent::AwaitEnough(const std::shared_ptr<Delivery>& delivery) {
       lock.lock();
     }
     const std::vector<mirror::Confirmation> confirmations = batch.Confirmations();
-    if (!Enough(confirmations) && delivery->awaited > 0 && Gate().ok()) {
+    const bool open = Gate().ok();
+    if (!Enough(confirmations) && delivery->awaited > 0 && open) {
       monitor_->Wait();
       continue;
     }
@@ -268,7 +269,7 @@ void ReplicatingAgent::AwaitEnough(const std::shared_ptr<Delivery>& delivery) {
     lock.lock();
     batch.Settle(acknowledged);
     // A rule that came in between may want others, who are still to answer.
-    if (batch.settled() || !acknowledged.ok() || delivery->awaited == 0) break;
+    if (batch.settled() || !acknowledged.ok() || delivery->awaited == 0 || !open) break;
   }
   waiting_ = false;
 }

@@ -72,20 +72,13 @@ base::Result<Object> Object::From(json document) {
 }
 
 Object::Object(ObjectKey key, json document)
-    : key_(std::move(key)), document_(std::make_unique<json>(std::move(document))) {}
-Object::Object(const Object& other)
-    : key_(other.key_), document_(std::make_unique<json>(*other.document_)) {}
-Object& Object::operator=(const Object& other) {
-  if (this != &other) *this = Object(other);
-  return *this;
-}
-Object::Object(Object&&) noexcept = default;
-Object& Object::operator=(Object&&) noexcept = default;
-Object::~Object() = default;
+    : key_(std::move(key)), document_(std::make_shared<const json>(std::move(document))) {}
 
 std::string Object::version() const { return MetadataText(*document_, "resourceVersion"); }
 std::string Object::uid() const { return MetadataText(*document_, "uid"); }
 
-bool Object::operator==(const Object& other) const { return *document_ == *other.document_; }
+bool Object::operator==(const Object& other) const {
+  return document_ == other.document_ || *document_ == *other.document_;
+}
 
 }  // namespace hsmops::cluster

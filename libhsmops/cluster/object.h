@@ -20,19 +20,13 @@ struct ObjectKey {
 // "HSMDevice hsm-system/payments", fit for a terminal.
 std::string Describe(const ObjectKey& key);
 
-// A document whose kind, name and namespace were checked once, when it was made. Copies are deep.
-// Never empty except after it was moved from.
+// A document whose kind, name and namespace were checked once, when it was made, and which nothing
+// changes since: copies share it. Never empty except after it was moved from.
 class Object {
  public:
   // kInvalid: no map, a kind that is not ours, a name or namespace outside the rules, or text that
   // is not UTF-8. A missing namespace becomes "default".
   static base::Result<Object> From(nlohmann::json document);
-
-  Object(const Object& other);
-  Object& operator=(const Object& other);
-  Object(Object&&) noexcept;
-  Object& operator=(Object&&) noexcept;
-  ~Object();
 
   const ObjectKey& key() const { return key_; }
   const nlohmann::json& document() const { return *document_; }
@@ -47,7 +41,7 @@ class Object {
   Object(ObjectKey key, nlohmann::json document);
 
   ObjectKey key_;
-  std::unique_ptr<nlohmann::json> document_;
+  std::shared_ptr<const nlohmann::json> document_;
 };
 
 }  // namespace hsmops::cluster

@@ -4,6 +4,7 @@
 // when the document does not pass T's validation.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,16 @@ template <typename T>
 base::Result<T> Load(ResourceStore& store, std::string_view ns, std::string_view name) {
   return internal::Read<T>(
       internal::LoadObject(store, {T::kKind, std::string(ns), std::string(name)}));
+}
+
+// nullopt: it is still as the one with this metadata.
+template <typename T>
+base::Result<std::optional<T>> LoadIfChanged(ResourceStore& store, const ObjectMeta& known) {
+  HSM_TRY(Object object, internal::LoadObject(store, {T::kKind, known.ns, known.name}));
+  const bool same = object.version() == known.resource_version && object.uid() == known.uid;
+  if (same && !known.resource_version.empty()) return std::optional<T>();
+  HSM_TRY(T now, internal::Read<T>(std::move(object)));
+  return std::optional<T>(std::move(now));
 }
 
 // Of all namespaces when `ns` is empty.

@@ -269,11 +269,11 @@ Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
 }
 
 Result<bool> Pool::ReloadDevice() {
-  HSM_TRY(cluster::HSMDevice now,
-          cluster::Load<cluster::HSMDevice>(world_.resources, device_.metadata.ns,
-                                            device_.metadata.name));
-  if (now.spec != device_.spec) return true;
-  device_ = std::move(now);
+  const cluster::ObjectMeta& known = device_.metadata;
+  HSM_TRY(auto now, cluster::LoadIfChanged<cluster::HSMDevice>(world_.resources, known));
+  if (!now) return false;
+  if (now->spec != device_.spec) return true;
+  device_ = *std::move(now);
   return false;
 }
 
