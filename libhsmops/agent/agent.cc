@@ -245,22 +245,20 @@ Result<store::Inventory> Agent::ReadInventory(const std::bitset<store::kBuckets>
   return inventory;
 }
 
-std::optional<store::IdVersion> Agent::Unpromised(const store::SecretName& name) {
+Result<std::optional<store::Version>> Agent::Unpromised(const store::SecretName& name) {
   const std::lock_guard lock(*monitor_);
-  if (!EnsureOpen().ok()) return std::nullopt;
+  HSM_RETURN_IF_ERROR(EnsureOpen());
   const store::Id id = store::IdOf(pool_, name);
-  const store::Entry* entry = store_.index().Find(id);
-  const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  HSM_TRY(const store::HeadRef* newest, store_.Newest(id));
   if (newest == nullptr || newest->version <= ledger_.Promised(id).value_or(store::Version{}))
-    return std::nullopt;
-  return store::IdVersion{id, newest->version};
+    return std::optional<store::Version>();
+  return std::optional(newest->version);
 }
 
 Result<bool> Agent::Remembers(const store::SecretName& name, const store::OpId& op_id) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());
-  const store::Entry* entry = store_.index().Find(store::IdOf(pool_, name));
-  const store::HeadRef* newest = entry == nullptr ? nullptr : entry->Newest();
+  HSM_TRY(const store::HeadRef* newest, store_.Newest(store::IdOf(pool_, name)));
   return newest != nullptr && std::ranges::find(newest->op_ids, op_id) != newest->op_ids.end();
 }
 
@@ -321,7 +319,9 @@ Result<std::vector<Result<store::Applied>>> Agent::Apply(const store::Term& send
   }
   if (ledger_.state().frozen == sender.epoch && !base::On(base::Mutant::kNotFrozen))
     return Error(ErrorCode::kReadOnly, "frozen as the target of a promotion");
-  return store_.Apply(std::move(records), [] { return Result<void>(); });
+  // A Primary serves what W8 has acknowledged; what a sync brings back to it has yet to be.
+  const bool promise = !ledger_.state().primary;
+  return store_.Apply(std::move(records), [] { return Result<void>(); }, promise);
 }
 
 Result<std::vector<Result<void>>> Agent::Acknowledge(

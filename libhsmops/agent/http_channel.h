@@ -20,6 +20,7 @@ enum class RouteLane : std::uint8_t {
   kToken,    // one after the other, as the token does them
   kTurns,    // it takes minutes, and the token in turns with the others
   kChanges,  // it ends what those in kWaiting may be waiting for
+  kReads,    // of a Primary: until its mirrors are known to hold what it serves
 };
 
 // What one request needs of the agent.
@@ -27,7 +28,7 @@ struct RequestKind {
   std::string_view name;   // "status", in its path
   bool by_member = false;  // another member may ask it, as a Primary asks its mirrors
   bool by_reader = false;
-  bool reads = false;  // a Primary's read waits until its mirrors are known to hold what it serves
+  bool reads = false;  // in the lane kReads where the gate is open
   RouteLane lane = RouteLane::kToken;
   std::chrono::seconds patience{10};  // how long its answer may take
 };

@@ -21,6 +21,11 @@ bool Disjoint(const std::set<store::Id>& some, const std::set<store::Id>& others
 
 }  // namespace
 
+bool IsSilence(const Error& error) {
+  return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kInDoubt ||
+         error.code() == ErrorCode::kAuthFailed;
+}
+
 void MirrorStream::Answered() {
   pause_ = {};
   not_before_ = {};
@@ -183,8 +188,7 @@ void MirrorStream::Give(const std::vector<Item>& items, const Answer& answer) {
       its.push_back((*answer)[next++]);
     GiveOne(*item.delivery, std::move(its));
   }
-  if (answer.Is(ErrorCode::kUnavailable) || answer.Is(ErrorCode::kInDoubt) ||
-      answer.Is(ErrorCode::kAuthFailed)) {
+  if (!answer.ok() && IsSilence(answer.error())) {
     LeaveAlone(answer.error());
   } else {
     Answered();

@@ -32,6 +32,9 @@ struct Delivery {
   bool superseded = false;       // one of its secrets is written anew, or about to be
 };
 
+// What a mirror that does not answer makes of a request.
+bool IsSilence(const base::Error& error);
+
 // All but Send wants the monitor held by the caller.
 class MirrorStream {
  public:
@@ -48,8 +51,9 @@ class MirrorStream {
   bool unreached() const { return pause_ > base::Duration(0); }
   // Whether it answers again is to be found out. True: as for Offer.
   [[nodiscard]] bool AskAgain();
-  // It answered, by another way.
+  // It answered, by another way; or it did not, and is sent nothing for a moment.
   void Answered();
+  void LeaveAlone(const base::Error& why);
   // Takes the batch, or answers at once that this mirror is left out. True: the caller has to run
   // Send, which nobody does yet.
   [[nodiscard]] bool Offer(const std::shared_ptr<Delivery>& delivery);
@@ -76,7 +80,6 @@ class MirrorStream {
   void OneByOne(const std::vector<Item>& items);
   void Give(const std::vector<Item>& items, const Answer& answer);
   void GiveOne(Delivery& delivery, Answer answer) const;
-  void LeaveAlone(const base::Error& why);
   bool left_alone() const { return clock_.Now() < not_before_; }
 
   const store::Uid uid_;

@@ -131,20 +131,18 @@ std::vector<ReplicatingAgent::Ticket*> ReplicatingAgent::TakeBatch() {
 
 void ReplicatingAgent::WriteBatch(const std::vector<Ticket*>& batch) {
   std::vector<store::Write> writes;
-  std::vector<Sent> sent;
+  std::vector<std::optional<store::OpId>> ids;
   std::vector<std::size_t> sizes;
   for (Ticket* ticket : batch) {
     sizes.push_back(ticket->writes.size());
     for (store::Write& write : ticket->writes) {
       write.only_repeat = TooLate(ticket->stamp, write.op_id);
-      sent.push_back({store::IdOf(pool(), write.name),
-                      write.settles ? std::nullopt : std::optional(write.op_id)});
+      ids.push_back(write.settles ? std::nullopt : std::optional(write.op_id));
       writes.push_back(std::move(write));
     }
   }
   std::vector<Result<Acknowledged>> results = Replicate(std::move(writes));
-  RememberDone(sent, results);
-  NoteDoubts(sent, results);
+  RememberDone(ids, results);
   auto next = results.begin();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto end = next + static_cast<std::ptrdiff_t>(sizes[i]);
@@ -162,25 +160,16 @@ bool ReplicatingAgent::TooLate(const mirror::Stamp& stamp, const store::OpId& id
   return !fresh || done_.contains(id);
 }
 
-void ReplicatingAgent::RememberDone(const std::vector<Sent>& sent,
+void ReplicatingAgent::RememberDone(const std::vector<std::optional<store::OpId>>& ids,
                                     const std::vector<Result<Acknowledged>>& results) {
   const base::TimePoint now = Now();
   while (!done_in_order_.empty() && now - done_in_order_.front().first > 2 * mirror::kFreshStamp) {
     done_.erase(done_in_order_.front().second);
     done_in_order_.pop_front();
   }
-  for (std::size_t i = 0; i < sent.size(); ++i) {
-    if (!sent[i].op_id || (!results[i].ok() && !results[i].Is(ErrorCode::kInDoubt))) continue;
-    if (done_.insert(*sent[i].op_id).second) done_in_order_.emplace_back(now, *sent[i].op_id);
-  }
-}
-
-void ReplicatingAgent::NoteDoubts(const std::vector<Sent>& sent,
-                                  const std::vector<Result<Acknowledged>>& results) {
-  const std::lock_guard lock(*monitor_);
-  for (std::size_t i = 0; i < sent.size(); ++i) {
-    if (results[i].ok()) doubts_.erase(sent[i].id);
-    if (results[i].Is(ErrorCode::kInDoubt)) doubts_.insert(sent[i].id);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!ids[i] || (!results[i].ok() && !results[i].Is(ErrorCode::kInDoubt))) continue;
+    if (done_.insert(*ids[i]).second) done_in_order_.emplace_back(now, *ids[i]);
   }
 }
 
@@ -234,12 +223,13 @@ std::vector<Result<Acknowledged>> ReplicatingAgent::RefuseStrictly(
   std::vector<Result<Acknowledged>> results;
   for (const store::Write& write : writes) {
     const auto written = Remembers(write.name, write.op_id);
-    if (written.ok() && !*written) {
-      results.emplace_back(Error(ErrorCode::kReadOnly, why + "; nothing was tried"));
+    if (!written.ok()) {
+      results.emplace_back(Error(ErrorCode::kUnavailable, written.error().message()));
+    } else if (*written) {
+      results.emplace_back(
+          Error(ErrorCode::kInDoubt, "written by an earlier try, not acknowledged: " + why));
     } else {
-      results.emplace_back(Error(
-          ErrorCode::kInDoubt, written.ok() ? "written by an earlier try, not acknowledged: " + why
-                                            : written.error().message()));
+      results.emplace_back(Error(ErrorCode::kReadOnly, why + "; nothing was tried"));
     }
   }
   return results;
@@ -334,6 +324,9 @@ Result<ReplicatingAgent::Holding> ReplicatingAgent::WhoHolds(const Reach& reach,
     }
     holding.silent = true;
     holding.Lacks(mirror.node, ": " + mirror.inventory.error().message());
+    // Those outside S are sent nothing else by which it would be known.
+    if (IsSilence(mirror.inventory.error()))
+      streams_.at(uids.at(mirror.node)).LeaveAlone(mirror.inventory.error());
   }
   return holding;
 }
@@ -398,36 +391,32 @@ bool ReplicatingAgent::Settled() {
   return settled_ == epoch;
 }
 
-bool ReplicatingAgent::ReadsMayWait() {
-  if (!Settled()) return true;
-  const std::lock_guard lock(*monitor_);
-  return !doubts_.empty();
-}
-
 // Written, and its client was told that it is in doubt: whoever reads it sees it acknowledged or
 // not at all. It goes the way of a write, so nobody waits for mirrors that do not answer.
 void ReplicatingAgent::SettleName(const store::SecretName& name) {
-  const store::Id id = store::IdOf(pool(), name);
   const auto written = Unpromised(name);
+  if (!written.ok() || !*written) return;
+  const store::Id id = store::IdOf(pool(), name);
   {
     const std::lock_guard lock(*monitor_);
-    if (!written) {
-      doubts_.erase(id);
-      return;
-    }
     if (settling_.contains(id)) {
       while (settling_.contains(id)) monitor_->Wait();
       return;
     }
     if (in_flight_.contains(id)) return;  // its own batch is about to acknowledge it
+    // Where mirrors refuse it, not every read tries again.
+    const auto tried = left_in_doubt_.find(id);
+    if (tried != left_in_doubt_.end() && Now() - tried->second < kSettlePause) return;
     settling_.insert(id);
   }
   store::Write write{name};
-  write.settles = written->version;
+  write.settles = **written;
   std::vector<store::Write> writes;
   writes.push_back(std::move(write));
-  (void)Put({}, std::move(writes));
+  const auto settled = Put({}, std::move(writes));
   const std::lock_guard lock(*monitor_);
+  left_in_doubt_.erase(id);
+  if (!settled.ok() || !settled->front().ok()) left_in_doubt_[id] = Now();
   settling_.erase(id);
   monitor_->NotifyAll();
 }

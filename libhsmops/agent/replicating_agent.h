@@ -38,9 +38,6 @@ class ReplicatingAgent : public Agent {
                              const mirror::PeerAddresses& peers) override;
   base::Result<mirror::ReadResult> Read(const store::SecretName& name, bool as_primary) override;
   base::Result<mirror::MemberStatus> Status(bool live) override;
-  // A read may wait for other members now: not all that is valid here is known to be held by them
-  // in this epoch, or a put ended in doubt.
-  bool ReadsMayWait();
 
   // From now on every new put is refused, and nothing of it is tried.
   void RefuseWrites();
@@ -58,11 +55,6 @@ class ReplicatingAgent : public Agent {
     std::vector<store::Write> writes;
     std::vector<base::Result<mirror::Acknowledged>> results;
     bool done = false;
-  };
-  // One write of a batch.
-  struct Sent {
-    store::Id id;
-    std::optional<store::OpId> op_id;  // none: it settles another's
   };
   struct Holding {
     std::set<store::Uid> equal;
@@ -86,7 +78,8 @@ class ReplicatingAgent : public Agent {
   std::vector<Ticket*> TakeBatch();
   void WriteBatch(const std::vector<Ticket*>& batch);
   bool TooLate(const mirror::Stamp& stamp, const store::OpId& id) const;
-  void RememberDone(const std::vector<Sent>& sent,
+  // Without an opId: it settles another's.
+  void RememberDone(const std::vector<std::optional<store::OpId>>& ids,
                     const std::vector<base::Result<mirror::Acknowledged>>& results);
   std::vector<base::Result<mirror::Acknowledged>> Replicate(std::vector<store::Write> writes);
   // Durability Strict: why no write could be acknowledged, so that none is tried. "": it could.
@@ -112,20 +105,18 @@ class ReplicatingAgent : public Agent {
   base::Result<void> SettleHeld(const Reach& reach);
   // Of one name: what a put left in doubt.
   void SettleName(const store::SecretName& name);
-  void NoteDoubts(const std::vector<Sent>& sent,
-                  const std::vector<base::Result<mirror::Acknowledged>>& results);
 
   const std::string node_;
   base::Executor& executor_;
   const Reacher reacher_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::deque<Ticket*> queue_;
-  bool writing_ = false;           // a batch,
-  bool waiting_ = false;           // which only waits for its mirrors
-  bool proving_ = false;           // a Turn lives
-  std::set<store::Id> in_flight_;  // of the batch that is being written
-  std::set<store::Id> doubts_;     // what puts left in doubt, as far as nothing settled it since
-  std::set<store::Id> settling_;   // by a read
+  bool writing_ = false;                                // a batch,
+  bool waiting_ = false;                                // which only waits for its mirrors
+  bool proving_ = false;                                // a Turn lives
+  std::set<store::Id> in_flight_;                       // of the batch that is being written
+  std::set<store::Id> settling_;                        // by a read
+  std::map<store::Id, base::TimePoint> left_in_doubt_;  // when a read tried in vain
   bool ending_ = false;
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
   std::optional<Unsettled> unsettled_;   // the last time that a read tried

@@ -52,7 +52,7 @@ std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
 }
 
 RouteLane Routes::LaneOf(const RequestKind& kind) const {
-  return kind.reads && reads_wait_ && reads_wait_() ? RouteLane::kWaiting : kind.lane;
+  return kind.reads && gate_open_ && gate_open_() ? RouteLane::kReads : kind.lane;
 }
 
 Reply Routes::Answer(net::Received&& request, const RequestKind& kind) {

@@ -17,10 +17,10 @@ inline constexpr std::size_t kMaxSmallBody = std::size_t{64} << 10;
 
 class Routes {
  public:
-  // `member` must outlive it. `reads_wait`: whether a read may wait for other members now, as one
-  // that waits is not to keep the token from everybody else.
-  explicit Routes(mirror::Member& member, std::function<bool()> reads_wait = {})
-      : member_(member), reads_wait_(std::move(reads_wait)) {}
+  // `member` must outlive it. `gate_open`: whether it is the Primary now, whose reads may wait for
+  // other members, which is not to keep the token from everybody else.
+  explicit Routes(mirror::Member& member, std::function<bool()> gate_open = {})
+      : member_(member), gate_open_(std::move(gate_open)) {}
 
   // Decides by the header alone, as net::Router wants it.
   std::variant<net::Route, net::Reply> Find(const net::Received& head);
@@ -31,7 +31,7 @@ class Routes {
   RouteLane LaneOf(const RequestKind& kind) const;
 
   mirror::Member& member_;
-  const std::function<bool()> reads_wait_;
+  const std::function<bool()> gate_open_;
 };
 
 }  // namespace hsmops::agent

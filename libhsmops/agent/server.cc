@@ -36,11 +36,8 @@ constexpr std::chrono::seconds kTokenWait{1};
 
 // In the order of RouteLane.
 std::vector<net::LaneLimits> Lanes() {
-  return {{"at-once", 2, 64},
-          {"waiting", 32, 64},
-          {"token", 1, 64},
-          {"turns", 1, 4},
-          {"changes", 2, 8}};
+  return {{"at-once", 2, 64}, {"waiting", 32, 64}, {"token", 1, 64},
+          {"turns", 1, 4},    {"changes", 2, 8},   {"reads", 8, 64}};
 }
 
 class Running {
@@ -81,7 +78,7 @@ class Running {
                    [this, self](const store::Uid&, const mirror::PeerAddress& address) {
                      return ReachMember(*transport_, self.pool, address.node, address.url, clock_);
                    });
-    routes_.emplace(*agent_, [this] { return agent_->ReadsMayWait() && agent_->GateOpen(); });
+    routes_.emplace(*agent_, [this] { return agent_->GateOpen(); });
     return {};
   }
 

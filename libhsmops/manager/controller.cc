@@ -352,7 +352,7 @@ Result<void> Controller::CatchUpLagging(const failover::SyncSetChange& change) {
 }
 
 Result<std::optional<Turned>> Controller::AddToSyncSet(const ClusterState& state,
-                                                       const failover::SyncSetChange& change) {
+                                                       failover::SyncSetChange change) {
   const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
   std::vector<std::string> nodes = pool_->SyncSetNodes();
   nodes.insert(nodes.end(), change.add.begin(), change.add.end());
@@ -361,7 +361,9 @@ Result<std::optional<Turned>> Controller::AddToSyncSet(const ClusterState& state
     return std::optional<Turned>();
   }
   const std::set<std::string> before = pool_->arbiter().sync_set;
-  if (auto joined = ChangeSyncSet(*pool_, nodes, k); !joined.ok()) {
+  auto joined = ChangeSyncSet(*pool_, nodes, k);
+  if (!joined.ok() && change.add.size() > 1) joined = AddOne(change.add, k);
+  if (!joined.ok()) {
     HSM_RETURN_IF_ERROR(EndPrepared(state));
     return std::optional(Turned{fmt::format("{} did not come into the sync set: {}",
                                             fmt::join(change.add, ", "), joined.error().message()),
@@ -370,6 +372,20 @@ Result<std::optional<Turned>> Controller::AddToSyncSet(const ClusterState& state
   if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
   return std::optional(
       Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
+}
+
+// One of several that cannot come in does not keep out the others, who follow in later turns.
+Result<void> Controller::AddOne(std::set<std::string>& candidates, int k) {
+  Result<void> last;
+  for (const std::string& node : candidates) {
+    std::vector<std::string> nodes = pool_->SyncSetNodes();
+    nodes.push_back(node);
+    last = ChangeSyncSet(*pool_, nodes, k);
+    if (!last.ok()) continue;
+    candidates = {std::string(node)};
+    return {};
+  }
+  return last;
 }
 
 // A change of S that was prepared, and whose compare-and-swap somebody else's change or an end of

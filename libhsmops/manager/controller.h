@@ -56,7 +56,8 @@ class Controller {
                                        const std::set<std::string>& refusing);
   base::Result<void> CatchUpLagging(const failover::SyncSetChange& change);
   base::Result<std::optional<Turned>> AddToSyncSet(const failover::ClusterState& state,
-                                                   const failover::SyncSetChange& change);
+                                                   failover::SyncSetChange change);
+  base::Result<void> AddOne(std::set<std::string>& candidates, int k);
   base::Result<Turned> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);

@@ -273,12 +273,16 @@ Result<void> Cancel(Pool& pool, HSMOperation& operation) {
                       "what was done");
 }
 
-// Another promotion is past its P2 since, so it is not begun again.
-bool IsSuperseded(const Pool& pool, const HSMOperation& operation) {
+// A promotion that was begun later is past its P2, so this one is not begun again.
+bool IsSuperseded(const Pool& pool, const HSMOperation& operation,
+                  const std::vector<HSMOperation>& all) {
   const auto type = operation.spec.type;
-  return (type == OperationType::kFailover || type == OperationType::kPromote) &&
-         pool.arbiter().phase == cluster::ArbiterPhase::kPromoting &&
-         !pool.arbiter().operation_id.empty();
+  if (type != OperationType::kFailover && type != OperationType::kPromote) return false;
+  if (pool.arbiter().phase != cluster::ArbiterPhase::kPromoting) return false;
+  return std::ranges::any_of(all, [&](const HSMOperation& other) {
+    return other.metadata.name == pool.arbiter().operation_id &&
+           other.status.started_at > operation.status.started_at;
+  });
 }
 
 bool IsOtherFailover(const Pool& pool, const cluster::HSMOperationSpec& spec) {
@@ -333,7 +337,7 @@ Result<void> TakeOver(Pool& pool) {
                                    entry->outcome)));
     } else if (operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
       HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
-    } else if (IsSuperseded(pool, operation)) {
+    } else if (IsSuperseded(pool, operation, operations)) {
       HSM_RETURN_IF_ERROR(EndOperation(pool, operation, OperationPhase::kFailed, kSuperseded,
                                        pool.arbiter().operation_id + " goes on in its stead"));
     } else {

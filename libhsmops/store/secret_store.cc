@@ -133,8 +133,23 @@ Result<void> SecretStore::PromiseWhatIsValid() {
   if (valid.empty()) return {};
   // Whoever wrote it may have died before its barrier. Without one it is served as it is, and not
   // promised: a full disk must not keep anybody from reading.
-  if (!token_.SyncAll().ok()) return {};
+  unsynced_ = true;
+  if (!EnsureSynced().ok()) return {};
   return ledger_.Promise(valid);
+}
+
+Result<void> SecretStore::EnsureSynced() {
+  if (!unsynced_) return {};
+  HSM_RETURN_IF_ERROR(
+      token_.SyncAll().Within("what was written is not known to be on stable storage"));
+  unsynced_ = false;
+  return {};
+}
+
+Result<const HeadRef*> SecretStore::Newest(const Id& id) {
+  HSM_RETURN_IF_ERROR(RequireMember());
+  const Entry* entry = index_.Find(id);
+  return entry == nullptr ? nullptr : entry->Newest();
 }
 
 Result<void> SecretStore::RequireMember() {
@@ -384,8 +399,10 @@ Result<Record> SecretStore::ReadRecord(const Id& id) {
   return record;
 }
 
+// What is compared by it counts as held.
 Result<InventoryDigest> SecretStore::Digest() {
   HSM_RETURN_IF_ERROR(RequireMember());
+  HSM_RETURN_IF_ERROR(EnsureSynced());
   if (dirty_.none()) return digest_;
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     if (!dirty_.test(bucket)) continue;

@@ -130,7 +130,9 @@ class SecretStore {
   std::vector<base::Result<Staged>> Stage(std::vector<Write> writes, const Epoch& epoch,
                                           std::size_t max_object_bytes, const Gate& gate);
   // W3 to W6 for records from the Primary. kConflict: the same version with another digest.
-  std::vector<base::Result<Applied>> Apply(std::vector<Record> records, const Gate& gate);
+  // With `promise` what is confirmed here counts as acknowledged from then on.
+  std::vector<base::Result<Applied>> Apply(std::vector<Record> records, const Gate& gate,
+                                           bool promise = true);
   // Records the promise, with fsync. Every version must be on the token.
   base::Result<void> Promise(const std::vector<IdVersion>& versions);
 
@@ -167,6 +169,8 @@ class SecretStore {
   base::Result<Keys> ReadLegacy(const std::string& name);
 
   const Index& index() const { return index_; }
+  // The newest whole version of it, as the present view has it; nullptr: none. Errors: the view's.
+  base::Result<const HeadRef*> Newest(const Id& id);
   token::Token& token() { return token_; }
 
  private:
@@ -197,6 +201,8 @@ class SecretStore {
   base::Result<void> VerifyOne(const Id& id, VerifyReport& report);
   base::Result<std::optional<Secret>> ReadNow(const SecretName& name);
   base::Result<Staged> StageAgain(const Write& write);
+  // Where a barrier has failed, what was written before it may be in the page cache alone.
+  base::Result<void> EnsureSynced();
   base::Result<void> Prepare(Write& write, const Epoch& epoch, std::size_t max_object_bytes,
                              Pending& pending, std::optional<Staged>& repeated);
   base::Result<void> AdmitRoom(const std::vector<Pending>& batch);
@@ -231,6 +237,7 @@ class SecretStore {
   std::uint64_t initialised_ = 0;  // how often
   bool stale_ = true;              // the index must be built anew before it is believed
   bool may_have_ghosts_ = true;    // of creates that were refused or cut short
+  bool unsynced_ = false;          // a barrier has failed, and none of everything came after it
   bool promised_at_open_ = false;  // what was valid at the first view counts as acknowledged
 };
 

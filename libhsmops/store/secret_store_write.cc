@@ -61,6 +61,8 @@ Result<Staged> SecretStore::StageAgain(const Write& write) {
   if (newest == nullptr || newest->version != *write.settles)
     return Error(ErrorCode::kConflict, fmt::format("version {} of {} is not the newest any more",
                                                    write.settles->ToString(), write.name.text()));
+  if (auto synced = EnsureSynced(); !synced.ok())
+    return Error(ErrorCode::kInDoubt, synced.error().message());
   HSM_TRY(Record record, ReadRecordOf(*newest));
   return Staged{id, newest->version, newest->digest, std::move(record), true};
 }
@@ -100,6 +102,8 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
                                "already; nothing is written now",
                                write.name.text()));
     }
+    if (auto synced = EnsureSynced(); !synced.ok())
+      return Error(ErrorCode::kInDoubt, synced.error().message());
     HSM_TRY(Record record, ReadRecordOf(*newest));
     repeated = Staged{pending.id, newest->version, newest->digest, std::move(record), true};
     return {};
@@ -209,7 +213,8 @@ std::vector<Result<Staged>> SecretStore::Stage(std::vector<Write> writes, const 
   return results;
 }
 
-std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, const Gate& gate) {
+std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, const Gate& gate,
+                                                bool promise) {
   std::vector<Result<Applied>> results;
   std::vector<Pending> batch;
   std::vector<std::size_t> place;
@@ -237,6 +242,7 @@ std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, con
         if (newest->version > head.version) return Applied::kSuperseded;
         if (newest->version == head.version) {
           if (newest->digest == head.digest) {
+            HSM_RETURN_IF_ERROR(EnsureSynced());
             promised.push_back({p.id, head.version});
             return Applied::kEqual;
           }
@@ -270,6 +276,7 @@ std::vector<Result<Applied>> SecretStore::Apply(std::vector<Record> records, con
       promised.push_back({batch[i].id, batch[i].head.version});
     }
   }
+  if (!promise) return results;
   // A confirmation is a promise: without it on stable storage nothing is confirmed.
   if (auto kept = ledger_.Promise(promised); !kept.ok()) {
     for (auto& result : results) {
@@ -385,7 +392,7 @@ void SecretStore::Prove(std::vector<Pending>& batch, const Error& why_not) {
       CompareWithToken(p, *found[i]);
     }
   }
-  if (!shown.ok()) stale_ = true;
+  if (!shown.ok()) stale_ = unsynced_ = true;
 }
 
 void SecretStore::CompareWithToken(Pending& p, const HeadRef& found) {

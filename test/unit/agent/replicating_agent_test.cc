@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "libhsmops/mirror/apply.h"
 #include "test/unit/agent/pool.h"
 
 namespace hsmops::test {
@@ -241,7 +242,6 @@ TEST_CASE("a read of what is in doubt waits for no mirror that is known not to a
   REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2}).ok());
   REQUIRE(world.Put("warm", "1", 9).ok());
   REQUIRE(world.Seen("warm") == "k=1");
-  REQUIRE_FALSE(world.agent->ReadsMayWait());
   world.channels["b"]->lose_request = true;
   REQUIRE(world.Put("app", "1", 1).Is(ErrorCode::kInDoubt));
   Barrier barrier;
@@ -257,11 +257,9 @@ TEST_CASE("a read of what is in doubt waits for no mirror that is known not to a
     CHECK(barrier.at_it() == 0);
     barrier.Open();
   }
-  CHECK(world.agent->ReadsMayWait());  // so they do it beside the token's queue
   world.channels["b"]->lose_request = false;
   world.clock.Advance(seconds(5));
   CHECK(world.Seen("app") == "k=1");
-  CHECK_FALSE(world.agent->ReadsMayWait());
 }
 
 TEST_CASE("puts at once share a batch, and each gets its own answer") {
@@ -479,6 +477,81 @@ TEST_CASE("a mirror that missed one batch is asked again when the Primary is loo
   world.channels["b"]->lose_request = false;
   world.clock.Advance(seconds(1));  // nothing is written any more
   CHECK(Comes([&] { return !unreached(); }));
+}
+
+// The barrier of the next write and the new view after it.
+void FailTheBarrier(Node& node, int barrier) {
+  node.faulty->Arm(
+      token::Fault{token::Fault::Kind::kFailBefore, static_cast<std::uint64_t>(barrier), 2, false});
+}
+
+TEST_CASE("what a second try or a read acknowledges is on stable storage") {
+  for (const bool by_read : {true, false}) {
+    CAPTURE(by_read);
+    Reaching world;
+    REQUIRE(world.Grant(1, {{}, 1}).ok());  // S is empty, durability Available
+    REQUIRE(world.Put("app", "1", 1).ok());
+    REQUIRE(world.Seen("app") == "k=1");
+    FailTheBarrier(world.a, 4);
+    REQUIRE(world.Put("app", "2", 2).Is(ErrorCode::kInDoubt));
+    world.a.faulty->Arm({});
+    if (by_read) {
+      REQUIRE(world.Seen("app") == "k=2");  // although the view has to be made anew
+    } else {
+      REQUIRE(world.Put("app", "2", 2).ok());
+    }
+    world.agent.reset();
+    world.a.Restart(true);  // the host loses its power
+    CHECK(world.a.Seen("app") == "k=2");
+  }
+}
+
+TEST_CASE("what a mirror confirms since it has it already is on its stable storage") {
+  for (const bool by_prepare : {false, true}) {
+    CAPTURE(by_prepare);
+    Reaching world;
+    REQUIRE(world.Grant(1, world.b_alone).ok());
+    REQUIRE(world.Put("app", "1", 1).ok());
+    FailTheBarrier(world.b, 3);
+    REQUIRE(world.Put("app", "2", 2).Is(ErrorCode::kInDoubt));
+    world.b.faulty->Arm({});
+    world.clock.Advance(seconds(5));
+    if (by_prepare) {
+      REQUIRE(world.Grant(1, world.b_alone).ok());
+      REQUIRE(world.agent->Prepare({kEpoch, 1}, world.b_alone, world.peers).ok());
+    } else {
+      REQUIRE(world.Put("app", "2", 2).ok());
+    }
+    world.b.Restart(true);  // b's host loses its power
+    CHECK(world.b.Seen("app") == "k=2");
+  }
+}
+
+TEST_CASE("a sync that overlaps a put does not acknowledge it") {
+  Reaching world;
+  REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2}).ok());
+  REQUIRE(world.Put("warm", "1", 9).ok());
+  REQUIRE(world.Seen("warm") == "k=1");
+  const auto every = std::bitset<store::kBuckets>().set();
+  const auto source = world.agent->ReadInventory(every);  // a sync begins
+  world.channels["c"]->lose_request = true;
+  REQUIRE(world.Put("app", "1", 1).Is(ErrorCode::kInDoubt));  // a and b have it, c has not
+  REQUIRE(world.Seen("app") == "Unavailable");
+  std::vector<mirror::MemberInventory> mirrors;
+  mirrors.push_back({"b", world.b.client->ReadInventory(every)});
+  const mirror::SyncPlan plan = mirror::Plan(*source, mirrors, kEpoch, false);
+  REQUIRE(plan.steps.size() == 1);
+  REQUIRE(plan.steps[0].kind == mirror::Step::Kind::kRestore);
+  (void)mirror::Apply(plan, *world.agent, {{"b", world.b.client.get()}}, {kEpoch, 1},
+                      world.executor, nullptr);
+  world.clock.Advance(seconds(2));
+  REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2}).ok());
+  CHECK(world.Seen("app") == "Unavailable");
+  CHECK(world.c.Seen("app") == "absent");  // and by P5 it alone may be promoted
+  world.channels["c"]->lose_request = false;
+  world.clock.Advance(seconds(5));
+  REQUIRE(world.Grant(1, {{MemberUid(2), MemberUid(3)}, 2}).ok());
+  CHECK(world.Seen("app") == "k=1");
 }
 
 }  // namespace hsmops::test

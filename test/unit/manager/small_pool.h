@@ -84,6 +84,8 @@ class SmallPool {
   void Reach(const std::string& node, Reached reached) { hosts_.at(node)->reached = reached; }
   // Members do not reach each other; managers reach them all.
   void SetApart(bool apart) { apart_ = apart; }
+  // The same of one; "" for none.
+  void SetApart(const std::string& node) { apart_from_ = node; }
   mirror::Member& member(const std::string& node) { return hosts_.at(node)->agent; }
   token::MemoryToken& token(const std::string& node) { return hosts_.at(node)->token; }
   World& world() { return world_; }
@@ -98,7 +100,7 @@ class SmallPool {
         : pool_(pool), node_(std::move(node)), cut_(cut) {}
     base::Result<base::SecretBytes> Call(base::SecretBytes request) override {
       const auto host = pool_.hosts_.find(node_);
-      const bool cut = cut_ != nullptr && *cut_;
+      const bool cut = cut_ != nullptr && (*cut_ || pool_.apart_from_ == node_);
       if (cut || host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
           (host->second->reached == Reached::kBusy && !agent::AsksTold(request.view())))
         return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
@@ -135,6 +137,7 @@ class SmallPool {
   std::map<std::string, std::unique_ptr<Host>> hosts_;
   std::map<agent::Verb, std::function<void()>> before_;
   bool apart_ = false;
+  std::string apart_from_;
   World world_{
       resources_, clock_, rng_, executor_,
       [this](const std::string& node, const std::string&, const store::Uid&, const store::Uid&) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/reader.h"
 #include "libhsmops/manager/sync.h"
 #include "test/unit/manager/managed_pool.h"
@@ -386,6 +387,53 @@ TEST_CASE("a deletion that too few hold is not told as certain") {
   REQUIRE(served.ok());
   CHECK_FALSE(served->secret);
   CHECK_FALSE(served->certain);
+}
+
+TEST_CASE("a mirror that the Primary cannot reach keeps no other one out of the sync set") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  for (const char* node : {"b", "c"}) w.pool.Reach(node, Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes().empty());
+  REQUIRE(w.Put("a", "app", "2").ok());  // Available: on a alone
+  w.pool.SetApart(std::string("b"));
+  for (const char* node : {"b", "c"}) w.pool.Reach(node, Reached::kYes);
+  Controller controller(w.pool.world(), "default", "d");
+  int turns = 0;
+  SUBCASE("at once") { turns = 4; }
+  SUBCASE("and not in turns") { turns = 40; }
+  for (int turn = 0; turn < turns; ++turn) {
+    w.Grant();
+    w.TurnsOf(controller, 1);
+  }
+  CHECK(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"c"});
+}
+
+TEST_CASE("a forced failover whose leader dies before its P2 is begun again") {
+  ManagedPool w({"a", "b", "c"});
+  w.pool.Reach("c", Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+  REQUIRE(w.Put("a", "app", "1").ok());  // which c never gets
+  w.pool.Reach("a", Reached::kNo);
+  w.pool.Reach("c", Reached::kYes);
+  Fill(w, "b");
+  Controller controller(w.pool.world(), "default", "d");
+  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
+  const std::string first = w.pool.Open()->arbiter().operation_id;
+  w.pool.Reach("b", Reached::kNo);  // for good
+  w.TurnsOf(controller, 4);
+  REQUIRE(w.pool.holder().empty());
+  w.pool.Ask("forced", FailoverTo("c", true));
+  const auto load = [&](const std::string& name) {
+    return *cluster::Load<cluster::HSMOperation>(w.pool.world().resources, "default", name);
+  };
+  REQUIRE(OperationLog::Take(*w.pool.Open(), load("forced")).ok());  // whose leader dies then
+  Controller next(w.pool.world(), "default", "d");
+  w.TurnsOf(next, 20);
+  CHECK_MESSAGE(load("forced").status.result == "Done", load("forced").status.message);
+  CHECK(load(first).status.result == kSuperseded);
+  CHECK(w.pool.holder() == "c");
 }
 
 }  // namespace hsmops::manager
