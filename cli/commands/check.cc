@@ -134,7 +134,7 @@ int Run(const CheckOptions& options, Context& context) {
   auto cluster = context.OpenCluster("check");
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
-  const auto state = pool.Observe(true);
+  const auto state = pool.ObserveAmidWrites();
   if (const auto why = WhyNobodyWasAsked(state)) return context.Fail(*why);
   base::Result<Answer> asked =
       options.purpose == "write"

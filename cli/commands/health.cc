@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -10,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::cli {
 namespace {
@@ -47,6 +49,23 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   }
 }
 
+// What is asked for is carried out no more, and nobody would see it.
+void AddUnreadableOperations(manager::Pool& pool, cluster::HSMDevice& device) {
+  const auto operations =
+      cluster::LoadAll<cluster::HSMOperation>(pool.world().resources, device.metadata.ns);
+  if (operations.ok() && operations->refused.empty()) return;
+  const std::string why =
+      operations.ok() ? operations->refused.front().message() : operations.error().message();
+  auto& findings = device.status.findings;
+  const auto worse = std::ranges::find_if(findings, [](const cluster::Finding& finding) {
+    return finding.severity != cluster::Severity::kCritical;
+  });
+  findings.insert(worse,
+                  {cluster::Severity::kDegraded, device.metadata.name, "OperationsUnreadable", why,
+                   "mend or remove what the message names; until then nothing that is "
+                   "asked for is carried out"});
+}
+
 int Run(const HealthOptions& options, Context& context) {
   if (options.fail_on != "critical" && options.fail_on != "degraded") {
     return context.Fail(
@@ -61,9 +80,10 @@ int Run(const HealthOptions& options, Context& context) {
     auto cluster = context.OpenCluster("health", one.metadata.name, one.metadata.ns);
     if (!cluster.ok()) return context.Fail(cluster.error());
     manager::Pool& pool = (*cluster)->pool();
-    const auto state = pool.Observe(true);
+    const auto state = pool.ObserveAmidWrites();
     if (const auto why = WhyNobodyWasAsked(state)) return context.Fail(*why);
     cluster::HSMDevice device = LookAt(context, pool, state);
+    AddUnreadableOperations(pool, device);
     for (const cluster::Finding& finding : device.status.findings) {
       if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")
         healthy = false;

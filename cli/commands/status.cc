@@ -67,7 +67,7 @@ int PrintIt(Context& context, const cluster::HSMDevice& device) {
 base::Result<cluster::HSMDevice> Look(const std::string& named, bool saves, Context& context) {
   HSM_TRY(const auto cluster, context.OpenCluster("status", named));
   manager::Pool& pool = cluster->pool();
-  const auto state = pool.Observe(true);
+  const auto state = pool.ObserveAmidWrites();
   if (auto why = WhyNobodyWasAsked(state)) return *std::move(why);
   cluster::HSMDevice device = LookAt(context, pool, state);
   device.status.secrets = manager::CountSecrets(manager::Cover(pool));

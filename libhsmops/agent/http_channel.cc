@@ -45,7 +45,7 @@ constexpr RequestKind kKinds[] = {
     {.name = "read-quarantined"},
     {.name = "discard-quarantined"},
     {.name = "collect", .patience = seconds(330)},
-    {.name = "collect-tombstones", .patience = seconds(60)},
+    {.name = "collect-tombstones", .patience = seconds(20)},
     {.name = "initialize", .patience = seconds(600)},
     {.name = "told", .lane = RouteLane::kAtOnce, .patience = kAtOnce},
     {.name = "pulse", .lane = RouteLane::kAtOnce, .patience = kAtOnce},

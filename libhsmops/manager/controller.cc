@@ -77,12 +77,15 @@ Result<void> Controller::Open() {
     tracker_.emplace(threshold, interval);
     reach_.reset();
   }
-  if (!first) return {};
-  if (auto taken = TakeOver(*pool_); !taken.ok()) {
-    pool_.reset();  // so that the next turn tries again
-    return taken;
-  }
+  if (first) taken_over_ = false;
+  if (!taken_over_) taken_over_ = Readable(TakeOver(*pool_));
   return {};
+}
+
+// Whoever leads does by itself what is to be done, also where it cannot read what is asked for.
+bool Controller::Readable(const Result<void>& read) {
+  if (!read.ok()) TellOnce("OperationsUnreadable", read.error().message());
+  return read.ok();
 }
 
 // A Primary that answers and does not reach a mirror that answers as well.
@@ -189,9 +192,14 @@ Result<Turned> Controller::GoOn() {
     return asked.value_or(Turned{obeyed.error().message(), false});
   }
   // One of our own whose end could not be written: minInterval goes by it, and somebody waits.
-  if (UntoldPromotion(*pool_)) HSM_RETURN_IF_ERROR(TakeOver(*pool_));
-  HSM_TRY(auto asked, DoAsked());
-  if (asked) return *std::move(asked);
+  if (UntoldPromotion(*pool_)) {
+    taken_over_ = Readable(TakeOver(*pool_));
+    if (UntoldPromotion(*pool_))
+      return Error(ErrorCode::kUnavailable, "the end of a promotion cannot be written");
+  }
+  auto asked = DoAsked();
+  if (asked.ok() && *asked) return **std::move(asked);
+  if (!asked.ok()) (void)Readable(asked.error());
   const bool in_delay = InDelay(state);
   Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
                                        HolderFails(state) && !in_delay, world_.clock.Wall());
@@ -207,6 +215,7 @@ Result<Turned> Controller::GoOn() {
   if (kept.ok() && !*kept) kept = KeepCopies(state);
   WriteStatus(state);  // what could not be done is seen there too
   if (!kept.ok()) return kept.error();
+  if (!*kept && !asked.ok()) return asked.error();
   return kept->value_or(Turned{decision.reason, false});
 }
 
@@ -214,8 +223,9 @@ Result<Turned> Controller::GoOn() {
 Result<std::optional<Turned>> Controller::DoAsked() {
   if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
     // Where too few answer it would never end; a person may say what is given up, or whom to take.
-    HSM_TRY(auto forced, NextOperation(*pool_, Wanted::kOtherFailover));
-    if (forced) return CarryInstead(*std::move(forced));
+    auto forced = NextOperation(*pool_, Wanted::kOtherFailover);
+    if (!forced.ok()) (void)Readable(forced.error());
+    if (forced.ok() && *forced) return CarryInstead(**std::move(forced));
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
     if (log) TellSteps(*log);
     auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
@@ -230,7 +240,10 @@ Result<std::optional<Turned>> Controller::DoAsked() {
   HSM_TRY(auto next, NextOperation(*pool_));
   if (!next) return std::optional<Turned>();
   HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
-  return std::optional(Turned{log.name() + ": " + CarryAloud(log, FailingSince()), true});
+  std::string sentence = CarryAloud(log, FailingSince());
+  // What it has left to be collected is collected now.
+  if (log.operation().spec.type == cluster::OperationType::kSync) synced_.reset();
+  return std::optional(Turned{log.name() + ": " + std::move(sentence), true});
 }
 
 // The promotion that it takes the place of has ended when this one is past its P2.
@@ -255,7 +268,7 @@ Result<Turned> Controller::FailOver(const Decision& decision) {
   spec.type = cluster::OperationType::kFailover;
   spec.target_node = decision.target;
   spec.reason = decision.reason;
-  HSM_TRY(OperationLog log, OperationLog::Make(*pool_, std::move(spec)));
+  OperationLog log = OperationLog::Make(*pool_, std::move(spec));
   return Turned{fmt::format("{}; {}", decision.reason, CarryAloud(log, FailingSince())), true};
 }
 
@@ -461,6 +474,12 @@ Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) 
   if (!verified_) verified_ = now;
   HSM_TRY(const SyncReport report, TimedSync({}));
   RecordSync(*pool_, report);
+  if (report.uncollected > 0) {
+    synced_.reset();  // others have their turn between
+    return std::optional(Turned{fmt::format("{} deleted secrets were collected, {} are to go",
+                                            report.collected, report.uncollected),
+                                true});
+  }
   if (!report.Notable()) return std::optional<Turned>();
   return std::optional(
       Turned{fmt::format("synced: copied {}, restored {}, quarantined {}", report.applied.copied,

@@ -68,6 +68,7 @@ class Controller {
   void NoteRefusals(const std::vector<std::string>& asked, const SyncReport& report);
   std::set<std::string> Refusing() const;
   base::Result<void> EndPrepared(const failover::ClusterState& state);
+  bool Readable(const base::Result<void>& read);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);
 
@@ -76,6 +77,7 @@ class Controller {
   const std::string device_;
   Verification verification_{world_};
   std::unique_ptr<Pool> pool_;
+  bool taken_over_ = false;  // what the leader before had in hand
   std::optional<health::Tracker> tracker_;
   std::optional<health::Tracker> reach_;  // of the Primary `reach_of_`, to its mirrors
   std::string reach_of_;

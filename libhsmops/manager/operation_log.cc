@@ -87,17 +87,23 @@ Result<OperationLog> OperationLog::Begin(Pool& pool, cluster::HSMOperationSpec s
   operation.metadata.annotations[cluster::kCarriedByCommand] = "true";
   if (!requested_by.empty()) operation.metadata.annotations[cluster::kRequestedBy] = requested_by;
   operation.spec = std::move(spec);
-  return Create(pool, std::move(operation));
+  NameIt(pool, operation);
+  return Create(pool, operation);
 }
 
-Result<OperationLog> OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec) {
+OperationLog OperationLog::Make(Pool& pool, cluster::HSMOperationSpec spec) {
   HSMOperation operation;
   operation.metadata.annotations[cluster::kAutomatic] = "true";
   operation.spec = std::move(spec);
-  return Create(pool, std::move(operation));
+  NameIt(pool, operation);
+  if (auto log = Create(pool, operation); log.ok()) return *std::move(log);
+  operation.status.phase = OperationPhase::kRunning;
+  OperationLog log(pool, std::move(operation));
+  log.stored_ = false;
+  return log;
 }
 
-Result<OperationLog> OperationLog::Create(Pool& pool, HSMOperation operation) {
+void OperationLog::NameIt(Pool& pool, HSMOperation& operation) {
   std::string type = TypeName(operation.spec);
   std::transform(type.begin(), type.end(), type.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -107,6 +113,9 @@ Result<OperationLog> OperationLog::Create(Pool& pool, HSMOperation operation) {
   operation.spec.device_ref = {pool.device().metadata.name, ""};
   if (!operation.spec.ttl_seconds_after_finished)
     operation.spec.ttl_seconds_after_finished = kOperationTtl;
+}
+
+Result<OperationLog> OperationLog::Create(Pool& pool, const HSMOperation& operation) {
   HSM_RETURN_IF_ERROR(operation.Validate());  // before it is stored, where nobody could mend it
   HSM_TRY(HSMOperation created, cluster::CreateNew(pool.world().resources, operation));
   return Take(pool, std::move(created));

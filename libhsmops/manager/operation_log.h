@@ -25,7 +25,7 @@ class OperationLog {
                                           const std::string& requested_by = {});
 
   // The same for a manager that leads, which has seen to what others left behind already.
-  static base::Result<OperationLog> Make(Pool& pool, cluster::HSMOperationSpec spec);
+  static OperationLog Make(Pool& pool, cluster::HSMOperationSpec spec);
   // One that somebody made, and that is Running from here on.
   static base::Result<OperationLog> Take(Pool& pool, cluster::HSMOperation operation);
   // One that is stored nowhere, for a dry run that nobody else is to carry out.
@@ -53,7 +53,8 @@ class OperationLog {
  private:
   OperationLog(Pool& pool, cluster::HSMOperation operation)
       : pool_(&pool), operation_(std::move(operation)) {}
-  static base::Result<OperationLog> Create(Pool& pool, cluster::HSMOperation operation);
+  static void NameIt(Pool& pool, cluster::HSMOperation& operation);
+  static base::Result<OperationLog> Create(Pool& pool, const cluster::HSMOperation& operation);
   void Save();
   base::Result<cluster::HSMOperation> SaveAgain();
   void Add(const std::string& name, cluster::StepState state, const std::string& message);

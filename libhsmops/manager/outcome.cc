@@ -72,6 +72,7 @@ std::string SentenceOf(const SyncReport& report, bool dry_run) {
   std::string text = fmt::format("copied {}, restored {}, quarantined {}", report.applied.copied,
                                  report.applied.restored, report.applied.quarantined);
   if (report.collected > 0) text += fmt::format(", {} deleted secrets collected", report.collected);
+  if (report.uncollected > 0) text += fmt::format(" and {} to go", report.uncollected);
   for (const MemberSync& member : report.members) {
     if (member.node == report.primary) continue;
     text += fmt::format("; {} {}", member.node,

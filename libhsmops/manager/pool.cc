@@ -9,6 +9,7 @@
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/copies.h"
 
 namespace hsmops::manager {
 
@@ -17,6 +18,12 @@ using base::ErrorCode;
 using base::Result;
 
 namespace {
+
+bool AllEqual(const failover::ClusterState& state) {
+  return std::ranges::all_of(state.members, [&](const failover::MemberView& member) {
+    return member.holder || !member.Healthy() || EqualToPrimary(state, member);
+  });
+}
 
 constexpr int kStatusTries = 5;
 
@@ -266,6 +273,25 @@ Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
     if (!swapped.Is(ErrorCode::kConflict) || tries == kStatusTries) return swapped;
     HSM_RETURN_IF_ERROR(FollowRenewal());
   }
+}
+
+failover::ClusterState Pool::ObserveAmidWrites() {
+  constexpr int kLooks = 8;
+  failover::ClusterState state = Observe(true);
+  for (int looks = 1; looks < kLooks && !AllEqual(state); ++looks) {
+    const failover::ClusterState again = Observe(false);
+    const failover::MemberView* before = state.Holder();
+    const failover::MemberView* now = again.Holder();
+    const bool known = before != nullptr && before->Healthy() && now != nullptr && now->Healthy();
+    for (failover::MemberView& member : state.members) {
+      const failover::MemberView* seen = again.Find(member.node);
+      if (known && member.Healthy() && seen != nullptr && EqualToPrimary(again, *seen))
+        member.status->digest = before->status->digest;
+    }
+    // Where nothing is written it is as it looked.
+    if (!known || before->status->digest == now->status->digest) break;
+  }
+  return state;
 }
 
 Result<bool> Pool::ReloadDevice() {

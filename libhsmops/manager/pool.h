@@ -120,6 +120,9 @@ class Pool {
   failover::ClusterState Recorded() const;
   // The same, and asks every member in parallel. `live` as Member::Status.
   failover::ClusterState Observe(bool live);
+  // The same for who wants to know how equal they are: while writes go on members are asked again,
+  // and who was equal once counts as equal.
+  failover::ClusterState ObserveAmidWrites();
 
   // Changes the device's status by compare-and-swap, again after a conflict. What cannot be written
   // is an error of the caller's choice: the arbiter is what counts.

@@ -21,6 +21,8 @@ namespace {
 // repeated while it gets anywhere.
 constexpr int kMaxPasses = 8;
 constexpr int kSyncSetTries = 8;
+// Deletions that are collected in one go: some 10 ms each, in which that member does nothing else.
+constexpr std::size_t kMostCollected = 32;
 // Damage that only a re-read shows. A member that cannot be verified keeps its error.
 void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
                std::map<std::string, MemberSync>& members) {
@@ -53,8 +55,16 @@ Result<std::uint64_t> CollectDead(Pool& pool, const std::string& primary,
   HSM_RETURN_IF_ERROR(pool.ExpelAbsent());
   HSM_RETURN_IF_ERROR(OpenIfPromised(pool));
   // Mirrors first: what the Primary still has can always be told apart from what was never there.
-  for (const std::string& node : pool.nodes()) {
-    if (node != primary) HSM_RETURN_IF_ERROR(pool.At(node).CollectTombstones(pool.term(), dead));
+  std::vector<Result<std::uint64_t>> collected(pool.nodes().size(), std::uint64_t{0});
+  std::vector<base::Executor::Task> tasks;
+  for (std::size_t i = 0; i < collected.size(); ++i) {
+    if (pool.nodes()[i] == primary) continue;
+    tasks.push_back(
+        [&, i] { collected[i] = pool.At(pool.nodes()[i]).CollectTombstones(pool.term(), dead); });
+  }
+  pool.world().executor.RunAll(std::move(tasks));
+  for (const auto& one : collected) {
+    if (!one.ok()) return one.error();
   }
   return pool.At(primary).CollectTombstones(pool.term(), dead);
 }
@@ -221,8 +231,17 @@ bool CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::st
   const mirror::SyncPlan plan = mirror::Plan(*source, inventories, pool.epoch(), true);
   if (!plan.steps.empty() || !plan.unknown.empty()) return false;
   report.begun = true;
-  if (auto collected = CollectDead(pool, report.primary, plan.dead); collected.ok())
+  std::vector<store::IdVersion> dead = plan.dead;
+  // Where others write and look meanwhile, the rest is for another time.
+  if (pool.ReachesMirrors(report.primary) && dead.size() > kMostCollected) {
+    report.uncollected = dead.size() - kMostCollected;
+    dead.resize(kMostCollected);
+  }
+  if (auto collected = CollectDead(pool, report.primary, dead); collected.ok()) {
     report.collected = *collected;
+  } else {
+    report.uncollected = 0;  // the next sync looks again
+  }
   return true;
 }
 

@@ -35,8 +35,9 @@ struct SyncReport {
   mirror::SyncPlan plan;
   mirror::ApplyReport applied;
   std::vector<MemberSync> members;
-  std::uint64_t collected = 0;  // tombstones
-  bool begun = false;           // something was changed, or may have been
+  std::uint64_t collected = 0;    // tombstones,
+  std::uint64_t uncollected = 0;  // and those that another sync may collect at once
+  bool begun = false;             // something was changed, or may have been
   bool AllEqual() const;
   // Every step was taken, everybody could be asked and is equal.
   bool Complete() const;

@@ -291,6 +291,33 @@ bool IsOtherFailover(const Pool& pool, const cluster::HSMOperationSpec& spec) {
   return spec.accept_loss || (pool.Has(target) && target != pool.NodeOf(pool.arbiter().target));
 }
 
+// Also where its operation cannot be read.
+void RecordUntold(Pool& pool, const std::string& untold,
+                  Result<std::vector<HSMOperation>>& operations) {
+  HSMOperation* its = nullptr;
+  if (operations.ok()) {
+    const auto found = std::ranges::find(
+        *operations, untold, [](const HSMOperation& operation) { return operation.metadata.name; });
+    if (found != operations->end()) its = &*found;
+  }
+  RecordInItsStead(pool, its);
+}
+
+// A promotion that was asked for later has been made meanwhile: who asked for this one did not
+// know.
+bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
+                 const std::vector<HSMOperation>& all) {
+  if (operation.spec.type != OperationType::kPromote || operation.spec.dry_run) return false;
+  const auto asked = std::max(operation.metadata.creation_timestamp, operation.spec.not_before);
+  const auto& history = pool.device().status.history;
+  return std::ranges::any_of(all, [&](const HSMOperation& other) {
+    return other.metadata.creation_timestamp > asked &&
+           std::ranges::any_of(history, [&](const cluster::HistoryEntry& entry) {
+             return entry.operation == other.metadata.name && entry.outcome == "Succeeded";
+           });
+  });
+}
+
 }  // namespace
 
 Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
@@ -307,6 +334,12 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
       HSM_RETURN_IF_ERROR(EndTooOld(pool, operation));
       continue;
     }
+    if (IsOvertaken(pool, operation, operations)) {
+      HSM_RETURN_IF_ERROR(EndOperation(
+          pool, operation, OperationPhase::kFailed, std::string(base::Name(ErrorCode::kConflict)),
+          "another promotion was asked for after this one and made before it: ask again"));
+      continue;
+    }
     if (wanted == Wanted::kOtherFailover && !IsOtherFailover(pool, operation.spec)) continue;
     return std::optional(std::move(operation));
   }
@@ -314,13 +347,9 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
 }
 
 Result<void> TakeOver(Pool& pool) {
-  HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
-  if (const auto untold = UntoldPromotion(pool)) {
-    const auto its = std::find_if(
-        operations.begin(), operations.end(),
-        [&](const HSMOperation& operation) { return operation.metadata.name == *untold; });
-    RecordInItsStead(pool, its == operations.end() ? nullptr : &*its);
-  }
+  auto listed = OperationsOf(pool);
+  if (const auto untold = UntoldPromotion(pool)) RecordUntold(pool, *untold, listed);
+  HSM_TRY(std::vector<HSMOperation> operations, std::move(listed));
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kRunning) continue;
     if (pool.arbiter().operation_id == operation.metadata.name) continue;

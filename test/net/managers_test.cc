@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "test/net/net_cluster.h"
 
@@ -59,6 +60,22 @@ TEST_CASE("Ctrl-C detaches from an operation that a manager does, and says so") 
   const std::string name =
       ended.err.substr(at + mark.size(), ended.err.find(' ', at + mark.size()) - at - mark.size());
   CHECK(cluster.Must({"operation", "wait", name}).find("b is the Primary") != std::string::npos);
+}
+
+TEST_CASE("an operation that does not parse keeps nobody from taking over, and is told of") {
+  NetCluster cluster({"a", "b", "c"}, 2, {.brisk = true});
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 2 more"));
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  const std::string bad = cluster.folder() + "/hsmoperations/bad.yaml";
+  cluster.Must({"sync"});  // which makes the folder
+  WriteText(bad, "a: [");
+  cluster.Until({"health", "--fail-on", "degraded"}, 3, "OperationsUnreadable");
+  cluster.Manager(cluster.Leader()).Signal(SIGKILL);
+  cluster.Agent("a").Signal(SIGKILL);
+  CHECK(cluster.Becomes({"history"}, "Succeeded"));
+  CHECK(cluster.Value("app") == "1");
+  std::filesystem::remove(bad);
+  cluster.Must({"put", "app", "--from-literal", "k=2"});
 }
 
 }  // namespace hsmops::test

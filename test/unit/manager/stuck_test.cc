@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/reader.h"
 #include "libhsmops/manager/sync.h"
@@ -434,6 +435,68 @@ TEST_CASE("a forced failover whose leader dies before its P2 is begun again") {
   CHECK_MESSAGE(load("forced").status.result == "Done", load("forced").status.message);
   CHECK(load(first).status.result == kSuperseded);
   CHECK(w.pool.holder() == "c");
+}
+
+TEST_CASE("many deletions are collected a few at a time, with turns between") {
+  ManagedPool w({"a", "b"});
+  constexpr int kDeleted = 100;
+  for (const std::string value : {"1", ""}) {
+    for (int i = 0; i < kDeleted; ++i)
+      REQUIRE(w.Put("a", ("gone-" + std::to_string(i)).c_str(), value).ok());
+  }
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  w.pool.Ask("sync", sync);
+  Controller controller(w.pool.world(), "default", "d");
+  std::size_t before = kDeleted;
+  for (int turn = 0; turn < 20 && ItemsOn(w, "a") > 0; ++turn) {
+    w.Grant();
+    w.TurnsOf(controller, 1);
+    CHECK(before - ItemsOn(w, "a") <= 40);
+    before = ItemsOn(w, "a");
+  }
+  CHECK(ItemsOn(w, "a") == 0);
+  CHECK(ItemsOn(w, "b") == 0);
+}
+
+TEST_CASE("a promotion that was asked for before another one was made is not made after it") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  cluster::HSMOperationSpec promote;
+  promote.type = cluster::OperationType::kPromote;
+  promote.target_node = "c";
+  w.pool.Ask("old", promote);
+  w.pool.clock().Advance(std::chrono::seconds(17));
+  promote.target_node = "b";
+  w.pool.Ask("new", promote);
+  PromotionOptions options;
+  options.target = "b";
+  options.operation = "new";  // by a command, which found nobody leading
+  REQUIRE(Promote(*w.pool.Open(), options, kSilently).ok());
+  w.Turns(4);
+  CHECK(w.pool.holder() == "b");
+  const auto old = cluster::Load<cluster::HSMOperation>(w.pool.world().resources, "default", "old");
+  REQUIRE(old.ok());
+  CHECK(old->status.result == base::Name(ErrorCode::kConflict));
+}
+
+TEST_CASE("a look amid writes does not take who was asked a moment later for one that differs") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  const auto between = [&] {
+    w.pool.Before(agent::Verb::kStatus, [&] {
+      w.pool.Before(agent::Verb::kStatus, [&] { REQUIRE(w.Put("a", "app", "2").ok()); });
+    });
+  };
+  between();
+  CHECK(EqualMirrors(w.pool.Open()->Observe(true)) == 0);
+  between();
+  CHECK(EqualMirrors(w.pool.Open()->ObserveAmidWrites()) == 1);
+  // One that really differs is told.
+  w.pool.SetApart(true);
+  CHECK_FALSE(w.Put("a", "app", "3").ok());
+  w.pool.SetApart(false);
+  CHECK(EqualMirrors(w.pool.Open()->ObserveAmidWrites()) == 0);
 }
 
 }  // namespace hsmops::manager
