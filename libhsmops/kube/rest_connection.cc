@@ -104,7 +104,7 @@ RestConnection::RestConnection(const ClientConfig& config, const SecretBytes& ca
 RestConnection::~RestConnection() { curl_easy_cleanup(curl_); }
 
 std::string RestConnection::ErrorText(CURLcode code) const {
-  return base::Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(code));
+  return net::CurlErrorText(code, error_);
 }
 
 namespace {

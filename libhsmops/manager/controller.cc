@@ -61,6 +61,7 @@ void Controller::Rest() {
   refusals_.clear();
   prepared_under_.reset();
   tried_.clear();
+  verifying_.clear();
 }
 
 Result<void> Controller::Open() {
@@ -165,13 +166,13 @@ bool Controller::InDelay(const ClusterState& state) const {
 
 Turned Controller::Turn() {
   if (auto opened = Open(); !opened.ok())
-    return {"nothing can be done: " + opened.error().message(), false};
+    return {.reason = "nothing can be done: " + opened.error().message(), .failed = true};
   auto turned = GoOn();
   if (turned.ok()) {
     turned->next = FailoverOf(pool_->device()).health_check_interval;
     return *std::move(turned);
   }
-  return {"it was tried and did not work: " + turned.error().message(), false};
+  return {.reason = "it was tried and did not work: " + turned.error().message(), .failed = true};
 }
 
 Result<Turned> Controller::GoOn() {
@@ -237,13 +238,31 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     if (!sentence.ok()) return sentence.error();
     return std::optional(Turned{*std::move(sentence), true});
   }
-  HSM_TRY(auto next, NextOperation(*pool_));
+  if (auto ended = EndVerifying()) return ended;
+  HSM_TRY(auto next, NextOperation(*pool_, verifying_.empty() ? Wanted::kAny : Wanted::kQuick));
   if (!next) return std::optional<Turned>();
   HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
+  if (ReadsAllAgain(log.operation().spec)) {
+    verifying_ = log.name();
+    verification_.Start(*pool_);
+    return std::optional(Turned{log.name() + ": every value is read again", false});
+  }
   std::string sentence = CarryAloud(log, FailingSince());
   // What it has left to be collected is collected now.
   if (log.operation().spec.type == cluster::OperationType::kSync) synced_.reset();
   return std::optional(Turned{log.name() + ": " + std::move(sentence), true});
+}
+
+std::optional<Turned> Controller::EndVerifying() {
+  if (verifying_.empty()) return std::nullopt;
+  const auto verified = verification_.Whole();
+  if (!verified) return std::nullopt;
+  auto log = OperationLog::Find(*pool_, std::exchange(verifying_, {}));
+  if (!log) return std::nullopt;
+  TellSteps(*log);
+  std::string sentence = CarryVerified(*pool_, *log, *verified);
+  synced_.reset();
+  return Turned{log->name() + ": " + std::move(sentence), true};
 }
 
 // The promotion that it takes the place of has ended when this one is past its P2.

@@ -27,6 +27,7 @@ struct Turned {
   std::string reason;                           // one sentence, always
   bool acted = false;                           // so another turn is due at once
   base::Duration next = std::chrono::hours(1);  // another is due then at the latest
+  bool failed = false;                          // what it says did not work
 };
 
 class Controller {
@@ -51,6 +52,7 @@ class Controller {
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();
   base::Result<std::optional<Turned>> CarryInstead(cluster::HSMOperation operation);
+  std::optional<Turned> EndVerifying();
   base::Result<Turned> DropFromSyncSet(const failover::SyncSetChange& change,
                                        const std::set<std::string>& unhealthy,
                                        const std::set<std::string>& refusing);
@@ -87,6 +89,7 @@ class Controller {
   std::map<std::string, int> refusals_;          // how often in a row a mirror took no copy
   std::optional<std::uint64_t> prepared_under_;  // generation; a prepare was seen to hold
   std::set<std::string> tried_;  // targets of the promotion that is under way, in vain
+  std::string verifying_;        // the operation that waits for everything to be read again
   OldGrants old_grants_;
   std::string told_;                         // the last note of WouldFailOver
   std::optional<base::TimePoint> synced_;    // when everything was last compared,

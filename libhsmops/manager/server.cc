@@ -310,19 +310,20 @@ class Running {
       const base::TimePoint began = clock_.Now();
       const Turned turned = controller.Turn();
       vitals_->TookTurn(name, clock_.Now() - began);
-      Tell(name, name + ": " + turned.reason);
+      Tell(name, name + ": " + turned.reason, turned.failed ? "warning" : "info");
       period = turned.acted ? base::Duration(0) : std::min<base::Duration>(period, turned.next);
     }
   }
 
   // What was said last of the same is not said again.
-  void Tell(const std::string& subject, const std::string& sentence) {
+  void Tell(const std::string& subject, const std::string& sentence,
+            const char* level = "warning") {
     {
       const std::lock_guard lock(said_mutex_);
       if (said_[subject] == sentence) return;
       said_[subject] = sentence;
     }
-    log_("info", sentence);
+    log_(level, sentence);
   }
   void Forget(const std::string& subject) {
     const std::lock_guard lock(said_mutex_);

@@ -41,6 +41,20 @@ void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
   pool.world().executor.RunAll(std::move(tasks));
 }
 
+void TakeVerified(const Verified& verified, const std::vector<std::string>& nodes,
+                  std::map<std::string, MemberSync>& members) {
+  for (const std::string& node : nodes) {
+    const auto its = verified.find(node);
+    if (its == verified.end()) {
+      members[node].error = Error(ErrorCode::kUnavailable, "it was not read again");
+    } else if (its->second.ok()) {
+      members[node].damaged = *its->second;
+    } else {
+      members[node].error = its->second.error();
+    }
+  }
+}
+
 void Restrict(mirror::SyncPlan& plan, const std::string& secret, const store::Uid& pool) {
   if (secret.empty()) return;
   const auto name = store::SecretName::Parse(secret);
@@ -311,7 +325,11 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   if (options.full) {
     std::vector<std::string> all = mirrors;
     all.push_back(report.primary);
-    VerifyAll(pool, all, members);
+    if (options.verified.empty()) {
+      VerifyAll(pool, all, members);
+    } else {
+      TakeVerified(options.verified, all, members);
+    }
     if (members[report.primary].error) return members[report.primary].error->Within(report.primary);
     members[report.primary].node = report.primary;
   }

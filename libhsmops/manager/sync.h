@@ -13,9 +13,13 @@
 
 namespace hsmops::manager {
 
+// How many secrets a member found damaged when it read everything again, by node.
+using Verified = std::map<std::string, base::Result<std::uint64_t>>;
+
 struct SyncOptions {
   std::string secret;  // only this one; empty: all
-  bool full = false;   // re-read and re-hash every value on every member first
+  bool full = false;   // re-read and re-hash every value on every member first,
+  Verified verified;   // which has been done, where this is not empty
   bool dry_run = false;
   std::vector<std::string> only;  // these mirrors; empty: all
   bool collect = true;            // deletions that everybody knows of

@@ -92,11 +92,12 @@ Result<void> CheckThere(Pool& pool, const std::string& secret) {
   return Error(ErrorCode::kNotFound, fmt::format("no member has a secret {}", secret));
 }
 
-std::string CarrySync(Pool& pool, OperationLog& log) {
+std::string CarrySync(Pool& pool, OperationLog& log, const Verified& verified) {
   const cluster::HSMOperationSpec& spec = log.operation().spec;
   SyncOptions options;
   options.secret = spec.secret;
-  options.full = spec.full || spec.type == OperationType::kVerify;
+  options.full = ReadsAllAgain(spec);
+  options.verified = verified;
   options.dry_run = spec.dry_run;
   if (auto there = CheckThere(pool, options.secret); !there.ok()) return Fail(log, there.error());
   const auto report = Sync(
@@ -168,7 +169,7 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
   switch (operation.spec.type.value_or(OperationType::kDrill)) {
     case OperationType::kSync:
     case OperationType::kVerify:
-      return CarrySync(pool, log);
+      return CarrySync(pool, log, {});
     case OperationType::kPromote:
     case OperationType::kFailover: {
       PromotionOptions options = OptionsOf(operation);
@@ -188,6 +189,14 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
     default:
       return Fail(log, Error(ErrorCode::kInvalid, "there is nobody yet who does this"));
   }
+}
+
+bool ReadsAllAgain(const cluster::HSMOperationSpec& spec) {
+  return spec.type == OperationType::kVerify || (spec.type == OperationType::kSync && spec.full);
+}
+
+std::string CarryVerified(Pool& pool, OperationLog& log, const Verified& verified) {
+  return CarrySync(pool, log, verified);
 }
 
 Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
@@ -340,6 +349,7 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
           "another promotion was asked for after this one and made before it: ask again"));
       continue;
     }
+    if (wanted == Wanted::kQuick && ReadsAllAgain(operation.spec)) continue;
     if (wanted == Wanted::kOtherFailover && !IsOtherFailover(pool, operation.spec)) continue;
     return std::optional(std::move(operation));
   }

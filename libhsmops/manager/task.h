@@ -5,6 +5,7 @@
 #include <string>
 
 #include "libhsmops/manager/operation_log.h"
+#include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
 
@@ -19,6 +20,11 @@ inline constexpr const char* kDryRun = "DryRun";
 // it. `failing_since`: of the Primary, as PromotionOptions has it.
 std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> failing_since = {});
 
+// It reads every value of every member again, which takes minutes: what leads a device has that
+// done beside its turns, and carries out the rest with what was found.
+bool ReadsAllAgain(const cluster::HSMOperationSpec& spec);
+std::string CarryVerified(Pool& pool, OperationLog& log, const Verified& verified);
+
 // The promotion that is on record as running, to its end: by this operation if it is the one that
 // began it. `tried`: targets with which it came past P2 and not to its end; another is taken where
 // one will do, so that one that cannot take what it lacks does not keep everybody from writing.
@@ -28,6 +34,7 @@ base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
 // The operation to be done next: the oldest that is pending and whose time has come, or nullopt.
 enum class Wanted : std::uint8_t {
   kAny,
+  kQuick,          // none that ReadsAllAgain
   kOtherFailover,  // than the promotion that is under way: with acceptLoss, or to another target
 };
 base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool,

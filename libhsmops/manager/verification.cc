@@ -4,6 +4,8 @@
 
 namespace hsmops::manager {
 
+using base::Result;
+
 Verification::~Verification() {
   const std::lock_guard lock(*monitor_);
   while (!asked_.empty()) monitor_->Wait();
@@ -26,11 +28,18 @@ bool Verification::TakeNews() {
   return std::exchange(news_, false);
 }
 
-// An error says nothing: it is asked again after the next verifyInterval, and its damage, if it has
-// any, is found by whoever reads.
-void Verification::Ask(const std::string& node, mirror::Member& member) {
-  (void)member.Verify();
+std::optional<Verified> Verification::Whole() {
   const std::lock_guard lock(*monitor_);
+  return asked_.empty() ? std::optional(found_) : std::nullopt;
+}
+
+// By itself an error says nothing: it is asked again after the next verifyInterval, and its damage,
+// if it has any, is found by whoever reads.
+void Verification::Ask(const std::string& node, mirror::Member& member) {
+  const auto report = member.Verify();
+  const std::lock_guard lock(*monitor_);
+  found_.insert_or_assign(node, report.ok() ? Result<std::uint64_t>(report->damaged.size())
+                                            : Result<std::uint64_t>(report.error()));
   asked_.erase(node);
   news_ = true;
   monitor_->NotifyAll();

@@ -7,10 +7,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
-#include "libhsmops/manager/pool.h"
+#include "libhsmops/manager/sync.h"
 
 namespace hsmops::manager {
 
@@ -28,6 +29,8 @@ class Verification {
   void Start(const Pool& pool);
   // One has answered since this was asked last.
   bool TakeNews();
+  // What was found last, when nobody is being asked any more.
+  std::optional<Verified> Whole();
 
  private:
   void Ask(const std::string& node, mirror::Member& member);  // whom nobody else uses
@@ -35,6 +38,7 @@ class Verification {
   base::Executor& executor_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::set<std::string> asked_;             // nodes that have not answered yet
+  Verified found_;
   bool news_ = false;
 };
 

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <regex>
 
 #include "libhsmops/base/check.h"
+#include "libhsmops/base/printable.h"
 
 namespace hsmops::net {
 namespace {
@@ -32,6 +34,12 @@ void InitialiseCurl() {
   static const CURLcode done = curl_global_init_mem(CURL_GLOBAL_DEFAULT, std::malloc, WipeAndFree,
                                                     WipingRealloc, strdup, std::calloc);
   HSM_CHECK(done == CURLE_OK);
+}
+
+std::string CurlErrorText(CURLcode code, const char* buffer) {
+  static const std::regex took(" after [0-9]+ (ms|milliseconds)");
+  const std::string text = buffer[0] != '\0' ? buffer : curl_easy_strerror(code);
+  return base::Printable(std::regex_replace(text, took, ""));
 }
 
 void CurlHeaders::AddSecret(const char* name, const base::SecretBytes& value) {

@@ -31,6 +31,10 @@ class CurlOptions {
   CURLcode first_ = CURLE_OK;
 };
 
+// What libcurl says of an error, fit for a terminal and the same each time: without how long it
+// took. `buffer` is its CURLOPT_ERRORBUFFER.
+std::string CurlErrorText(CURLcode code, const char* buffer);
+
 // A request's header lines, which must outlive it.
 class CurlHeaders {
  public:

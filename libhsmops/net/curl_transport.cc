@@ -114,7 +114,7 @@ Result<void> Connection::SetForRequest(const std::string& url, const Request& re
 
 // Sure only where nothing was begun to be sent, or where the server refused us in the handshake.
 Error Connection::Explain(CURLcode code, const CurlExchange& exchange) const {
-  const std::string detail = base::Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(code));
+  const std::string detail = CurlErrorText(code, error_);
   if (exchange.too_large || code == CURLE_FILESIZE_EXCEEDED) {
     return {ErrorCode::kLimit, fmt::format("the answer is larger than {} bytes", exchange.limit)};
   }

@@ -78,4 +78,22 @@ TEST_CASE("an operation that does not parse keeps nobody from taking over, and i
   cluster.Must({"put", "app", "--from-literal", "k=2"});
 }
 
+TEST_CASE("a verification of a mirror that hangs keeps nobody from taking over") {
+  NetCluster cluster({"a", "b", "c"}, 1, {.brisk = true});
+  REQUIRE(cluster.Becomes({"status"}, "tolerates 2 more"));
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  cluster.Arm("c", "verification-begun");
+  Process full({CliPath(), "--local", cluster.folder(), "sync", "--full"});
+  cluster.UntilStoppedAt("c", "verification-begun");  // it would be waited for ten minutes
+  REQUIRE(cluster.Manager(1).WaitFor("c left the sync set", std::chrono::seconds(60)));
+  cluster.Agent("a").Signal(SIGKILL);
+  // Each look waits for c.
+  bool done = false;
+  for (int tries = 0; tries < 3 && !done; ++tries) done = cluster.Becomes({"history"}, "Succeeded");
+  CHECK(done);
+  CHECK(cluster.Value("app") == "1");
+  full.Signal(SIGINT);
+  CHECK(full.Wait().code == 130);
+}
+
 }  // namespace hsmops::test

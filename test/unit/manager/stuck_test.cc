@@ -437,6 +437,35 @@ TEST_CASE("a forced failover whose leader dies before its P2 is begun again") {
   CHECK(w.pool.holder() == "c");
 }
 
+TEST_CASE("what reads everything again is carried out to its end, beside the turns") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", std::string(3000, 'x')).ok());
+  for (const std::string& label : w.pool.token("b").Labels()) {
+    if (label.starts_with("k1.p.") && label.ends_with(".0")) w.pool.token("b").Corrupt(label, 5);
+  }
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  sync.full = true;
+  w.pool.Ask("full", sync);
+  const auto result = [&] {
+    return cluster::Load<cluster::HSMOperation>(w.pool.world().resources, "default", "full")
+        ->status.result;
+  };
+  SUBCASE("") {}
+  SUBCASE("also by the next leader") {
+    Controller dies(w.pool.world(), "default", "d");
+    w.TurnsOf(dies, 1);
+    CHECK(result().empty());
+  }
+  Controller controller(w.pool.world(), "default", "d");
+  for (int turn = 0; turn < 3; ++turn) {
+    w.Grant();
+    w.TurnsOf(controller, 1);
+  }
+  CHECK(result() == "Done");
+  CHECK(w.pool.member("b").Status(true)->damaged == 0);
+}
+
 TEST_CASE("many deletions are collected a few at a time, with turns between") {
   ManagedPool w({"a", "b"});
   constexpr int kDeleted = 100;
