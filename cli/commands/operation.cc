@@ -48,7 +48,7 @@ int List(Context& context, cluster::ResourceStore& resources) {
   for (const Error& refused : all->refused) context.Warn(refused.message());
   std::stable_sort(all->items.begin(), all->items.end(),
                    [](const HSMOperation& a, const HSMOperation& b) {
-                     return a.status.started_at < b.status.started_at;
+                     return a.metadata.creation_timestamp < b.metadata.creation_timestamp;
                    });
   std::vector<nlohmann::json> items;
   for (const HSMOperation& operation : all->items) items.push_back(operation.ToJson());

@@ -23,6 +23,10 @@ int Run(const RenameWords& words, Context& context) {
   auto name = store::SecretName::Parse(words.name);
   if (!name.ok()) return context.Fail(name.error());
   if (auto fits = store::CheckKeyName(words.to); !fits.ok()) return context.Fail(fits.error());
+  if (words.from == words.to)
+    return context.Fail(
+        Error(ErrorCode::kInvalid,
+              fmt::format("the key {} is to become itself: name another", words.to)));
   auto desk = Desk::Open(context, "rename-key");
   if (!desk.ok()) return context.Fail(desk.error());
   auto served = desk->Read(*name);

@@ -67,6 +67,9 @@ Result<void> AddFile(store::Keys& keys, const std::string& word) {
   const std::string path = equals == std::string::npos ? word : word.substr(equals + 1);
   const std::string key =
       equals == std::string::npos ? path.substr(path.rfind('/') + 1) : word.substr(0, equals);
+  if (path == "-")
+    return Error(ErrorCode::kInvalid,
+                 "--from-file takes no standard input: that is --stdin-key KEY");
   HSM_TRY(SecretBytes content, ReadInput(path, store::kMaxSecretBytes, "--from-file"));
   return Add(keys, key, std::move(content));
 }

@@ -122,4 +122,14 @@ TEST_CASE("divergence list does not call a quarantine empty that it cannot look 
   CHECK(Says(whole.out + whole.err, "nothing is in quarantine"));
 }
 
+TEST_CASE("what cannot be meant is refused, with the word that was") {
+  RegressScene scene({"a"});
+  const Ended dash = scene.Hsm({"put", "app", "--from-file", "v=-"});
+  HSM_CHECK_EXIT(dash, 2);
+  CHECK_MESSAGE(Says(dash.err, "--stdin-key KEY"), dash.err);
+  const Ended same = scene.Hsm({"rename-key", "app", "k", "k"});
+  HSM_CHECK_EXIT(same, 2);
+  CHECK_MESSAGE(Says(same.err, "name another"), same.err);
+}
+
 }  // namespace hsmops::test
