@@ -325,8 +325,7 @@ void Controller::TellSteps(OperationLog& log) {
 }
 
 void Controller::TellOnce(const std::string& reason, const std::string& note) {
-  if (told_ == note) return;
-  told_ = note;
+  if (std::exchange(told_[reason], note) == note) return;
   pool_->Tell(cluster::EventType::kWarning, reason, note);
 }
 

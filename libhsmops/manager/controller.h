@@ -91,7 +91,7 @@ class Controller {
   std::set<std::string> tried_;  // targets of the promotion that is under way, in vain
   std::string verifying_;        // the operation that waits for everything to be read again
   OldGrants old_grants_;
-  std::string told_;                         // the last note of WouldFailOver
+  std::map<std::string, std::string> told_;  // the last note of each reason of TellOnce
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again
   std::optional<base::TimePoint> status_written_;
