@@ -23,24 +23,27 @@ constexpr int kMaxPasses = 8;
 constexpr int kSyncSetTries = 8;
 // Deletions that are collected in one go: some 10 ms each, in which that member does nothing else.
 constexpr std::size_t kMostCollected = 32;
-// Damage that only a re-read shows. A member that cannot be verified keeps its error.
-void VerifyAll(Pool& pool, const std::vector<std::string>& nodes,
-               std::map<std::string, MemberSync>& members) {
+
+Verified VerifyAll(Pool& pool, const std::vector<std::string>& nodes) {
+  Verified verified;
+  for (const std::string& node : nodes)
+    verified.emplace(node, Error(ErrorCode::kUnavailable, "not asked"));
   std::vector<base::Executor::Task> tasks;
-  for (const std::string& node : nodes) {
-    MemberSync& member = members[node];
-    tasks.push_back([&pool, &member, node] {
-      auto report = pool.At(node).Verify();
+  for (auto& [node, found] : verified) {
+    tasks.push_back([&pool, &node = node, &found = found] {
+      const auto report = pool.At(node).Verify();
       if (report.ok()) {
-        member.damaged = report->damaged.size();
+        found = std::uint64_t{report->damaged.size()};
       } else {
-        member.error = report.error();
+        found = report.error();
       }
     });
   }
   pool.world().executor.RunAll(std::move(tasks));
+  return verified;
 }
 
+// Damage that only a re-read shows. A member that cannot be verified keeps its error.
 void TakeVerified(const Verified& verified, const std::vector<std::string>& nodes,
                   std::map<std::string, MemberSync>& members) {
   for (const std::string& node : nodes) {
@@ -325,11 +328,7 @@ Result<SyncReport> Sync(Pool& pool, const SyncOptions& options, const mirror::Pr
   if (options.full) {
     std::vector<std::string> all = mirrors;
     all.push_back(report.primary);
-    if (options.verified.empty()) {
-      VerifyAll(pool, all, members);
-    } else {
-      TakeVerified(options.verified, all, members);
-    }
+    TakeVerified(options.verified.empty() ? VerifyAll(pool, all) : options.verified, all, members);
     if (members[report.primary].error) return members[report.primary].error->Within(report.primary);
     members[report.primary].node = report.primary;
   }

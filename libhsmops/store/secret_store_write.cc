@@ -53,7 +53,7 @@ bool Holds(const std::optional<Secret>& secret, const Write& write) {
 
 }  // namespace
 
-// A write that only settles what an earlier one left in doubt.
+// A write that only settles what an earlier one left in doubt, or that is repeated.
 Result<Staged> SecretStore::StageAgain(const Write& write) {
   const Id id = IdOf(pool_, write.name);
   const Entry* entry = index_.Find(id);
@@ -102,10 +102,8 @@ Result<void> SecretStore::Prepare(Write& write, const Epoch& epoch, std::size_t 
                                "already; nothing is written now",
                                write.name.text()));
     }
-    if (auto synced = EnsureSynced(); !synced.ok())
-      return Error(ErrorCode::kInDoubt, synced.error().message());
-    HSM_TRY(Record record, ReadRecordOf(*newest));
-    repeated = Staged{pending.id, newest->version, newest->digest, std::move(record), true};
+    write.settles = newest->version;
+    HSM_TRY(repeated, StageAgain(write));
     return {};
   }
   if (write.only_repeat) {

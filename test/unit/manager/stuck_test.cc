@@ -33,6 +33,19 @@ void BumpGeneration(ManagedPool& w) {
   REQUIRE(other->Swap(next).ok());
 }
 
+// a is gone, b alone may be promoted and takes nothing, and its promotion is past P2. c is there
+// and was not in the sync set.
+void GetStuckAtB(ManagedPool& w, Controller& controller) {
+  w.pool.Reach("c", Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+  REQUIRE(w.Put("a", "app", "1").ok());  // which c never gets
+  w.pool.Reach("a", Reached::kNo);
+  w.pool.Reach("c", Reached::kYes);
+  Fill(w, "b");
+  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
+}
+
 }  // namespace
 
 TEST_CASE("a node that was taken out of the spec leaves the sync set") {
@@ -185,15 +198,8 @@ TEST_CASE("a failover to another target goes on in the stead of a promotion that
 
 TEST_CASE("where none of the others may be promoted, the target that failed once is tried again") {
   ManagedPool w({"a", "b", "c"});
-  w.pool.Reach("c", Reached::kNo);
-  w.Turns(20);
-  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
-  REQUIRE(w.Put("a", "app", "1").ok());  // which c never gets
-  w.pool.Reach("a", Reached::kNo);
-  w.pool.Reach("c", Reached::kYes);
-  Fill(w, "b");
   Controller controller(w.pool.world(), "default", "d");
-  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
+  GetStuckAtB(w, controller);
   SUBCASE("by itself") {}
   SUBCASE("also after a failover to one that may not be was refused") {
     w.pool.Ask("mistake", FailoverTo("c"));
@@ -412,15 +418,8 @@ TEST_CASE("a mirror that the Primary cannot reach keeps no other one out of the 
 
 TEST_CASE("a forced failover whose leader dies before its P2 is begun again") {
   ManagedPool w({"a", "b", "c"});
-  w.pool.Reach("c", Reached::kNo);
-  w.Turns(20);
-  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
-  REQUIRE(w.Put("a", "app", "1").ok());  // which c never gets
-  w.pool.Reach("a", Reached::kNo);
-  w.pool.Reach("c", Reached::kYes);
-  Fill(w, "b");
   Controller controller(w.pool.world(), "default", "d");
-  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(controller, 1);
+  GetStuckAtB(w, controller);
   const std::string first = w.pool.Open()->arbiter().operation_id;
   w.pool.Reach("b", Reached::kNo);  // for good
   w.TurnsOf(controller, 4);
