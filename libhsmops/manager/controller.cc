@@ -58,8 +58,7 @@ void Controller::Rest() {
   tracker_.reset();
   reach_.reset();
   equal_at_.clear();
-  refusals_.clear();
-  prepared_under_.reset();
+  sync_set_.Forget();
   tried_.clear();
   verifying_.clear();
 }
@@ -212,7 +211,9 @@ Result<Turned> Controller::GoOn() {
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
-  auto kept = KeepSyncSet(state);
+  auto kept =
+      sync_set_.Keep(*pool_, state, {FailingOf(tracker_), FailingOf(reach_), tracker_->threshold()},
+                     [this](const SyncOptions& options) { return TimedSync(options); });
   if (kept.ok() && !*kept) kept = KeepCopies(state);
   WriteStatus(state);  // what could not be done is seen there too
   if (!kept.ok()) return kept.error();
@@ -327,138 +328,6 @@ void Controller::TellSteps(OperationLog& log) {
 void Controller::TellOnce(const std::string& reason, const std::string& note) {
   if (std::exchange(told_[reason], note) == note) return;
   pool_->Tell(cluster::EventType::kWarning, reason, note);
-}
-
-Result<std::optional<Turned>> Controller::KeepSyncSet(const ClusterState& state) {
-  HSM_RETURN_IF_ERROR(FollowSpec(*pool_));
-  HSM_RETURN_IF_ERROR(old_grants_.Forget(*pool_));
-  const bool strict = pool_->device().durability() == cluster::Durability::kStrict;
-  const std::set<std::string> unhealthy = FailingOf(tracker_);
-  std::set<std::string> failing = FailingOf(reach_);
-  failing.insert(unhealthy.begin(), unhealthy.end());
-  for (const MemberView& member : state.members) {
-    if (EqualToPrimary(state, member)) refusals_.erase(member.node);  // filled by whichever way
-  }
-  const std::set<std::string> refusing = Refusing();
-  failing.insert(refusing.begin(), refusing.end());
-  const failover::SyncSetChange change = failover::DecideSyncSet(state, failing, strict);
-  if (!change.drop.empty() || change.drop_strangers) {
-    auto dropped = DropFromSyncSet(change, unhealthy, refusing);
-    if (dropped.ok()) return std::optional(*std::move(dropped));
-    // Who stays may lack too much for it.
-    HSM_RETURN_IF_ERROR(CatchUpLagging(change));
-    return dropped.error();
-  }
-  HSM_RETURN_IF_ERROR(CatchUpLagging(change));
-  return AddToSyncSet(state, change);
-}
-
-Result<Turned> Controller::DropFromSyncSet(const failover::SyncSetChange& change,
-                                           const std::set<std::string>& unhealthy,
-                                           const std::set<std::string>& refusing) {
-  std::vector<std::string> nodes = pool_->SyncSetNodes();  // without strangers
-  std::erase_if(nodes, [&](const std::string& node) { return change.drop.contains(node); });
-  HSM_RETURN_IF_ERROR(ChangeSyncSet(*pool_, nodes));
-  if (change.drop.empty())
-    return Turned{"who is no node of the device any more left the sync set", true};
-  const auto all_in = [&](const std::set<std::string>& all) {
-    return std::ranges::includes(all, change.drop);
-  };
-  return Turned{fmt::format("{} left the sync set: {}", fmt::join(change.drop, ", "),
-                            all_in(unhealthy)  ? "unhealthy"
-                            : all_in(refusing) ? "it does not take what it lacks"
-                                               : "out of the Primary's reach"),
-                true};
-}
-
-Result<void> Controller::CatchUpLagging(const failover::SyncSetChange& change) {
-  if (change.lagging.empty()) return {};
-  SyncOptions options;
-  options.only = change.lagging;
-  options.collect = false;
-  HSM_TRY(const SyncReport report, TimedSync(options));
-  if (report.Notable()) RecordSync(*pool_, report);
-  NoteRefusals(change.lagging, report);
-  return {};
-}
-
-Result<std::optional<Turned>> Controller::AddToSyncSet(const ClusterState& state,
-                                                       failover::SyncSetChange change) {
-  const int k = pool_->device().MinSyncMirrors(pool_->nodes().size());
-  std::vector<std::string> nodes = pool_->SyncSetNodes();
-  nodes.insert(nodes.end(), change.add.begin(), change.add.end());
-  if (change.add.empty() && k == pool_->arbiter().k) {
-    HSM_RETURN_IF_ERROR(EndPrepared(state));
-    return std::optional<Turned>();
-  }
-  const std::set<std::string> before = pool_->arbiter().sync_set;
-  auto joined = ChangeSyncSet(*pool_, nodes, k);
-  if (!joined.ok() && change.add.size() > 1) joined = AddOne(change.add, k);
-  if (!joined.ok()) {
-    HSM_RETURN_IF_ERROR(EndPrepared(state));
-    return std::optional(Turned{fmt::format("{} did not come into the sync set: {}",
-                                            fmt::join(change.add, ", "), joined.error().message()),
-                                false});
-  }
-  if (before == pool_->arbiter().sync_set) return std::optional<Turned>();
-  return std::optional(
-      Turned{fmt::format("{} came into the sync set", fmt::join(change.add, ", ")), true});
-}
-
-// One of several that cannot come in does not keep out the others, who follow in later turns.
-Result<void> Controller::AddOne(std::set<std::string>& candidates, int k) {
-  Result<void> last;
-  for (const std::string& node : candidates) {
-    std::vector<std::string> nodes = pool_->SyncSetNodes();
-    nodes.push_back(node);
-    last = ChangeSyncSet(*pool_, nodes, k);
-    if (!last.ok()) continue;
-    candidates = {std::string(node)};
-    return {};
-  }
-  return last;
-}
-
-// A change of S that was prepared, and whose compare-and-swap somebody else's change or an end of
-// its leader prevented, binds the Primary until a grant of a later generation (protocol.md, 3).
-Result<void> Controller::EndPrepared(const ClusterState& state) {
-  const MemberView* primary = state.Holder();
-  const bool holds = primary != nullptr && primary->Healthy() && primary->status->prepared > 0;
-  // One that is seen once may be somebody's who is about to swap.
-  const bool again = holds && prepared_under_ == pool_->arbiter().generation;
-  prepared_under_ = holds ? std::optional(pool_->arbiter().generation) : std::nullopt;
-  if (!again) return {};
-  cluster::Arbiter next = pool_->arbiter();
-  ++next.generation;
-  HSM_RETURN_IF_ERROR(pool_->SwapDespiteRenewal(next).Within("ending a prepared change"));
-  return GrantTo(*pool_, pool_->holder());
-}
-
-// Who answers and does not take what it lacks (no room, a token that refuses to write) is as good
-// as unhealthy: it confirms nothing, and could not be made the Primary. One that takes everything
-// again may come back.
-void Controller::NoteRefusals(const std::vector<std::string>& asked, const SyncReport& report) {
-  std::set<std::string> refusing;
-  for (const mirror::StepError& failed : report.applied.failed) {
-    const bool copies = failed.step.kind == mirror::Step::Kind::kCopy;
-    if (copies && !failed.of_source && failed.error.code() != ErrorCode::kConflict)
-      refusing.insert(failed.step.node);
-  }
-  for (const std::string& node : asked) {
-    if (refusing.contains(node)) {
-      ++refusals_[node];
-    } else {
-      refusals_.erase(node);
-    }
-  }
-}
-
-std::set<std::string> Controller::Refusing() const {
-  std::set<std::string> nodes;
-  for (const auto& [node, times] : refusals_) {
-    if (times >= tracker_->threshold()) nodes.insert(node);
-  }
-  return nodes;
 }
 
 Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {

@@ -12,23 +12,14 @@
 #include <string>
 
 #include "libhsmops/failover/decide.h"
-#include "libhsmops/failover/sync_set.h"
 #include "libhsmops/health/tracker.h"
-#include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/pool.h"
-#include "libhsmops/manager/sync.h"
+#include "libhsmops/manager/sync_set_keeper.h"
 #include "libhsmops/manager/task.h"
 #include "libhsmops/manager/verification.h"
 
 namespace hsmops::manager {
-
-struct Turned {
-  std::string reason;                           // one sentence, always
-  bool acted = false;                           // so another turn is due at once
-  base::Duration next = std::chrono::hours(1);  // another is due then at the latest
-  bool failed = false;                          // what it says did not work
-};
 
 class Controller {
  public:
@@ -53,23 +44,12 @@ class Controller {
   base::Result<std::optional<Turned>> DoAsked();
   base::Result<std::optional<Turned>> CarryInstead(cluster::HSMOperation operation);
   std::optional<Turned> EndVerifying();
-  base::Result<Turned> DropFromSyncSet(const failover::SyncSetChange& change,
-                                       const std::set<std::string>& unhealthy,
-                                       const std::set<std::string>& refusing);
-  base::Result<void> CatchUpLagging(const failover::SyncSetChange& change);
-  base::Result<std::optional<Turned>> AddToSyncSet(const failover::ClusterState& state,
-                                                   failover::SyncSetChange change);
-  base::Result<void> AddOne(std::set<std::string>& candidates, int k);
   base::Result<Turned> FailOver(const failover::Decision& decision);
-  base::Result<std::optional<Turned>> KeepSyncSet(const failover::ClusterState& state);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
   base::Result<SyncReport> TimedSync(const SyncOptions& options);
   std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
   void TellSteps(OperationLog& log);
   void NoteTried();
-  void NoteRefusals(const std::vector<std::string>& asked, const SyncReport& report);
-  std::set<std::string> Refusing() const;
-  base::Result<void> EndPrepared(const failover::ClusterState& state);
   bool Readable(const base::Result<void>& read);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);
@@ -84,13 +64,11 @@ class Controller {
   std::optional<health::Tracker> reach_;  // of the Primary `reach_of_`, to its mirrors
   std::string reach_of_;
   std::map<std::string, base::TimePoint> busy_since_;
-  std::set<std::string> lost_;                   // told as DeviceLost
-  std::set<std::string> pin_rejected_;           // told as PinRejected
-  std::map<std::string, int> refusals_;          // how often in a row a mirror took no copy
-  std::optional<std::uint64_t> prepared_under_;  // generation; a prepare was seen to hold
-  std::set<std::string> tried_;  // targets of the promotion that is under way, in vain
-  std::string verifying_;        // the operation that waits for everything to be read again
-  OldGrants old_grants_;
+  std::set<std::string> lost_;          // told as DeviceLost
+  std::set<std::string> pin_rejected_;  // told as PinRejected
+  std::set<std::string> tried_;         // targets of the promotion that is under way, in vain
+  std::string verifying_;               // the operation that waits for everything to be read again
+  SyncSetKeeper sync_set_;
   std::map<std::string, std::string> told_;  // the last note of each reason of TellOnce
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again
