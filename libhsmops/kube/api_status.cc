@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "libhsmops/base/printable.h"
+#include "libhsmops/kube/json_fields.h"
 
 namespace hsmops::kube {
 
@@ -15,16 +14,26 @@ namespace {
 
 constexpr std::size_t kMaxShown = 1000;
 
-// Of a Status its message; of anything else (a proxy's page) its begin.
-std::string MessageOf(const RestAnswer& answer) {
+nlohmann::json DocumentOf(const RestAnswer& answer) {
   const base::ByteView body = answer.body.view();
-  const auto document = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
+  return nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
+}
+
+// Of a Status its message; of anything else (a proxy's page) its begin.
+std::string MessageOf(const RestAnswer& answer, const nlohmann::json& document) {
+  const base::ByteView body = answer.body.view();
   std::string message(reinterpret_cast<const char*>(body.data()), body.size());
-  if (document.is_object() && document.contains("message") && document["message"].is_string())
-    message = document["message"].get<std::string>();
+  if (std::string said = TextAt(document, "message"); !said.empty()) message = std::move(said);
   if (message.size() > kMaxShown) message.resize(kMaxShown);
   while (!message.empty() && message.back() == '\n') message.pop_back();
   return base::Printable(message);
+}
+
+// A 404 that is about an object names it. Without one it is the resource that is not served: the
+// CustomResourceDefinition is not there, or the path is another server's. That says nothing about
+// any object.
+bool NamesAnObject(const nlohmann::json& status) {
+  return TextAt(status, "kind") == "Status" && !TextAt(ObjectAt(status, "details"), "name").empty();
 }
 
 ErrorCode CodeOf(int status, bool reads) {
@@ -52,13 +61,23 @@ std::string CanI(const ApiVerb& asked) {
                      asked.ns.empty() ? " -A" : " -n " + asked.ns);
 }
 
+std::string CrdOf(const std::string& resource) { return resource.substr(0, resource.find('/')); }
+
 }  // namespace
 
 bool IsSuccess(int status) { return status >= 200 && status < 300; }
 bool IsExpired(int status) { return status == 410; }
 
 Error ErrorOf(const RestAnswer& answer, const ApiVerb& asked) {
-  const std::string said = MessageOf(answer);
+  const nlohmann::json status = DocumentOf(answer);
+  const std::string said = MessageOf(answer, status);
+  if (answer.status == 404 && !NamesAnObject(status)) {
+    return {
+        ErrorCode::kUnavailable,
+        fmt::format("the API server does not serve {} (404{}{}): is the CustomResourceDefinition "
+                    "there? kubectl get crd {}",
+                    asked.resource, said.empty() ? "" : ": ", said, CrdOf(asked.resource))};
+  }
   std::string message =
       fmt::format("the API server answered {}{}{}", answer.status, said.empty() ? "" : ": ", said);
   if (answer.status == 401) message += "; who you are was not accepted: is the credential expired?";

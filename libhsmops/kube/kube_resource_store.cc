@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/object_rules.h"
+#include "libhsmops/kube/json_fields.h"
 #include "libhsmops/kube/kube_watch.h"
 
 namespace hsmops::kube {
@@ -102,11 +102,15 @@ Result<KubeResourceStore::Page> KubeResourceStore::ReadPage(Kind kind, std::stri
   HSM_TRY(const RestAnswer answer, Ask(Asked("list", kind, ns, ""), std::move(request)));
   HSM_TRY(json document, Parsed(answer.body));
   Page page;
-  const json metadata = document.value("metadata", json::object());
-  page.version = metadata.value("resourceVersion", "");
-  page.next = metadata.value("continue", "");
-  json items = document.value("items", json::array());
-  if (items.is_null()) items = json::array();
+  const json metadata = ObjectAt(document, "metadata");
+  page.version = TextAt(metadata, "resourceVersion");
+  page.next = TextAt(metadata, "continue");
+  json& items = document["items"];
+  // What is no list is not an empty one.
+  if (page.version.empty() || !(items.is_array() || items.is_null())) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the API server's answer is no list of {}", ResourceOf(kind)));
+  }
   for (json& item : items) {
     HSM_TRY(Object object, ObjectOf(kind, std::move(item)));
     page.items.push_back(std::move(object));

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "libhsmops/base/printable.h"
+#include "libhsmops/kube/json_fields.h"
 
 namespace hsmops::kube {
 
@@ -109,13 +108,12 @@ Result<std::optional<Change>> KubeWatch::Next(base::TimePoint deadline) {
 Result<void> KubeWatch::Take(const SecretBytes& line) {
   const base::ByteView bytes = line.view();
   const json event = json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  const bool whole = event.is_object() && event.contains("object") && event["object"].is_object();
-  if (!whole) return Error(ErrorCode::kCorrupt, "the API server's watch said what is no event");
-  const std::string type = event.value("type", "");
-  json document = event["object"];
-  if (type == "ERROR") return TakeError(document.value("code", 0), document.value("message", ""));
-  const std::string version =
-      document.value("metadata", json::object()).value("resourceVersion", "");
+  json document = ObjectAt(event, "object");
+  if (document.is_null())
+    return Error(ErrorCode::kCorrupt, "the API server's watch said what is no event");
+  const std::string type = TextAt(event, "type");
+  if (type == "ERROR") return TakeError(NumberAt(document, "code"), TextAt(document, "message"));
+  const std::string version = TextAt(ObjectAt(document, "metadata"), "resourceVersion");
   if (!version.empty()) version_ = version;
   if (type == "BOOKMARK") return {};
   document["apiVersion"] = cluster::ApiVersion(kind_);

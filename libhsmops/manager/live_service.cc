@@ -22,6 +22,32 @@ bool Passing(ErrorCode code) {
   return code == ErrorCode::kUnavailable || code == ErrorCode::kReadOnly;
 }
 
+// Who refused, and why: managers that say the same are told together.
+class Refusals {
+ public:
+  void Add(const std::string& who, const std::string& why) {
+    const auto same = std::ranges::find(said_, why, &Said::why);
+    if (same == said_.end()) {
+      said_.push_back({who, why});
+    } else {
+      same->who += ", " + who;
+    }
+  }
+  std::string Text() const {
+    std::string text;
+    for (const Said& said : said_)
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", said.who, said.why);
+    return text;
+  }
+
+ private:
+  struct Said {
+    std::string who;
+    std::string why;
+  };
+  std::vector<Said> said_;
+};
+
 std::size_t BytesOf(const store::Write& write) {
   std::size_t bytes = write.name.text().size();
   for (const auto& [key, value] : write.keys) bytes += key.size() + value.size();
@@ -95,7 +121,7 @@ Result<LiveClient> LiveService::Client(const Replica& replica) {
 
 template <typename T, typename Ask>
 Result<T> LiveService::AskAny(const Ask& ask) {
-  std::string heard;
+  Refusals heard;
   for (std::size_t i = 0; i < target_.replicas.size() && (i == 0 || !Over()); ++i) {
     const Replica replica = target_.replicas[i];
     auto client = Client(replica);
@@ -106,13 +132,12 @@ Result<T> LiveService::AskAny(const Ask& ask) {
                   target_.replicas.end());
       return answer;
     }
-    heard +=
-        fmt::format("{}{}: {}", heard.empty() ? "" : "; ", replica.name, answer.error().message());
+    heard.Add(replica.name, answer.error().message());
   }
   return Error(ErrorCode::kUnavailable,
                fmt::format("no manager could do it: {}. kubectl hsm health says what is wrong; "
                            "where managers run, their --url must be reached from here",
-                           heard));
+                           heard.Text()));
 }
 
 Result<Served> LiveService::Get(const store::SecretName& name) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "libhsmops/net/credentials.h"
-#include "test/net/network.h"
+#include "test/support/network.h"
 
 namespace hsmops::test {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "test/net/network.h"
+#include "test/support/network.h"
 #include "test/support/process.h"
 #include "test/support/softhsm_tokens.h"
 #include "test/support/temp_folder.h"

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "test/net/network.h"
+#include "test/support/network.h"
 
 namespace hsmops::test {
 

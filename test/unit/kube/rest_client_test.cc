@@ -28,6 +28,11 @@ net::Reply Saying(int status, const std::string& body) {
   return reply;
 }
 
+// As a Status says it of an object; without `name` as of a path that is not served.
+std::string NoSuch(const std::string& name) {
+  return R"({"kind":"Status","message":"none there","details":{"name":")" + name + R"("}})";
+}
+
 // Answers by path.
 struct Server {
   std::mutex mutex;
@@ -41,7 +46,7 @@ struct Server {
     auto started = net::StatusServer::Start("127.0.0.1:0", [this](std::string_view path) {
       const std::lock_guard lock(mutex);
       const auto page = pages.find(std::string(path));
-      if (page == pages.end()) return Saying(404, R"({"kind":"Status","message":"none there"})");
+      if (page == pages.end()) return Saying(404, NoSuch("y"));
       net::Reply copy;
       copy.status = page->second.status;
       copy.content_type = page->second.content_type;
@@ -141,6 +146,29 @@ TEST_CASE("kube store: objects, lists and refusals are read as the API has them"
             "kubectl auth can-i get leases.coordination.k8s.io -n default") != std::string::npos);
   server.pages[std::string(kLeases) + "/x"] = Saying(500, "etcd");
   CHECK(store.Get(Kind::kLease, "default", "x").Is(ErrorCode::kUnavailable));
+}
+
+TEST_CASE("kube store: what is no answer about an object is never read as its absence") {
+  Server server;
+  KubeResourceStore store(*server.client, server.clock);
+  const std::string x = std::string(kLeases) + "/x";
+  for (const std::string& page : {std::string("404 page not found"), NoSuch(""),
+                                  std::string(R"({"kind":5,"details":{"name":7}})")}) {
+    CAPTURE(page);
+    server.pages[x] = Saying(404, page);
+    CHECK(store.Get(Kind::kLease, "default", "x").Is(ErrorCode::kUnavailable));
+  }
+  server.pages[x] = Saying(404, NoSuch("x"));
+  CHECK(store.Get(Kind::kLease, "default", "x").Is(ErrorCode::kNotFound));
+  for (const char* const page :
+       {"{}", R"({"items":[]})", R"({"metadata":{"resourceVersion":"9"},"items":{}})",
+        R"({"metadata":{"resourceVersion":9},"items":[]})", R"({"metadata":[],"items":[]})"}) {
+    CAPTURE(page);
+    server.pages[kLeases] = Saying(200, page);
+    CHECK(store.List(Kind::kLease, "default").Is(ErrorCode::kCorrupt));
+  }
+  server.pages[kLeases] = Saying(200, R"({"metadata":{"resourceVersion":"9"},"items":null})");
+  CHECK(store.List(Kind::kLease, "default").ok());
 }
 
 }  // namespace hsmops::kube

@@ -1,4 +1,4 @@
-#include "test/net/network.h"
+#include "test/support/network.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

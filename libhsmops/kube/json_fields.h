@@ -1,0 +1,30 @@
+// Fields of documents that others wrote: what is not there, or of another type, is empty.
+//
+// Internal to kube/. nlohmann's value() throws where the type is another.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace hsmops::kube {
+
+inline std::string TextAt(const nlohmann::json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto field = object.find(key);
+  return field != object.end() && field->is_string() ? field->get<std::string>() : std::string();
+}
+
+inline int NumberAt(const nlohmann::json& object, const char* key) {
+  if (!object.is_object()) return 0;
+  const auto field = object.find(key);
+  return field != object.end() && field->is_number_integer() ? field->get<int>() : 0;
+}
+
+// Null where there is no such object.
+inline nlohmann::json ObjectAt(const nlohmann::json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto field = object.find(key);
+  return field != object.end() && field->is_object() ? *field : nlohmann::json();
+}
+
+}  // namespace hsmops::kube
