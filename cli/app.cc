@@ -112,15 +112,8 @@ int RunApp(const std::vector<std::string>& words, Streams streams, const std::st
   } catch (const CLI::ParseError& error) {
     return Usage(streams, parser, words, MessageOf(error, VerbWord(parser, words), words));
   }
-  for (const auto& [flag, value] : parser.kubectl) {
-    if (!value.empty())
-      return Usage(streams, parser, words,
-                   fmt::format("--{} names a Kubernetes cluster, which this version does not speak "
-                               "to yet; use --local DIR",
-                               flag));
-  }
   CLI::App* chosen = parser.app.get_subcommands().front();
-  Context context(streams, parser.globals, program, parser.by_app.at(chosen)->acts);
+  Context context(streams, std::move(parser.globals), program, parser.by_app.at(chosen)->acts);
   if (auto timeout = context.Timeout(); !timeout.ok()) return context.Fail(timeout.error());
   if (auto format = CheckFormat(context); !format.ok()) return context.Fail(format.error());
   const int code = parser.runners.at(chosen)(context);

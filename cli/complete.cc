@@ -21,7 +21,7 @@ struct Line {
   std::string typing;
   std::string kept;  // of the same word, and repeated in every answer: "--flag="
   std::string local;
-  std::string ns = Globals{}.ns;
+  std::string ns = kDefaultNamespace;
 };
 
 // "--flag", "=" and "value" become one word again. `glued`: the last was such a value.

@@ -31,6 +31,7 @@ constexpr base::Duration kAnswerLimit = std::chrono::seconds(120);
 constexpr base::Duration kLongestCall = std::chrono::seconds(15);
 constexpr base::Duration kShortestCall = std::chrono::milliseconds(200);
 constexpr std::string_view kProgram = "kubectl hsm";
+constexpr int kTraceLevel = 6;  // of -v, as with kubectl: each request, without its body
 
 // For a shell to read as one word.
 std::string ShellWord(const std::string& text) {
@@ -59,11 +60,16 @@ Result<base::Duration> Context::Timeout() const {
   return base::ParseDuration(globals_.timeout).Within("--timeout");
 }
 
-std::string Context::CommandPrefix() const {
+std::string Context::PrefixOf(const Globals& globals) {
   std::string prefix(kProgram);
-  if (!globals_.local.empty()) prefix += " --local " + ShellWord(globals_.local);
-  if (globals_.ns != Globals{}.ns) prefix += " -n " + ShellWord(globals_.ns);
-  if (!globals_.device.empty()) prefix += " --device " + ShellWord(globals_.device);
+  const auto add = [&prefix](const char* flag, const std::string& value) {
+    if (!value.empty()) prefix += fmt::format(" {} {}", flag, ShellWord(value));
+  };
+  add("--local", globals.local);
+  add("--kubeconfig", globals.kubectl.overrides.kubeconfig);
+  add("--context", globals.kubectl.overrides.context);
+  if (globals.ns != kDefaultNamespace) add("-n", globals.ns);
+  add("--device", globals.device);
   return prefix;
 }
 
@@ -75,12 +81,34 @@ std::string Context::WithCluster(std::string text) const {
   return text;
 }
 
+const std::string& Context::ns() {
+  if (!globals_.ns.empty()) return globals_.ns;
+  const auto api = OnKubernetes() ? OpenApi() : Result<ApiServer*>(nullptr);
+  // Where it cannot be opened, whoever wants its resources says why.
+  globals_.ns = api.ok() && *api != nullptr ? (*api)->ns() : kDefaultNamespace;
+  return globals_.ns;
+}
+
+Result<ApiServer*> Context::OpenApi() {
+  if (!api_) {
+    kube::Overrides& overrides = globals_.kubectl.overrides;
+    overrides.ns = globals_.ns;
+    overrides.certificate_authority = globals_.wire.ca;
+    overrides.client_certificate = globals_.wire.cert;
+    overrides.client_key = globals_.wire.key;
+    const auto trace = [this](const std::string& line) {
+      if (globals_.verbosity >= kTraceLevel) err() << line << "\n";
+    };
+    HSM_TRY(api_,
+            ApiServer::Open(std::move(globals_.kubectl), streams_.in_is_terminal, clock_, trace));
+  }
+  return api_.get();
+}
+
 Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
-  if (globals_.local.empty()) {
-    return Error(
-        ErrorCode::kInvalid,
-        "no cluster named: add --local DIR (kubectl hsm init --local DIR --nodes A,B,C makes one). "
-        "Kubernetes clusters come with a later version");
+  if (OnKubernetes()) {
+    HSM_TRY(ApiServer * api, OpenApi());
+    return api->Resources();
   }
   HSM_TRY(auto store, cluster::DirectoryResourceStore::Open(globals_.local, clock_, rng_));
   return std::unique_ptr<cluster::ResourceStore>(std::move(store));
@@ -95,12 +123,11 @@ Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
   }
   if (!named.empty()) return named;
   if (!globals_.device.empty()) return globals_.device;
-  HSM_TRY(const auto devices, resources.List(cluster::Kind::kHsmDevice, globals_.ns));
+  HSM_TRY(const auto devices, resources.List(cluster::Kind::kHsmDevice, ns()));
   if (devices.items.size() == 1) return devices.items.front().key().name;
   if (devices.items.empty()) {
-    return Error(
-        ErrorCode::kNotFound,
-        fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --nodes …", globals_.ns));
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --nodes …", ns()));
   }
   std::string names;
   for (const cluster::Object& device : devices.items) names += " " + device.key().name;
@@ -116,11 +143,19 @@ Result<base::FileLock> Context::LockDevice(const std::string& verb, const std::s
       .Within(fmt::format("device {}", device));
 }
 
+// On Kubernetes a command talks to the API server alone, and to no member.
+Result<void> Context::NeedFolder(const std::string& verb) const {
+  if (!OnKubernetes()) return {};
+  return Error(ErrorCode::kInvalid,
+               fmt::format("{} works with a cluster folder (--local DIR) alone so far", verb));
+}
+
 Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& verb,
                                                            const std::string& device,
                                                            const std::string& in_namespace,
                                                            const base::FileLock* held) {
-  const std::string ns = in_namespace.empty() ? globals_.ns : in_namespace;
+  HSM_RETURN_IF_ERROR(NeedFolder(verb));
+  const std::string ns = in_namespace.empty() ? this->ns() : in_namespace;
   auto cluster = std::make_unique<LocalCluster>();
   HSM_TRY(cluster->resources_, OpenResources());
   HSM_TRY(const std::string name, DeviceName(*cluster->resources_, device));
@@ -135,10 +170,11 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& ve
 }
 
 Result<std::unique_ptr<LocalCluster>> Context::OpenRecord() {
+  HSM_RETURN_IF_ERROR(NeedFolder("this"));
   auto cluster = std::make_unique<LocalCluster>();
   HSM_TRY(cluster->resources_, OpenResources());
   HSM_TRY(const std::string name, DeviceName(*cluster->resources_, {}));
-  HSM_RETURN_IF_ERROR(OpenPool(*cluster, globals_.ns, name));
+  HSM_RETURN_IF_ERROR(OpenPool(*cluster, ns(), name));
   return cluster;
 }
 

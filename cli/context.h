@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "cli/api_server.h"
 #include "cli/wire.h"
 #include "libhsmops/agent/child.h"
 #include "libhsmops/base/clock.h"
@@ -17,6 +18,8 @@
 #include "libhsmops/manager/pool.h"
 
 namespace hsmops::cli {
+
+inline constexpr const char* kDefaultNamespace = "default";
 
 struct Streams {
   std::ostream& out;
@@ -29,15 +32,16 @@ struct Streams {
 
 // Words of every verb.
 struct Globals {
-  std::string local;  // the cluster folder
-  std::string ns = "default";
+  std::string local;  // the cluster folder; empty: a Kubernetes cluster
+  std::string ns;     // empty: that of the context, or "default"
   std::string device;
   std::string output;  // "" is table
   bool no_headers = false;
-  std::string verbosity = "0";
+  int verbosity = 0;
   std::string color = "auto";
   std::string timeout;
-  WireFiles wire;
+  WireFiles wire;        // to agents, where the cluster is a folder; else to the API server
+  KubectlWords kubectl;  // without what `wire` and `ns` are
 };
 
 // The file of a device's lock in a cluster folder.
@@ -63,6 +67,7 @@ class Context {
   Context(Streams streams, Globals globals, std::string program, bool acts)
       : streams_(streams),
         globals_(std::move(globals)),
+        prefix_(PrefixOf(globals_)),
         program_(std::move(program)),
         acts_(acts) {}
 
@@ -78,9 +83,14 @@ class Context {
   bool ColorOn(bool on_terminal) const;
   base::Result<base::Duration> Timeout() const;
 
+  // Whether the cluster is a Kubernetes one: no folder is named.
+  bool OnKubernetes() const { return globals_.local.empty(); }
+  // The device's namespace: of -n, else of the kubeconfig's context, else "default".
+  const std::string& ns();
+
   // The words of this command line that name the cluster, for a next step: "kubectl hsm --local
   // DIR".
-  std::string CommandPrefix() const;
+  const std::string& CommandPrefix() const { return prefix_; }
   // The same before every command that this text tells to run, so that it can be copied.
   std::string WithCluster(std::string text) const;
 
@@ -122,11 +132,16 @@ class Context {
   base::Result<void> Confirm(const std::string& question, bool yes);
 
  private:
+  base::Result<void> NeedFolder(const std::string& verb) const;
   base::Result<void> OpenPool(LocalCluster& cluster, const std::string& ns,
                               const std::string& device);
+  base::Result<ApiServer*> OpenApi();
 
   Streams streams_;
+  static std::string PrefixOf(const Globals& globals);
+
   Globals globals_;
+  const std::string prefix_;
   std::string program_;
   bool acts_;
   std::set<std::string> told_paused_;  // devices whose pause this command has warned of
@@ -135,6 +150,7 @@ class Context {
   base::SystemRng rng_;
   base::ThreadExecutor executor_;
   std::unique_ptr<Wire> wire_;
+  std::unique_ptr<ApiServer> api_;
 };
 
 }  // namespace hsmops::cli

@@ -20,7 +20,7 @@ Result<std::vector<HSMDevice>> Named(Context& context, cluster::ResourceStore& r
   std::vector<HSMDevice> devices;
   for (const std::string& name : names) {
     HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("device"));
-    HSM_TRY(HSMDevice device, cluster::Load<HSMDevice>(resources, context.globals().ns, name));
+    HSM_TRY(HSMDevice device, cluster::Load<HSMDevice>(resources, context.ns(), name));
     devices.push_back(std::move(device));
   }
   return devices;
@@ -44,7 +44,7 @@ Result<std::vector<HSMDevice>> DeviceChoice::Choose(Context& context) const {
   HSM_TRY(const auto wanted, cluster::LabelSelector::Parse(selector).Within("-l"));
   HSM_TRY(auto resources, context.OpenResources());
   if (!named.empty()) return Named(context, *resources, named);
-  const std::string ns = all_namespaces ? "" : context.globals().ns;
+  const std::string ns = all_namespaces ? "" : context.ns();
   if (!ns.empty()) HSM_RETURN_IF_ERROR(cluster::CheckNamespace(ns).Within("--namespace"));
   HSM_TRY(auto all, cluster::LoadAll<HSMDevice>(*resources, ns));
   if (!all.refused.empty()) return all.refused.front();

@@ -9,12 +9,6 @@
 namespace hsmops::cli {
 namespace {
 
-// kubectl's own flags that only mean something to an API server. Taken, so that the message can say
-// so.
-constexpr const char* kKubectlFlags[] = {"kubeconfig",      "context",        "cluster", "user",
-                                         "server",          "token",          "as",      "as-uid",
-                                         "tls-server-name", "request-timeout"};
-
 // Empty is what an unset shell variable gives, and never what was meant.
 std::string NotEmpty(const std::string& text) {
   return text.empty() ? std::string("the value is empty") : std::string();
@@ -88,10 +82,38 @@ Parser::Parser() : verbs(AllVerbs()) {
   }
 }
 
+// Named and meant as kubectl has them; --certificate-authority, --client-certificate and
+// --client-key are among the words of every verb.
+void Parser::AddKubectl(const char* group) {
+  kube::Overrides& to = globals.kubectl.overrides;
+  const auto add = [&](const char* name, std::string& target, const char* value, const char* help) {
+    app.add_option(name, target, help)->option_text(value)->group(group);
+  };
+  add("--kubeconfig", to.kubeconfig, "FILE", "instead of $KUBECONFIG and ~/.kube/config");
+  add("--context", to.context, "NAME", "of the kubeconfig");
+  add("--cluster", to.cluster, "NAME", "of the kubeconfig, instead of the context's");
+  add("--user", to.user, "NAME", "of the kubeconfig, instead of the context's");
+  add("-s,--server", to.server, "URL", "of the API server");
+  add("--tls-server-name", to.tls_server_name, "NAME", "in the API server's certificate");
+  add("--token", globals.kubectl.token, "TOKEN", "a bearer token for the API server");
+  add("--as", to.as, "NAME", "whom to stand for");
+  add("--as-uid", to.as_uid, "UID", "of whom --as names");
+  add("--request-timeout", globals.kubectl.request_timeout, "DURATION",
+      "of one request to the API server; 0 is none");
+  app.add_option("--as-group", to.as_groups, "a group to stand for; may stand several times")
+      ->option_text("GROUP")
+      ->type_size(1)
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_flag("--insecure-skip-tls-verify", to.insecure_skip_tls_verify,
+               "believe whoever answers as the API server")
+      ->group(group);
+}
+
 void Parser::AddGlobals() {
   const char* group = "Every verb";
   app.add_option("--local", globals.local, "the cluster folder")->option_text("DIR")->group(group);
-  app.add_option("-n,--namespace", globals.ns, "the device's namespace")
+  app.add_option("-n,--namespace", globals.ns, "the device's namespace; by default the context's")
       ->option_text("NAMESPACE")
       ->group(group);
   app.add_option("--device", globals.device, "the device, where there are several")
@@ -106,10 +128,12 @@ void Parser::AddGlobals() {
                  "how long to wait; 10s for verbs that read, 60s for those that act")
       ->option_text("DURATION")
       ->group(group);
-  app.add_option("--certificate-authority", globals.wire.ca, "whom to believe among agents")
+  AddKubectl(group);
+  app.add_option("--certificate-authority", globals.wire.ca,
+                 "whom to believe: an API server, or agents where --local is given")
       ->option_text("FILE")
       ->group(group);
-  app.add_option("--client-certificate", globals.wire.cert, "what to prove oneself to them with")
+  app.add_option("--client-certificate", globals.wire.cert, "what to prove oneself to it with")
       ->option_text("FILE")
       ->group(group);
   app.add_option("--client-key", globals.wire.key, "the key of it")
@@ -127,8 +151,6 @@ void Parser::AddGlobals() {
   for (CLI::Option* option :
        app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; }))
     option->check(NotEmpty);
-  for (const char* flag : kKubectlFlags)
-    app.add_option(fmt::format("--{}", flag), kubectl[flag], "")->group("");
 }
 
 }  // namespace hsmops::cli

@@ -22,7 +22,6 @@ struct Parser {
 
   CLI::App app{"Keeps the same secrets on several hardware security modules, and proves it"};
   Globals globals;
-  std::map<std::string, std::string> kubectl;
   std::vector<Verb> verbs;
   std::map<CLI::App*, Runner> runners;
   std::map<CLI::App*, const Verb*> by_app;
@@ -30,6 +29,7 @@ struct Parser {
 
  private:
   void AddGlobals();
+  void AddKubectl(const char* group);
 };
 
 }  // namespace hsmops::cli

@@ -6,11 +6,11 @@
 # shellcheck source=test/counting.sh
 . "$HSMOPS_ROOT/test/counting.sh"
 
-readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim stories net)
+readonly tier_order=(lint unit token crash kill cli regress install fuzz asan tsan sim stories net kube)
 # All there is, once: unit and crash are in asan, which sees more of them. Compiling and running
 # them twice would be a third of the time. regress is not: it starts thousands of processes, and
 # what crash starts is the same command line under the same sanitizer.
-readonly whole_order=(lint token kill cli regress install fuzz asan tsan sim stories net)
+readonly whole_order=(lint token kill cli regress install fuzz asan tsan sim stories net kube)
 
 # A tier is there when it has something to run.
 has_tier() {

@@ -157,17 +157,16 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   if (!resources.ok()) return context.Fail(resources.error());
   const auto timeout = context.Timeout();
   if (!timeout.ok()) return context.Fail(timeout.error());
-  const auto managers =
-      manager::LookForManagers(**resources, context.clock(), context.globals().ns);
+  const auto managers = manager::LookForManagers(**resources, context.clock(), context.ns());
   if (!managers.ok()) return context.Fail(managers.error());
   if (*managers != failover::Managers::kLead) return std::nullopt;
   const auto name = context.DeviceName(**resources, device);
   if (!name.ok()) return context.Fail(name.error());
-  const auto there = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
+  const auto there = cluster::Load<cluster::HSMDevice>(**resources, context.ns(), *name);
   if (!there.ok()) return context.Fail(there.error());  // no leader would see to it
   context.WarnIfPaused(*there);
   HSMOperation operation;
-  operation.metadata.ns = context.globals().ns;
+  operation.metadata.ns = context.ns();
   operation.metadata.name = fmt::format("{}-cli-{}", *name, base::Hex(context.rng().Array<4>()));
   operation.metadata.annotations[cluster::kRequestedBy] = UserName();
   operation.spec = std::move(spec);

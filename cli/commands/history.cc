@@ -16,7 +16,7 @@ int Run(const std::string& named, Context& context) {
   if (!resources.ok()) return context.Fail(resources.error());
   const auto name = context.DeviceName(**resources, named);
   if (!name.ok()) return context.Fail(name.error());
-  const auto device = cluster::Load<cluster::HSMDevice>(**resources, context.globals().ns, *name);
+  const auto device = cluster::Load<cluster::HSMDevice>(**resources, context.ns(), *name);
   if (!device.ok()) return context.Fail(device.error());
   // Nobody was asked just now, so of the status nothing but the history is told.
   nlohmann::json document = device->ToJson();

@@ -122,7 +122,7 @@ Result<Wanted> Understand(Context& context, const InitWords& words, const Unfini
   HSM_TRY(Wanted wanted, ReadNodes(words));
   cluster::HSMDevice& device = wanted.device;
   device.metadata.name = name;
-  device.metadata.ns = context.globals().ns;
+  device.metadata.ns = context.ns();
   cluster::MirroringSpec& mirroring = device.spec.mirroring.emplace();
   mirroring.primary_node = wanted.nodes.front();
   for (const std::string& list : words.standby) {
@@ -168,7 +168,7 @@ struct Begun {
 };
 
 void TakeBack(Context& context, const std::string& name, Begun& begun) {
-  const std::string& ns = context.globals().ns;
+  const std::string& ns = context.ns();
   // As well as it can be; the error that led here is what the user sees.
   if (begun.arbiter || begun.device) {
     const auto resources = context.OpenResources();
@@ -189,12 +189,12 @@ void NoteFolder(const fs::path& folder, Leftovers& leftovers) {
 // The lock first: two of one folder at once are one after the other.
 Result<base::FileLock> LockNew(Context& context, const UnfinishedInit& init,
                                const std::string& name, Leftovers& leftovers) {
-  const fs::path lock = DeviceLockPath(init.folder().string(), context.globals().ns, name);
+  const fs::path lock = DeviceLockPath(init.folder().string(), context.ns(), name);
   for (int tries = 1;; ++tries) {
     NoteFolder(lock.parent_path(), leftovers);
     leftovers.WillMake(lock);
     HSM_RETURN_IF_ERROR(base::MakeFolders(lock.parent_path().string(), 0750));
-    auto taken = context.LockDevice("init", context.globals().ns, name);
+    auto taken = context.LockDevice("init", context.ns(), name);
     // Whoever had it before may have failed and taken all of the folder away.
     if (!taken.Is(ErrorCode::kNotFound) || tries == kLockTries) return taken;
   }
@@ -350,8 +350,7 @@ Result<Ready> Prepare(Context& context, const Result<Wanted>* to_make, const Unf
   if (to_make != nullptr) HSM_RETURN_IF_ERROR(MakeNew(context, **to_make, init, begun));
   {
     HSM_TRY(const auto resources, context.OpenResources());
-    HSM_TRY(const auto loaded,
-            cluster::Load<cluster::HSMDevice>(*resources, context.globals().ns, name));
+    HSM_TRY(const auto loaded, cluster::Load<cluster::HSMDevice>(*resources, context.ns(), name));
     manager::World world{*resources, context.clock(), context.rng(), context.executor(), nullptr};
     HSM_TRY(const std::optional<store::Uid> known, KnownPool(context, loaded));
     const auto created = manager::CreateArbiterFor(world, loaded, known);
@@ -371,9 +370,8 @@ Result<Ready> Prepare(Context& context, const Result<Wanted>* to_make, const Unf
 Result<std::optional<cluster::HSMDevice>> Existing(Context& context, const std::string& name) {
   auto existing = cluster::DirectoryResourceStore::Open(context.globals().local, context.clock(),
                                                         context.rng());
-  auto device = existing.ok()
-                    ? cluster::Load<cluster::HSMDevice>(**existing, context.globals().ns, name)
-                    : Result<cluster::HSMDevice>(existing.error());
+  auto device = existing.ok() ? cluster::Load<cluster::HSMDevice>(**existing, context.ns(), name)
+                              : Result<cluster::HSMDevice>(existing.error());
   if (device.ok()) return std::optional(*std::move(device));
   if (device.Is(ErrorCode::kNotFound)) return std::optional<cluster::HSMDevice>();
   return device.error();
@@ -419,8 +417,8 @@ Result<void> Go(const InitWords& words, Context& context) {
   const std::string name =
       context.globals().device.empty() ? std::string(kDefaultDevice) : context.globals().device;
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
-  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.globals().ns).Within("--namespace"));
-  const UnfinishedInit init(context.globals().local, context.globals().ns, name);
+  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(context.ns()).Within("--namespace"));
+  const UnfinishedInit init(context.globals().local, context.ns(), name);
   const auto wanted = Understand(context, words, init, name);
   HSM_TRY(auto existing, Existing(context, name));
   if (!existing && !wanted.ok()) return wanted.error();
@@ -437,7 +435,7 @@ Result<void> Go(const InitWords& words, Context& context) {
     return ready.error();
   }
   if (!existing) {
-    Prose(context) << fmt::format("made HSMDevice {}/{} in {}\n", context.globals().ns, name,
+    Prose(context) << fmt::format("made HSMDevice {}/{} in {}\n", context.ns(), name,
                                   base::Printable(context.globals().local));
   }
   return Finish(context, *ready, init);

@@ -10,8 +10,7 @@ namespace {
 
 Result<bool> IsBehindAgents(Context& context, cluster::ResourceStore& resources) {
   HSM_TRY(const std::string name, context.DeviceName(resources, {}));
-  HSM_TRY(const auto device,
-          cluster::Load<cluster::HSMDevice>(resources, context.globals().ns, name));
+  HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(resources, context.ns(), name));
   return device.IsBehindAgents();
 }
 
@@ -25,7 +24,7 @@ void Shuffle(std::vector<manager::Replica>& replicas, base::Rng& rng) {
 
 Result<std::unique_ptr<LiveDevice>> OpenLive(Context& context) {
   HSM_TRY(const auto resources, context.OpenResources());
-  HSM_TRY(auto replicas, manager::FindReplicas(*resources, context.clock(), context.globals().ns));
+  HSM_TRY(auto replicas, manager::FindReplicas(*resources, context.clock(), context.ns()));
   if (replicas.empty()) return std::unique_ptr<LiveDevice>();
   HSM_TRY(const bool behind_agents, IsBehindAgents(context, *resources));
   if (!behind_agents) return std::unique_ptr<LiveDevice>();

@@ -23,7 +23,7 @@ int Run(const ManagerWords& words, Context& context) {
   if (!resources.ok()) return context.Fail(resources.error());
   StopSignal stop;
   manager::ServerConfig config;
-  config.ns = context.globals().ns;
+  config.ns = context.ns();
   config.listen = words.listen;
   config.url = words.url;
   config.status_listen = words.serving.status_listen;

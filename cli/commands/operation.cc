@@ -37,10 +37,10 @@ std::string StartOf(const HSMOperation& operation, base::WallTime now) {
 int List(Context& context, cluster::ResourceStore& resources) {
   const std::string& device = context.globals().device;
   if (!device.empty()) {
-    const auto there = cluster::Load<cluster::HSMDevice>(resources, context.globals().ns, device);
+    const auto there = cluster::Load<cluster::HSMDevice>(resources, context.ns(), device);
     if (!there.ok()) return context.Fail(there.error());
   }
-  auto all = cluster::LoadAll<HSMOperation>(resources, context.globals().ns);
+  auto all = cluster::LoadAll<HSMOperation>(resources, context.ns());
   if (!all.ok()) return context.Fail(all.error());
   std::erase_if(all->items, [&](const HSMOperation& o) {
     return !device.empty() && o.spec.device_ref.name != device;
@@ -74,11 +74,11 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
   const auto timeout = context.Timeout();
   if (!timeout.ok()) return context.Fail(timeout.error());
   const base::TimePoint deadline = context.clock().Now() + *timeout;
-  auto watch = resources.OpenWatch(cluster::Kind::kHsmOperation, context.globals().ns, "");
+  auto watch = resources.OpenWatch(cluster::Kind::kHsmOperation, context.ns(), "");
   if (!watch.ok()) return context.Fail(watch.error());
   const StopSignal stop;
   for (;;) {
-    auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
+    auto operation = cluster::Load<HSMOperation>(resources, context.ns(), id);
     if (!operation.ok()) return context.Fail(operation.error());
     if (operation->Finished()) {
       const int printed = Print(context, operation->ToJson(), [&](bool) {
@@ -101,7 +101,7 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
 }
 
 int Cancel(Context& context, cluster::ResourceStore& resources, const std::string& id) {
-  auto operation = cluster::Load<HSMOperation>(resources, context.globals().ns, id);
+  auto operation = cluster::Load<HSMOperation>(resources, context.ns(), id);
   if (!operation.ok()) return context.Fail(operation.error());
   if (operation->Finished())
     return context.Fail(

@@ -49,8 +49,7 @@ base::Result<void> CheckTarget(Context& context, cluster::ResourceStore& resourc
                                const std::string& named, const std::string& target) {
   if (target.empty()) return {};
   HSM_TRY(const std::string name, context.DeviceName(resources, named));
-  HSM_TRY(const auto device,
-          cluster::Load<cluster::HSMDevice>(resources, context.globals().ns, name));
+  HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(resources, context.ns(), name));
   const std::vector<std::string> nodes = device.MemberNodes();
   if (std::ranges::find(nodes, target) != nodes.end()) return {};
   return base::Error(base::ErrorCode::kNotFound, fmt::format("node {} is not a member of device {}",

@@ -111,7 +111,7 @@ int WatchIt(const StatusOptions& options, Context& context) {
   const bool redraws = context.streams().out_is_terminal;
   const auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
-  const auto watch = (*resources)->OpenWatch(cluster::Kind::kHsmDevice, context.globals().ns, "");
+  const auto watch = (*resources)->OpenWatch(cluster::Kind::kHsmDevice, context.ns(), "");
   if (!watch.ok()) return context.Fail(watch.error());
   nlohmann::json shown;
   std::string failed;

@@ -76,7 +76,7 @@ Result<RestAnswer> KubeResourceStore::Ask(const ApiVerb& asked, RestRequest requ
     one.path = request.path;
     one.body = request.body.Clone();
     one.deadline = deadline;
-    HSM_TRY(RestAnswer answer, client_.Call(std::move(one)));
+    HSM_TRY(RestAnswer answer, client_->Call(std::move(one)));
     if (IsSuccess(answer.status)) return answer;
     const base::Duration wait = answer.retry_after.value_or(kShortestWait);
     if (answer.status != 429 || clock_.Now() + wait >= deadline) return ErrorOf(answer, asked);

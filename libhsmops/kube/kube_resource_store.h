@@ -21,10 +21,10 @@ inline constexpr std::chrono::seconds kRequestTimeout{10};
 
 class KubeResourceStore : public cluster::ResourceStore {
  public:
-  // All must outlive it. `timeout`: of one request, as --request-timeout.
-  KubeResourceStore(RestClient& client, base::Clock& clock,
+  // `clock` must outlive it. `timeout`: of one request, as --request-timeout.
+  KubeResourceStore(std::shared_ptr<RestClient> client, base::Clock& clock,
                     base::Duration timeout = kRequestTimeout)
-      : client_(client), clock_(clock), timeout_(timeout) {}
+      : client_(std::move(client)), clock_(clock), timeout_(timeout) {}
 
   base::Result<cluster::Object> Get(cluster::Kind kind, std::string_view ns,
                                     std::string_view name) override;
@@ -52,7 +52,7 @@ class KubeResourceStore : public cluster::ResourceStore {
                                       const cluster::Object& object, std::string_view version);
   base::Result<Page> ReadPage(cluster::Kind kind, std::string_view ns, const std::string& next);
 
-  RestClient& client_;
+  const std::shared_ptr<RestClient> client_;
   base::Clock& clock_;
   const base::Duration timeout_;
 };

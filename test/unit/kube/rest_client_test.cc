@@ -40,7 +40,7 @@ struct Server {
   std::unique_ptr<net::StatusServer> server;
   base::SystemClock clock;
   std::vector<std::string> traced;
-  std::unique_ptr<RestClient> client;
+  std::shared_ptr<RestClient> client;
 
   Server() {
     auto started = net::StatusServer::Start("127.0.0.1:0", [this](std::string_view path) {
@@ -123,7 +123,7 @@ TEST_CASE("rest: a stream gives whole lines, and says when it has ended") {
 
 TEST_CASE("kube store: objects, lists and refusals are read as the API has them") {
   Server server;
-  KubeResourceStore store(*server.client, server.clock);
+  KubeResourceStore store(server.client, server.clock);
   const std::string lease =
       R"({"metadata":{"name":"x","namespace":"default","resourceVersion":"7","uid":"u"}})";
   server.pages[std::string(kLeases) + "/x"] = Saying(200, lease);
@@ -150,7 +150,7 @@ TEST_CASE("kube store: objects, lists and refusals are read as the API has them"
 
 TEST_CASE("kube store: what is no answer about an object is never read as its absence") {
   Server server;
-  KubeResourceStore store(*server.client, server.clock);
+  KubeResourceStore store(server.client, server.clock);
   const std::string x = std::string(kLeases) + "/x";
   for (const std::string& page : {std::string("404 page not found"), NoSuch(""),
                                   std::string(R"({"kind":5,"details":{"name":7}})")}) {

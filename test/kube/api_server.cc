@@ -1,0 +1,146 @@
+#include "test/kube/api_server.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <thread>
+
+namespace hsmops::test {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr int kPort = 6443;
+constexpr seconds kReadyWithin{90};
+
+std::string Program(const std::string& name) {
+  const char* const folder = std::getenv("HSMOPS_SERVERS");
+  REQUIRE_MESSAGE(folder != nullptr, "run this by ./dev test kube, which builds what it starts");
+  return fmt::format("{}/{}", folder, name);
+}
+
+void OpenSsl(const std::string& folder, std::vector<std::string> words) {
+  words.insert(words.begin(), "openssl");
+  const Ended ended = Run(std::move(words), {.env = {}, .folder = folder, .input = {}});
+  REQUIRE_MESSAGE(ended.code == 0, ended.err);
+}
+
+}  // namespace
+
+ApiServer::ApiServer(const Network& network, std::string node)
+    : network_(network), node_(std::move(node)) {
+  MakeCertificates();
+  MakeTokens();
+  Start();
+}
+
+std::string ApiServer::url() const {
+  return fmt::format("https://{}:{}", network_.AddressOf(node_), kPort);
+}
+
+// A CA of its own, whose leaf names the address that clients use; and a key for the tokens of
+// service accounts.
+void ApiServer::MakeCertificates() {
+  const std::string& folder = folder_.path();
+  WriteText(folder_ / "server.ext",
+            fmt::format("subjectAltName=IP:{},IP:127.0.0.1,DNS:kubernetes.default\n"
+                        "extendedKeyUsage=serverAuth\n",
+                        network_.AddressOf(node_)));
+  OpenSsl(folder, {"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test-ca"});
+  OpenSsl(folder, {"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=kube-apiserver"});
+  OpenSsl(folder,
+          {"x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
+           "-CAcreateserial", "-days", "2", "-extfile", "server.ext", "-out", "server.crt"});
+  OpenSsl(folder, {"genrsa", "-out", "sa.key", "2048"});
+}
+
+void ApiServer::MakeTokens() {
+  std::string file;
+  for (const char* const user : {"admin", "alice", "bob"}) {
+    tokens_[user] = fmt::format("token-of-{}", user);
+    file += fmt::format("{0},{1},{1}{2}\n", tokens_[user], user,
+                        std::string(user) == "admin" ? ",system:masters" : "");
+  }
+  WriteText(folder_ / "tokens.csv", file);
+}
+
+void ApiServer::Start() {
+  const Network::Visit there(network_, node_);
+  const std::string etcd = "http://127.0.0.1:2379";
+  etcd_ = std::make_unique<Process>(std::vector<std::string>{
+      Program("etcd"), "--data-dir", folder_ / "etcd", "--listen-client-urls", etcd,
+      "--advertise-client-urls", etcd, "--listen-peer-urls", "http://127.0.0.1:2380",
+      "--initial-advertise-peer-urls", "http://127.0.0.1:2380", "--initial-cluster",
+      "default=http://127.0.0.1:2380", "--unsafe-no-fsync"});
+  server_ = std::make_unique<Process>(std::vector<std::string>{
+      Program("kube-apiserver"), "--etcd-servers=" + etcd, fmt::format("--secure-port={}", kPort),
+      "--bind-address=0.0.0.0", "--advertise-address=" + network_.AddressOf(node_),
+      "--endpoint-reconciler-type=none", "--cert-dir=" + (folder_ / "certs"),
+      "--tls-cert-file=" + (folder_ / "server.crt"),
+      "--tls-private-key-file=" + (folder_ / "server.key"),
+      "--client-ca-file=" + (folder_ / "ca.crt"), "--token-auth-file=" + (folder_ / "tokens.csv"),
+      "--service-account-key-file=" + (folder_ / "sa.key"),
+      "--service-account-signing-key-file=" + (folder_ / "sa.key"),
+      "--service-account-issuer=https://kubernetes.default", "--authorization-mode=RBAC",
+      "--service-cluster-ip-range=10.96.0.0/24", "--enable-aggregator-routing=true"});
+  const auto limit = steady_clock::now() + kReadyWithin;
+  while (!IsReady()) {
+    REQUIRE_MESSAGE(steady_clock::now() < limit, "no API server within 90 s: ", server_->err());
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+bool ApiServer::IsReady() {
+  (void)server_->WaitFor("there is no such line", std::chrono::milliseconds(1));
+  return Kubectl({"get", "--raw", "/readyz"}).out == "ok";
+}
+
+void ApiServer::Stop() {
+  server_.reset();
+  etcd_.reset();
+}
+
+std::string ApiServer::Kubeconfig(const std::string& user, const std::string& ns) {
+  const std::string path = folder_ / fmt::format("{}.{}.kubeconfig", user, ns);
+  WriteText(path, fmt::format(R"(apiVersion: v1
+kind: Config
+current-context: test
+clusters:
+- name: test
+  cluster:
+    server: {}
+    certificate-authority: {}
+users:
+- name: {}
+  user:
+    token: {}
+contexts:
+- name: test
+  context:
+    cluster: test
+    user: {}
+    namespace: {}
+)",
+                              url(), CaFile(), user, Token(user), user, ns));
+  return path;
+}
+
+Ended ApiServer::Kubectl(std::vector<std::string> words, const std::string& user,
+                         const std::string& input) {
+  words.insert(words.begin(), {Program("kubectl"), "--kubeconfig", Kubeconfig(user)});
+  return Run(std::move(words),
+             {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}, .folder = {}, .input = input});
+}
+
+std::string ApiServer::Must(std::vector<std::string> words, const std::string& input) {
+  const std::string verb = words.front();
+  Ended ended = Kubectl(std::move(words), "admin", input);
+  REQUIRE_MESSAGE(ended.code == 0, "kubectl ", verb, ": ", ended.err);
+  return std::move(ended.out);
+}
+
+}  // namespace hsmops::test

@@ -1,0 +1,53 @@
+// ApiServer: a real kube-apiserver on a real etcd, on one node of a test's network.
+//
+// The programs are those of test/kube/servers, in the folder that $HSMOPS_SERVERS names. What is
+// stored is in a folder of the object's own, on memory where there is some.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "test/support/network.h"
+#include "test/support/process.h"
+#include "test/support/temp_folder.h"
+
+namespace hsmops::test {
+
+class ApiServer {
+ public:
+  // Returns when /readyz says ok. `network` must outlive it.
+  ApiServer(const Network& network, std::string node);
+
+  std::string url() const;
+  std::string CaFile() const { return folder_ / "ca.crt"; }
+  // What proves a user of that name: "admin" is of system:masters, others may nothing by
+  // themselves.
+  const std::string& Token(const std::string& user) const { return tokens_.at(user); }
+  // The path of a kubeconfig with one context, of that user, in `ns`.
+  std::string Kubeconfig(const std::string& user, const std::string& ns = "default");
+
+  // The real kubectl, as that user, from the node that the calling thread is in.
+  Ended Kubectl(std::vector<std::string> words, const std::string& user = "admin",
+                const std::string& input = {});
+  // The same as admin, which must end with 0; what it printed.
+  std::string Must(std::vector<std::string> words, const std::string& input = {});
+
+  void Start();  // both, and returns when it is ready
+  void Stop();   // kill -9 of both
+
+ private:
+  void MakeCertificates();
+  void MakeTokens();
+  bool IsReady();
+
+  const Network& network_;
+  const std::string node_;
+  TempFolder folder_;
+  std::map<std::string, std::string> tokens_;
+  std::unique_ptr<Process> etcd_;
+  std::unique_ptr<Process> server_;
+};
+
+}  // namespace hsmops::test
