@@ -255,6 +255,13 @@ Result<std::optional<store::Version>> Agent::Unpromised(const store::SecretName&
   return std::optional(newest->version);
 }
 
+Result<std::optional<store::Version>> Agent::Newest(const store::SecretName& name) {
+  const std::lock_guard lock(*monitor_);
+  HSM_RETURN_IF_ERROR(EnsureOpen());
+  HSM_TRY(const store::HeadRef* newest, store_.Newest(store::IdOf(pool_, name)));
+  return newest == nullptr ? std::nullopt : std::optional(newest->version);
+}
+
 Result<bool> Agent::Remembers(const store::SecretName& name, const store::OpId& op_id) {
   const std::lock_guard lock(*monitor_);
   HSM_RETURN_IF_ERROR(EnsureOpen());

@@ -76,6 +76,8 @@ class Agent : public mirror::Member {
   Gatekeeper& gatekeeper() { return gatekeeper_; }
   // The newest version of this name, if it is written and not acknowledged.
   base::Result<std::optional<store::Version>> Unpromised(const store::SecretName& name);
+  // The newest whole version of this name.
+  base::Result<std::optional<store::Version>> Newest(const store::SecretName& name);
   // The newest version of this name remembers this opId.
   base::Result<bool> Remembers(const store::SecretName& name, const store::OpId& op_id);
   base::Result<void> Gate() const { return gatekeeper_.Gate(clock_.Now()); }

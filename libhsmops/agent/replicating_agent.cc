@@ -314,6 +314,9 @@ Result<ReplicatingAgent::Holding> ReplicatingAgent::WhoHolds(const Reach& reach,
   HSM_TRY(const mirror::Comparison comparison,
           mirror::CopyMissing(node_, *this, mirrors, {reach.epoch, reach.generation}, executor_));
   for (const std::string& node : comparison.equal) holding.equal.insert(uids.at(node));
+  for (const store::InventoryItem& item : comparison.source.items) {
+    if (item.state == store::InventoryItem::State::kDamaged) holding.unread.insert(item.id);
+  }
   for (const std::string& node : comparison.Holders()) holding.all.insert(uids.at(node));
   const std::lock_guard lock(*monitor_);
   for (const store::Uid& member : holding.equal) streams_.at(member).Answered();
@@ -328,6 +331,7 @@ Result<ReplicatingAgent::Holding> ReplicatingAgent::WhoHolds(const Reach& reach,
     if (IsSilence(mirror.inventory.error()))
       streams_.at(uids.at(mirror.node)).LeaveAlone(mirror.inventory.error());
   }
+  monitor_->NotifyAll();  // who waited for one of them has its answer
   return holding;
 }
 
@@ -382,7 +386,15 @@ Result<void> ReplicatingAgent::SettleHeld(const Reach& reach) {
   HSM_TRY(const Holding holding, WhoHolds(reach, reach.rules));
   const bool held = std::ranges::all_of(
       reach.rules, [&](const SyncRule& rule) { return rule.HeldBy(holding.all); });
-  return held ? Result<void>() : TooFewHold(holding);
+  if (!held) return TooFewHold(holding);
+  const std::lock_guard lock(*monitor_);
+  passed_over_ = holding.unread;
+  return {};
+}
+
+bool ReplicatingAgent::PassedOver(const store::Id& id) {
+  const std::lock_guard lock(*monitor_);
+  return passed_over_.contains(id);
 }
 
 bool ReplicatingAgent::Settled() {
@@ -394,9 +406,9 @@ bool ReplicatingAgent::Settled() {
 // Written, and its client was told that it is in doubt: whoever reads it sees it acknowledged or
 // not at all. It goes the way of a write, so nobody waits for mirrors that do not answer.
 void ReplicatingAgent::SettleName(const store::SecretName& name) {
-  const auto written = Unpromised(name);
-  if (!written.ok() || !*written) return;
   const store::Id id = store::IdOf(pool(), name);
+  const auto written = PassedOver(id) ? Newest(name) : Unpromised(name);
+  if (!written.ok() || !*written) return;
   {
     const std::lock_guard lock(*monitor_);
     if (settling_.contains(id)) {
@@ -416,7 +428,11 @@ void ReplicatingAgent::SettleName(const store::SecretName& name) {
   const auto settled = Put({}, std::move(writes));
   const std::lock_guard lock(*monitor_);
   left_in_doubt_.erase(id);
-  if (!settled.ok() || !settled->front().ok()) left_in_doubt_[id] = Now();
+  if (!settled.ok() || !settled->front().ok()) {
+    left_in_doubt_[id] = Now();
+  } else {
+    passed_over_.erase(id);
+  }
   settling_.erase(id);
   monitor_->NotifyAll();
 }
@@ -482,6 +498,10 @@ Result<mirror::ReadResult> ReplicatingAgent::Read(const store::SecretName& name,
     HSM_RETURN_IF_ERROR(Gate());
     if (!Settled()) HSM_RETURN_IF_ERROR(Settle());
     SettleName(name);  // where that fails the read says what is not acknowledged
+    const bool unsettled = PassedOver(store::IdOf(pool(), name));
+    if (const auto newest = Newest(name); unsettled && newest.ok() && *newest)
+      return Error(ErrorCode::kUnavailable,
+                   "it was damaged here, and too few members are known to hold it");
   }
   return Agent::Read(name, as_primary);
 }

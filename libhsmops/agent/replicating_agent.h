@@ -58,9 +58,10 @@ class ReplicatingAgent : public Agent {
   };
   struct Holding {
     std::set<store::Uid> equal;
-    std::set<store::Uid> all;  // hold all that is whole here
-    bool silent = false;       // somebody did not say what it holds
-    std::string missing;       // who does not hold it, and why
+    std::set<store::Uid> all;    // hold all that is whole here
+    std::set<store::Id> unread;  // damaged here, so that nobody can be said to hold them
+    bool silent = false;         // somebody did not say what it holds
+    std::string missing;         // who does not hold it, and why
 
     void Lacks(const std::string& node, const std::string& why) {
       missing += (missing.empty() ? "" : "; ") + node + why;
@@ -105,6 +106,7 @@ class ReplicatingAgent : public Agent {
   base::Result<void> SettleHeld(const Reach& reach);
   // Of one name: what a put left in doubt.
   void SettleName(const store::SecretName& name);
+  bool PassedOver(const store::Id& id);
 
   const std::string node_;
   base::Executor& executor_;
@@ -117,6 +119,7 @@ class ReplicatingAgent : public Agent {
   std::set<store::Id> in_flight_;                       // of the batch that is being written
   std::set<store::Id> settling_;                        // by a read
   std::map<store::Id, base::TimePoint> left_in_doubt_;  // when a read tried in vain
+  std::set<store::Id> passed_over_;  // damaged when the epoch was settled, and not settled since
   bool ending_ = false;
   std::optional<store::Epoch> settled_;  // in it all that is valid here is known to be held
   std::optional<Unsettled> unsettled_;   // the last time that a read tried

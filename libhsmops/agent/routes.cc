@@ -43,9 +43,13 @@ std::variant<net::Route, Reply> Routes::Find(const net::Received& head) {
     return PlainReply(415, std::string("send ") + kMemberContentType);
   net::Route route;
   route.name = std::string(kind->name);
-  route.lane = static_cast<std::size_t>(LaneOf(*kind));
+  const RouteLane lane = LaneOf(*kind);
+  route.lane = static_cast<std::size_t>(lane);
   route.max_body = kind->lane == RouteLane::kAtOnce ? kMaxSmallBody : kMaxFrameBytes;
-  route.handle = [this, kind](net::Received&& request) {
+  route.handle = [this, kind, lane](net::Received&& request) {
+    // Its gate was opened since: it may wait for others now, and not here.
+    if (lane != RouteLane::kReads && LaneOf(*kind) == RouteLane::kReads)
+      return PlainReply(503, "it has become the Primary; ask again");
     return Answer(std::move(request), *kind);
   };
   return route;

@@ -166,7 +166,8 @@ void RestConnection::SetServer(CurlOptions& options, const RestRequest& request,
     const std::string scheme = config_.server.substr(0, config_.server.find("://") + 3);
     const std::string rest = config_.server.substr(scheme.size() + real.text.size());
     url_ = fmt::format("{}{}:{}{}{}", scheme, name, real.port, rest, request.path);
-    connect_to_.Add(fmt::format("{}:{}:{}:{}", name, real.port, real.host, real.port));
+    if (connect_to_.get() == nullptr)
+      connect_to_.Add(fmt::format("{}:{}:{}:{}", name, real.port, real.host, real.port));
     options.Set(CURLOPT_CONNECT_TO, connect_to_.get());
     headers.Add("Host: " + real.text);
   }

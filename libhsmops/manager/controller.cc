@@ -66,7 +66,10 @@ void Controller::Rest() {
 Result<void> Controller::Open() {
   if (pool_) {
     HSM_TRY(const bool changed, pool_->ReloadDevice());
-    if (!changed) return pool_->ReloadArbiter();
+    if (!changed) {
+      HSM_RETURN_IF_ERROR(pool_->ReloadArbiter());
+      return TakeOverOnce();
+    }
   }
   const bool first = !pool_;
   HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
@@ -78,13 +81,22 @@ Result<void> Controller::Open() {
     reach_.reset();
   }
   if (first) taken_over_ = false;
-  if (!taken_over_) taken_over_ = Readable(TakeOver(*pool_));
+  return TakeOverOnce();
+}
+
+// What is begun again by it is verified again as well.
+Result<void> Controller::TakeOverOnce() {
+  if (taken_over_) return {};
+  verifying_.clear();
+  taken_over_ = Readable(TakeOver(*pool_));
   return {};
 }
 
 // Whoever leads does by itself what is to be done, also where it cannot read what is asked for.
 bool Controller::Readable(const Result<void>& read) {
-  if (!read.ok()) TellOnce("OperationsUnreadable", read.error().message());
+  if (!read.ok())
+    TellOnce("OperationsUnreadable",
+             "what is asked for cannot be read or written: kubectl hsm health says why");
   return read.ok();
 }
 
@@ -194,8 +206,10 @@ Result<Turned> Controller::GoOn() {
   // One of our own whose end could not be written: minInterval goes by it, and somebody waits.
   if (UntoldPromotion(*pool_)) {
     taken_over_ = Readable(TakeOver(*pool_));
-    if (UntoldPromotion(*pool_))
+    if (UntoldPromotion(*pool_)) {
+      (void)Keep(state);
       return Error(ErrorCode::kUnavailable, "the end of a promotion cannot be written");
+    }
   }
   auto asked = DoAsked();
   if (asked.ok() && *asked) return **std::move(asked);
@@ -211,14 +225,20 @@ Result<Turned> Controller::GoOn() {
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
-  auto kept =
-      sync_set_.Keep(*pool_, state, {FailingOf(tracker_), FailingOf(reach_), tracker_->threshold()},
-                     [this](const SyncOptions& options) { return TimedSync(options); });
-  if (kept.ok() && !*kept) kept = KeepCopies(state);
+  auto kept = Keep(state);
   WriteStatus(state);  // what could not be done is seen there too
   if (!kept.ok()) return kept.error();
   if (!*kept && !asked.ok()) return asked.error();
   return kept->value_or(Turned{decision.reason, false});
+}
+
+// S, and what its members hold.
+Result<std::optional<Turned>> Controller::Keep(const ClusterState& state) {
+  auto kept =
+      sync_set_.Keep(*pool_, state, {FailingOf(tracker_), FailingOf(reach_), tracker_->threshold()},
+                     [this](const SyncOptions& options) { return TimedSync(options); });
+  if (kept.ok() && !*kept) return KeepCopies(state);
+  return kept;
 }
 
 // What was asked for, and a promotion that is begun before all.
@@ -230,6 +250,7 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     if (forced.ok() && *forced) return CarryInstead(**std::move(forced));
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
     if (log) TellSteps(*log);
+    if (!log) taken_over_ = false;  // where it only cannot be read, it is told its end later
     auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
     if (sentence.Is(ErrorCode::kInDoubt)) {
       NoteTried();
@@ -259,7 +280,10 @@ std::optional<Turned> Controller::EndVerifying() {
   const auto verified = verification_.Whole();
   if (!verified) return std::nullopt;
   auto log = OperationLog::Find(*pool_, std::exchange(verifying_, {}));
-  if (!log) return std::nullopt;
+  if (!log) {
+    taken_over_ = false;  // gone, or not to be read now: what is Running is begun again
+    return std::nullopt;
+  }
   TellSteps(*log);
   std::string sentence = CarryVerified(*pool_, *log, *verified);
   synced_.reset();
@@ -272,9 +296,12 @@ Result<std::optional<Turned>> Controller::CarryInstead(cluster::HSMOperation ope
   HSM_TRY(OperationLog log, OperationLog::Take(*pool_, std::move(operation)));
   Turned turned{log.name() + ": " + CarryAloud(log, {}), true};
   if (pool_->arbiter().operation_id != before) {
-    if (auto given_up = OperationLog::Find(*pool_, before))
+    auto given_up = OperationLog::Find(*pool_, before);
+    if (given_up)
       (void)given_up->Finish(cluster::OperationPhase::kFailed, kSuperseded,
                              log.name() + " went on in its stead");
+    else
+      taken_over_ = false;
   }
   return std::optional(std::move(turned));
 }

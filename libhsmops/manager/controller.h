@@ -33,6 +33,8 @@ class Controller {
 
  private:
   base::Result<void> Open();
+  base::Result<void> TakeOverOnce();
+  base::Result<std::optional<Turned>> Keep(const failover::ClusterState& state);
   void Track(const failover::ClusterState& state);
   void TrackReach(const failover::ClusterState& state);
   bool Busy(const failover::MemberView& member);

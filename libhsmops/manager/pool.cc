@@ -25,7 +25,23 @@ bool AllEqual(const failover::ClusterState& state) {
   });
 }
 
+// Two looks at a Primary that is written to, and a mirror that has by the second what it had at the
+// first: members of S miss nothing in between, and their looks are never of one moment.
+bool Follows(const mirror::MemberStatus& before, const mirror::MemberStatus& now,
+             const failover::MemberView& mirror) {
+  return mirror.in_sync_set && now.lsn > before.lsn && mirror.status->lsn >= before.lsn;
+}
+
 constexpr int kStatusTries = 5;
+
+// Another spec is for ReloadDevice to tell, which finds another version then.
+void TakeStatus(cluster::HSMDevice& device, cluster::HSMDevice now) {
+  if (now.spec == device.spec) {
+    device = std::move(now);
+  } else {
+    device.status = std::move(now.status);
+  }
+}
 
 class Refusal : public agent::Channel {
  public:
@@ -259,11 +275,11 @@ failover::ClusterState Pool::Recorded() const {
 }
 
 Result<void> Pool::FollowRenewal() {
-  const cluster::Arbiter before = arbiter_.value;
+  auto before = arbiter_;
   HSM_RETURN_IF_ERROR(ReloadArbiter());
-  cluster::Arbiter now = arbiter_.value;
-  now.renew_time = before.renew_time;
-  if (now == before) return {};
+  before.value.renew_time = arbiter_.value.renew_time;
+  if (arbiter_.value == before.value) return {};
+  arbiter_ = std::move(before);  // so that nothing of this turn is swapped by one not judged
   return Error(ErrorCode::kConflict, "R was changed by somebody else meanwhile");
 }
 
@@ -277,15 +293,19 @@ Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
 
 failover::ClusterState Pool::ObserveAmidWrites() {
   constexpr int kLooks = 8;
+  constexpr std::chrono::seconds kLongest{2};  // a member that is silent makes each look long
   failover::ClusterState state = Observe(true);
+  const base::TimePoint began = world_.clock.Now();
   for (int looks = 1; looks < kLooks && !AllEqual(state); ++looks) {
+    if (world_.clock.Now() - began >= kLongest) break;
     const failover::ClusterState again = Observe(false);
     const failover::MemberView* before = state.Holder();
     const failover::MemberView* now = again.Holder();
     const bool known = before != nullptr && before->Healthy() && now != nullptr && now->Healthy();
     for (failover::MemberView& member : state.members) {
       const failover::MemberView* seen = again.Find(member.node);
-      if (known && member.Healthy() && seen != nullptr && EqualToPrimary(again, *seen))
+      if (!known || !member.Healthy() || seen == nullptr || !seen->Healthy()) continue;
+      if (EqualToPrimary(again, *seen) || Follows(*before->status, *now->status, *seen))
         member.status->digest = before->status->digest;
     }
     // Where nothing is written it is as it looked.
@@ -364,12 +384,12 @@ Result<void> Pool::UpdateStatus(const std::function<void(cluster::HSMDeviceStatu
     const cluster::HSMDeviceStatus before = now->status;
     change(now->status);
     if (now->status == before) {
-      device_ = *std::move(now);
+      TakeStatus(device_, *std::move(now));
       return {};
     }
     auto saved = cluster::SaveStatus(world_.resources, *now);
     if (saved.ok()) {
-      device_ = *std::move(saved);
+      TakeStatus(device_, *std::move(saved));
       return {};
     }
     outcome = saved.error();

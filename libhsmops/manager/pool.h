@@ -87,7 +87,8 @@ class Pool {
   // again.
   base::Result<void> Swap(cluster::Arbiter next);
   // Reads R again. kConflict: it is not as it was, but for its renewal, which others write all the
-  // time; what was judged by it has to be judged anew then.
+  // time; what was judged by it has to be judged anew then. The new one is not taken: every swap
+  // fails until ReloadArbiter.
   base::Result<void> FollowRenewal();
   // Swap where it makes no difference that R was renewed in the meantime, with nothing else
   // changed: that is read again and swapped. Not for a change of S, which goes by what the Primary
@@ -121,7 +122,7 @@ class Pool {
   // The same, and asks every member in parallel. `live` as Member::Status.
   failover::ClusterState Observe(bool live);
   // The same for who wants to know how equal they are: while writes go on members are asked again,
-  // and who was equal once counts as equal.
+  // for two seconds at most, and who was equal once, or is of S and follows, counts as equal.
   failover::ClusterState ObserveAmidWrites();
 
   // Changes the device's status by compare-and-swap, again after a conflict. What cannot be written

@@ -191,6 +191,8 @@ Result<void> SetSyncSetOnce(Pool& pool, std::set<std::string> sync_set, std::opt
 Result<void> SetSyncSet(Pool& pool, const std::set<std::string>& sync_set, std::optional<int> k) {
   const cluster::Arbiter& r = pool.arbiter();
   if (sync_set == r.sync_set && k.value_or(r.k) == r.k) return {};
+  if (r.holder && sync_set.contains(r.holder->member_uid))
+    return Error(ErrorCode::kConflict, "the Primary is no mirror of its own");
   for (int tries = 0;; ++tries) {
     HSM_RETURN_IF_ERROR(pool.FollowRenewal().Within("changing the sync set"));
     auto set = SetSyncSetOnce(pool, sync_set, k);

@@ -106,6 +106,7 @@ Result<void> SyncSetKeeper::AddOne(Pool& pool, std::set<std::string>& candidates
     std::vector<std::string> nodes = pool.SyncSetNodes();
     nodes.push_back(node);
     last = ChangeSyncSet(pool, nodes, k);
+    if (last.Is(ErrorCode::kConflict)) return last;  // R is another: all is to be judged anew
     if (!last.ok()) continue;
     candidates = {std::string(node)};
     return {};

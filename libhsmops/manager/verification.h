@@ -25,7 +25,8 @@ class Verification {
   Verification(const Verification&) = delete;
   Verification& operator=(const Verification&) = delete;
 
-  // Every member on record is asked, but for those that are still at it.
+  // Every member on record is asked; who is still at it is asked once more when it has answered,
+  // since what it has read by now is from before.
   void Start(const Pool& pool);
   // One has answered since this was asked last.
   bool TakeNews();
@@ -38,6 +39,7 @@ class Verification {
   base::Executor& executor_;
   std::unique_ptr<base::Monitor> monitor_;  // of what follows
   std::set<std::string> asked_;             // nodes that have not answered yet
+  std::set<std::string> again_;             // of them, to be asked once more
   Verified found_;
   bool news_ = false;
 };

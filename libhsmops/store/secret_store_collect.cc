@@ -97,6 +97,7 @@ Result<bool> SecretStore::CollectEntry(const Id& id, Entry& entry, CollectReport
 
 Result<CollectReport> SecretStore::Collect(const std::function<bool()>& go_on) {
   HSM_RETURN_IF_ERROR(RequireMember());
+  HSM_RETURN_IF_ERROR(EnsureSynced());  // what takes the place of the older has to stay
   HSM_RETURN_IF_ERROR(ConfirmOrphans());
   HSM_RETURN_IF_ERROR(RequireMember());
   CollectReport report;

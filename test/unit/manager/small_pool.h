@@ -61,6 +61,11 @@ class SmallPool {
     edit(device->spec.mirroring->failover);
     REQUIRE(cluster::Save(resources_, *device).ok());
   }
+  cluster::HSMOperation Operation(const std::string& name) {
+    auto loaded = cluster::Load<cluster::HSMOperation>(resources_, "default", name);
+    REQUIRE(loaded.ok());
+    return *std::move(loaded);
+  }
   // Asked for, and done by nobody yet.
   void Ask(const char* name, cluster::HSMOperationSpec spec) {
     cluster::HSMOperation operation;

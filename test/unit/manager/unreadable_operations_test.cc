@@ -1,0 +1,146 @@
+// Operations that cannot be read for a while are begun again, or ended, when they can.
+#include <doctest/doctest.h>
+
+#include "libhsmops/manager/operation_log.h"
+#include "test/unit/manager/managed_pool.h"
+
+namespace hsmops::manager {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+// A store whose operations cannot be read for a while.
+class Hiccup : public cluster::ResourceStore {
+ public:
+  explicit Hiccup(cluster::ResourceStore& inner) : inner_(inner) {}
+  Result<cluster::Object> Get(cluster::Kind kind, std::string_view ns,
+                              std::string_view name) override {
+    if (gets_fail && kind == cluster::Kind::kHsmOperation)
+      return Error(ErrorCode::kUnavailable, "no answer in time");
+    return inner_.Get(kind, ns, name);
+  }
+  Result<cluster::ObjectList> List(cluster::Kind kind, std::string_view ns) override {
+    if (lists_fail && kind == cluster::Kind::kHsmOperation)
+      return Error(ErrorCode::kUnavailable, why);
+    return inner_.List(kind, ns);
+  }
+  Result<cluster::Object> Create(const cluster::Object& object) override {
+    return inner_.Create(object);
+  }
+  Result<cluster::Object> Update(const cluster::Object& object,
+                                 std::string_view expected) override {
+    return inner_.Update(object, expected);
+  }
+  Result<cluster::Object> UpdateStatus(const cluster::Object& object,
+                                       std::string_view expected) override {
+    return inner_.UpdateStatus(object, expected);
+  }
+  Result<void> Delete(cluster::Kind kind, std::string_view ns, std::string_view name,
+                      std::optional<std::string_view> expected) override {
+    return inner_.Delete(kind, ns, name, expected);
+  }
+  Result<std::unique_ptr<cluster::Watch>> OpenWatch(cluster::Kind kind, std::string_view ns,
+                                                    std::string_view from) override {
+    return inner_.OpenWatch(kind, ns, from);
+  }
+  bool gets_fail = false;
+  bool lists_fail = false;
+  std::string why = "no answer in time";
+
+ private:
+  cluster::ResourceStore& inner_;
+};
+
+World WorldOver(ManagedPool& w, Hiccup& resources) {
+  World& world = w.pool.world();
+  return World{resources, world.clock, world.rng, world.executor, world.make_member};
+}
+
+}  // namespace
+
+TEST_CASE("what a dead leader left Running is begun again once it can be read") {
+  ManagedPool w({"a", "b"});
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  w.pool.Ask("left", sync);
+  REQUIRE(OperationLog::Take(*w.pool.Open(), w.pool.Operation("left")).ok());  // its leader dies
+  Hiccup resources(w.pool.world().resources);
+  World world = WorldOver(w, resources);
+  Controller next(world, "default", "d");
+  resources.lists_fail = true;
+  w.TurnsOf(next, 1);
+  resources.lists_fail = false;
+  for (int turn = 0; turn < 20; ++turn) {
+    w.Grant();
+    w.TurnsOf(next, 1);
+  }
+  CHECK(w.pool.Operation("left").Finished());
+}
+
+TEST_CASE("a verification ends also where its operation could not be read once") {
+  ManagedPool w({"a", "b"});
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  sync.full = true;
+  w.pool.Ask("full", sync);
+  Hiccup resources(w.pool.world().resources);
+  World world = WorldOver(w, resources);
+  Controller leader(world, "default", "d");
+  w.Grant();
+  w.TurnsOf(leader, 1);  // begins
+  REQUIRE(w.pool.Operation("full").status.phase == cluster::OperationPhase::kRunning);
+  resources.gets_fail = true;
+  w.Grant();
+  w.TurnsOf(leader, 1);
+  resources.gets_fail = false;
+  for (int turn = 0; turn < 20; ++turn) {
+    w.Grant();
+    w.TurnsOf(leader, 1);
+  }
+  CHECK(w.pool.Operation("full").Finished());
+}
+
+TEST_CASE("a failover ends also where its operation could not be read once") {
+  ManagedPool w({"a", "b", "c"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  Hiccup resources(w.pool.world().resources);
+  World world = WorldOver(w, resources);
+  for (const char* node : {"b", "c"})  // so that it is past P2 and not at its end
+    w.pool.token(node).SetMaxObjects(w.pool.token(node).object_count());
+  w.pool.Reach("a", Reached::kNo);
+  Controller leader(world, "default", "d");
+  while (w.pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal) w.TurnsOf(leader, 1);
+  const std::string its = w.pool.Open()->arbiter().operation_id;
+  for (const char* node : {"b", "c"}) w.pool.token(node).SetMaxObjects(1000);
+  resources.gets_fail = true;
+  w.TurnsOf(leader, 1);
+  REQUIRE_FALSE(w.pool.holder().empty());  // it is made
+  resources.gets_fail = false;
+  for (int turn = 0; turn < 20; ++turn) {
+    w.Grant();
+    w.TurnsOf(leader, 1);
+  }
+  CHECK(w.pool.Operation(its).Finished());
+}
+
+// protocol.md, 5: never foreign error text in an Event.
+TEST_CASE("what another server said of an error stands in no Event") {
+  ManagedPool w({"a", "b"});
+  Hiccup resources(w.pool.world().resources);
+  World world = WorldOver(w, resources);
+  resources.why = "the proxy said: X-Debug-Token=s3cr3t";
+  resources.lists_fail = true;
+  Controller leader(world, "default", "d");
+  w.TurnsOf(leader, 2);
+  const auto events = cluster::LoadAll<cluster::Event>(w.pool.world().resources, "default");
+  REQUIRE(events.ok());
+  for (const cluster::Event& event : events->items) {
+    CAPTURE(event.reason);
+    CAPTURE(event.note);
+    CHECK(event.note.find("s3cr3t") == std::string::npos);
+  }
+}
+
+}  // namespace hsmops::manager
