@@ -152,20 +152,38 @@ Result<void> Context::NeedFolder(const std::string& verb) const {
 
 Result<std::unique_ptr<LocalCluster>> Context::OpenCluster(const std::string& verb,
                                                            const std::string& device,
-                                                           const std::string& in_namespace,
                                                            const base::FileLock* held) {
-  HSM_RETURN_IF_ERROR(NeedFolder(verb));
-  const std::string ns = in_namespace.empty() ? this->ns() : in_namespace;
-  auto cluster = std::make_unique<LocalCluster>();
-  HSM_TRY(cluster->resources_, OpenResources());
+  HSM_TRY(auto cluster, OpenUnlocked(verb));
   HSM_TRY(const std::string name, DeviceName(*cluster->resources_, device));
   HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
-  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(ns).Within("--namespace"));
-  HSM_RETURN_IF_ERROR(base::MakeFolders(globals_.local + "/.locks", 0750));
   if (held == nullptr) {
+    HSM_TRY(cluster->lock_, LockDevice(verb, ns(), name));
+  }
+  HSM_RETURN_IF_ERROR(OpenPool(*cluster, ns(), name));
+  return cluster;
+}
+
+Result<std::unique_ptr<LocalCluster>> Context::OpenLook(const std::string& verb,
+                                                        const std::string& device,
+                                                        const std::string& in_namespace) {
+  const std::string ns = in_namespace.empty() ? this->ns() : in_namespace;
+  HSM_TRY(auto cluster, OpenUnlocked(verb));
+  HSM_TRY(const std::string name, DeviceName(*cluster->resources_, device));
+  HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("--device"));
+  HSM_TRY(const auto there, cluster::Load<cluster::HSMDevice>(*cluster->resources_, ns, name));
+  if (!there.IsBehindAgents()) {
     HSM_TRY(cluster->lock_, LockDevice(verb, ns, name));
   }
   HSM_RETURN_IF_ERROR(OpenPool(*cluster, ns, name));
+  return cluster;
+}
+
+Result<std::unique_ptr<LocalCluster>> Context::OpenUnlocked(const std::string& verb) {
+  HSM_RETURN_IF_ERROR(NeedFolder(verb));
+  auto cluster = std::make_unique<LocalCluster>();
+  HSM_TRY(cluster->resources_, OpenResources());
+  HSM_RETURN_IF_ERROR(cluster::CheckNamespace(ns()).Within("--namespace"));
+  HSM_RETURN_IF_ERROR(base::MakeFolders(globals_.local + "/.locks", 0750));
   return cluster;
 }
 

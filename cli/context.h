@@ -102,12 +102,15 @@ class Context {
   // kNotFound: the folder of the locks is not there.
   base::Result<base::FileLock> LockDevice(const std::string& verb, const std::string& ns,
                                           const std::string& device);
-  // `ns`: the device's namespace, by default that of --namespace. `held`: its lock, where the
-  // caller has it already and keeps it as long.
+  // `held`: the device's lock, where the caller has it already and keeps it as long.
   base::Result<std::unique_ptr<LocalCluster>> OpenCluster(const std::string& verb,
                                                           const std::string& device = {},
-                                                          const std::string& ns = {},
                                                           const base::FileLock* held = nullptr);
+  // For who only looks. Takes no turn where agents serve the tokens: those have many ask them at
+  // once. `ns`: the device's namespace, by default that of --namespace.
+  base::Result<std::unique_ptr<LocalCluster>> OpenLook(const std::string& verb,
+                                                       const std::string& device = {},
+                                                       const std::string& ns = {});
   // The same without the lock: what is on record can be looked at, and its members are for others
   // to talk to.
   base::Result<std::unique_ptr<LocalCluster>> OpenRecord();
@@ -132,6 +135,7 @@ class Context {
   base::Result<void> Confirm(const std::string& question, bool yes);
 
  private:
+  base::Result<std::unique_ptr<LocalCluster>> OpenUnlocked(const std::string& verb);
   base::Result<void> NeedFolder(const std::string& verb) const;
   base::Result<void> OpenPool(LocalCluster& cluster, const std::string& ns,
                               const std::string& device);

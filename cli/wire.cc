@@ -45,7 +45,8 @@ Result<std::unique_ptr<Wire>> Wire::Open(const net::CredentialFiles& files, base
                     "issue --manager cli --out {} with the one that is there",
                     source.error().message(), base::Printable(base::FolderOf(files.cert))));
   }
-  if (!source.ok()) return source.error();
+  // Whatever is wrong with it, the words of the command are not.
+  if (!source.ok()) return Error(ErrorCode::kAuthFailed, source.error().message());
   return std::unique_ptr<Wire>(new Wire(*std::move(source), clock));
 }
 

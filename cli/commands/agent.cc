@@ -47,7 +47,7 @@ int Run(const AgentWords& words, Context& context) {
   const auto served = agent::RunAgent(
       config, stop.asked(), [&](const net::Listening& at) { SayListening(**log, at); },
       [&](const std::string& level, const std::string& sentence) { (*log)->Say(level, sentence); });
-  if (!served.ok()) return context.Fail(served.error());
+  if (!served.ok()) return FailToServe(context, served.error());
   (*log)->Say("info", "stopped: the gate is closed and no write is in flight");
   return kDone;
 }

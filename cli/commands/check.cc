@@ -131,7 +131,7 @@ int Run(const CheckOptions& options, Context& context) {
                          fmt::format("--for \"{}\" is not one of promote, failover, write",
                                      base::Printable(options.purpose))});
   }
-  auto cluster = context.OpenCluster("check");
+  auto cluster = context.OpenLook("check");
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   const auto state = pool.ObserveAmidWrites();

@@ -25,7 +25,7 @@ bool IsSecret(const store::InventoryItem& item) {
 }
 
 int Run(const DiffWords& words, Context& context) {
-  auto cluster = context.OpenCluster("diff");
+  auto cluster = context.OpenLook("diff");
   if (!cluster.ok()) return context.Fail(cluster.error());
   manager::Pool& pool = (*cluster)->pool();
   for (const std::string* node : {&words.left, &words.right}) {

@@ -227,6 +227,12 @@ int PrintEnd(Context& context, const Followed& followed) {
   return printed != kDone ? printed : code;
 }
 
+std::string PhaseOf(const HSMOperation& operation) {
+  return std::string(ErrorOf(operation) == ErrorCode::kInDoubt
+                         ? base::Name(ErrorCode::kInDoubt)
+                         : cluster::Name(operation.status.phase));
+}
+
 const char* HowFar(const HSMOperation& operation) {
   return operation.status.phase == OperationPhase::kRunning ? "still running" : "not begun yet";
 }

@@ -30,6 +30,9 @@ int PrintEnd(Context& context, const Followed& followed);
 // The exit code of an operation that has ended.
 int CodeOf(const cluster::HSMOperation& operation);
 
+// Its phase; InDoubt where it has ended so, which is no failure.
+std::string PhaseOf(const cluster::HSMOperation& operation);
+
 // Of one that has not finished: "still running" or "not begun yet".
 const char* HowFar(const cluster::HSMOperation& operation);
 

@@ -77,7 +77,7 @@ int Run(const HealthOptions& options, Context& context) {
   std::vector<cluster::HSMDevice> devices;
   bool healthy = true;
   for (const cluster::HSMDevice& one : *chosen) {
-    auto cluster = context.OpenCluster("health", one.metadata.name, one.metadata.ns);
+    auto cluster = context.OpenLook("health", one.metadata.name, one.metadata.ns);
     if (!cluster.ok()) return context.Fail(cluster.error());
     manager::Pool& pool = (*cluster)->pool();
     const auto state = pool.ObserveAmidWrites();

@@ -358,7 +358,7 @@ Result<Ready> Prepare(Context& context, const Result<Wanted>* to_make, const Unf
     begun.arbiter = created.ok();
   }
   Ready ready;
-  HSM_TRY(ready.cluster, context.OpenCluster("init", name, {}, &lock));
+  HSM_TRY(ready.cluster, context.OpenCluster("init", name, &lock));
   manager::Pool& pool = ready.cluster->pool();
   HSM_TRY(ready.blank, Blanks(pool));
   if (std::ranges::find(ready.blank, pool.holder()) != ready.blank.end())

@@ -115,7 +115,7 @@ Table TableOf(const std::vector<Listed>& all, base::WallTime now) {
 
 base::Result<Listed> ListDevice(const cluster::HSMDevice& device, const std::string& sort_by,
                                 Context& context) {
-  HSM_TRY(auto cluster, context.OpenCluster("list", device.metadata.name, device.metadata.ns));
+  HSM_TRY(auto cluster, context.OpenLook("list", device.metadata.name, device.metadata.ns));
   manager::Pool& pool = cluster->pool();
   Listed listed{pool.device(),
                 pool.nodes(),

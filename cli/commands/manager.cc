@@ -31,7 +31,7 @@ int Run(const ManagerWords& words, Context& context) {
   const auto served = manager::RunManager(
       **resources, config, stop.asked(), [&](const net::Listening& at) { SayListening(**log, at); },
       [&](const std::string& level, const std::string& sentence) { (*log)->Say(level, sentence); });
-  if (!served.ok()) return context.Fail(served.error());
+  if (!served.ok()) return FailToServe(context, served.error());
   (*log)->Say("info", "stopped");
   return kDone;
 }

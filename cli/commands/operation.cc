@@ -56,9 +56,8 @@ int List(Context& context, cluster::ResourceStore& resources) {
     Table table({"ID", "TYPE", "DEVICE", "PHASE", "STARTED", "RESULT", "TARGET", "MESSAGE"}, 6);
     for (const HSMOperation& o : all->items) {
       table.Row({o.metadata.name, std::string(o.spec.type ? cluster::Name(*o.spec.type) : ""),
-                 o.spec.device_ref.name, std::string(cluster::Name(o.status.phase)),
-                 StartOf(o, context.clock().Wall()), o.status.result, o.spec.target_node,
-                 o.status.message});
+                 o.spec.device_ref.name, PhaseOf(o), StartOf(o, context.clock().Wall()),
+                 o.status.result, o.spec.target_node, o.status.message});
     }
     if (table.empty()) {
       context.err() << "no operations\n";
@@ -82,7 +81,7 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
     if (!operation.ok()) return context.Fail(operation.error());
     if (operation->Finished()) {
       const int printed = Print(context, operation->ToJson(), [&](bool) {
-        context.out() << fmt::format("{} {}: {}\n", id, cluster::Name(operation->status.phase),
+        context.out() << fmt::format("{} {}: {}\n", id, PhaseOf(*operation),
                                      base::Printable(operation->status.message));
       });
       return printed != kDone ? printed : CodeOf(*operation);
@@ -105,8 +104,7 @@ int Cancel(Context& context, cluster::ResourceStore& resources, const std::strin
   if (!operation.ok()) return context.Fail(operation.error());
   if (operation->Finished())
     return context.Fail(
-        Error(ErrorCode::kReadOnly,
-              fmt::format("{} has finished: {}", id, cluster::Name(operation->status.phase))));
+        Error(ErrorCode::kReadOnly, fmt::format("{} has finished: {}", id, PhaseOf(*operation))));
   operation->spec.cancel = true;
   if (auto saved = cluster::Save(resources, *operation); !saved.ok())
     return context.Fail(saved.error());

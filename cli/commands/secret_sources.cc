@@ -191,6 +191,11 @@ Result<store::Keys> ReadSources(const SourceWords& words, Context& context) {
   if (!words.json_file.empty()) HSM_RETURN_IF_ERROR(AddJsonFile(keys, words.json_file));
   if (!words.stdin_key.empty()) {
     HSM_TRY(SecretBytes content, ReadStream(context.in(), store::kMaxSecretBytes));
+    // What a producer that failed leaves behind is nothing, and would take the value's place.
+    if (content.empty())
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("standard input is empty; an empty value is --from-literal {}=",
+                               base::Printable(words.stdin_key)));
     HSM_RETURN_IF_ERROR(Add(keys, words.stdin_key, std::move(content)));
   }
   return keys;

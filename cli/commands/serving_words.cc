@@ -29,6 +29,12 @@ base::Result<void> ServingWords::Need(
   return {};
 }
 
+int FailToServe(Context& context, const base::Error& error) {
+  return context.Fail(error.code() == base::ErrorCode::kNotFound
+                          ? base::Error(base::ErrorCode::kUnavailable, error.message())
+                          : error);
+}
+
 void SayListening(ProcessLog& log, const net::Listening& at) {
   if (!at.status.empty()) log.Say("info", "health and metrics on http://" + at.status);
   log.Say("info", "listening on " + at.address);

@@ -26,6 +26,9 @@ struct ServingWords {
 };
 
 // "listening on ADDRESS" last, so that who waits for it has seen the rest.
+// What it could not begin with: a file or module that is not there is no object that is not found.
+int FailToServe(Context& context, const base::Error& error);
+
 void SayListening(ProcessLog& log, const net::Listening& at);
 
 }  // namespace hsmops::cli

@@ -65,7 +65,7 @@ int PrintIt(Context& context, const cluster::HSMDevice& device) {
 
 // `saves`: for those who read the folder; this command's answer does not depend on it.
 base::Result<cluster::HSMDevice> Look(const std::string& named, bool saves, Context& context) {
-  HSM_TRY(const auto cluster, context.OpenCluster("status", named));
+  HSM_TRY(const auto cluster, context.OpenLook("status", named));
   manager::Pool& pool = cluster->pool();
   const auto state = pool.ObserveAmidWrites();
   if (auto why = WhyNobodyWasAsked(state)) return *std::move(why);

@@ -67,7 +67,10 @@ bool FieldReader::ReadText(std::string_view name, std::string& text) {
   if (!child->is_string()) {
     problems_.Add(
         PathOf(name),
-        Shown(*child) + " is not a string (a string that looks like something else needs quotes)");
+        Shown(*child) +
+            (child->is_boolean()
+                 ? " is not a string (YAML reads On, Off, Yes and No so: write the word in quotes)"
+                 : " is not a string (a string that looks like something else needs quotes)"));
     return false;
   }
   text = child->get<std::string>();

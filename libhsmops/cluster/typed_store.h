@@ -1,7 +1,7 @@
 // Typed convenience over a ResourceStore: Load<HSMDevice>(store, "hsm-system", "payments").
 //
-// `T` is one of resources.h. Errors are the store's, with the object named before them, or kInvalid
-// when the document does not pass T's validation.
+// `T` is one of resources.h. Errors are the store's, with the object named before them, or kCorrupt
+// when a stored document does not pass T's validation.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,11 @@ base::Result<Object> SaveFrom(ResourceStore& store, const T& value, bool status)
 template <typename T>
 base::Result<T> Read(base::Result<Object> object) {
   if (!object.ok()) return object.error();
-  return T::FromJson(object->document()).Within(Describe(object->key()));
+  auto value = T::FromJson(object->document()).Within(Describe(object->key()));
+  // What is stored is wrong, and not what was asked for.
+  if (value.Is(base::ErrorCode::kInvalid))
+    return base::Error(base::ErrorCode::kCorrupt, value.error().message());
+  return value;
 }
 }  // namespace internal
 

@@ -21,7 +21,9 @@ namespace {
 constexpr std::size_t kNamesShown = 5;  // of those that one finding is about
 
 std::string NextStepFor(const MemberView& member) {
-  if (!member.reachable()) return "see the message; the member is asked again by the next command";
+  if (!member.reachable())
+    return "start or mend what the message names (agent, host, token); it is asked again at every "
+           "look";
   const auto& status = *member.status;
   if (status.pin == token::PinState::kLocked) return "unblock the PIN with the SO PIN";
   if (status.pin == token::PinState::kRejected) return "correct the PIN file that pin-source names";
@@ -79,11 +81,11 @@ void ManagerFindings(const cluster::HSMDevice& device, const ClusterState& state
                                              : ""),
                         "start the managers again: kubectl hsm manager"});
   } else if (no_grant) {
-    findings.push_back(
-        {Severity::kCritical, primary->node, "NoGrant",
-         "the Primary has no grant, so it takes no writes; managers renew it while "
-         "they reach it and the record of who may write",
-         "see what the manager that leads logs: each turn says what it does and why"});
+    findings.push_back({Severity::kCritical, primary->node, "NoGrant",
+                        "the Primary has no grant, so it takes no writes; managers renew it while "
+                        "they reach it and the record of who may write",
+                        "see what the managers log (each turn of the one that leads says what it "
+                        "does and why), or start them if none runs"});
   }
   const failover::Policy policy = PolicyOf(device);
   const auto held = failover::HeldUntil(state, policy, now);

@@ -173,12 +173,7 @@ class Running {
       } else {
         Forget("announcement");
       }
-      auto devices = cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns);
-      if (devices.ok()) {
-        vitals_->Saw(std::move(devices->items));
-      } else {
-        vitals_->Saw(devices.error());
-      }
+      vitals_->Saw(cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns));
       vitals_->Turned(Loop::kLook);
     } while (Sleep(kLookPeriod));
   }

@@ -1,6 +1,7 @@
 #include "libhsmops/manager/vitals.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -95,7 +96,7 @@ void Vitals::Led(bool leads, const std::string& leader) {
   leader_ = leader;
 }
 
-void Vitals::Saw(base::Result<std::vector<cluster::HSMDevice>> devices) {
+void Vitals::Saw(base::Result<cluster::Loaded<cluster::HSMDevice>> devices) {
   const std::lock_guard lock(mutex_);
   looked_ = true;
   unseen_.reset();
@@ -103,7 +104,9 @@ void Vitals::Saw(base::Result<std::vector<cluster::HSMDevice>> devices) {
     unseen_ = devices.error();
     return;
   }
-  devices_ = *std::move(devices);
+  devices_ = std::move(devices->items);
+  refused_.clear();
+  for (const base::Error& refused : devices->refused) refused_.push_back(refused.message());
   for (const cluster::HSMDevice& device : devices_) CountHistory(device);
   std::erase_if(counted_, [&](const auto& entry) {
     return std::none_of(devices_.begin(), devices_.end(), [&](const cluster::HSMDevice& device) {
@@ -151,6 +154,8 @@ void Vitals::Answered(const std::string& route, int status, base::Duration time)
 HealthPart Vitals::Resources() const {
   if (unseen_) return {"resources", false, "the devices cannot be read"};
   if (!looked_) return {"resources", false, "they were not looked at yet"};
+  // Nobody leads it then, and nothing is known of it.
+  if (!refused_.empty()) return {"resources", false, fmt::format("{}", fmt::join(refused_, "; "))};
   return {"resources", true,
           fmt::format("{} device{}", devices_.size(), devices_.size() == 1 ? "" : "s")};
 }
@@ -176,7 +181,11 @@ bool HasFinding(const cluster::HSMDevice& device, const cluster::DeviceStatus& m
 
 void Vitals::AddDevices(HealthReport& report) const {
   std::map<std::string, HealthPart> nodes;
-  HealthPart sync{"sync", true, "every copy is equal"};
+  HealthPart sync{"sync", refused_.empty(), "every copy is equal"};
+  if (!refused_.empty())
+    sync.message = "of a device that cannot be read nothing is known";
+  else if (devices_.empty())
+    sync.message = "there is no device";
   for (const cluster::HSMDevice& device : devices_) {
     for (const cluster::DeviceStatus& member : device.status.devices) {
       HealthPart& part = nodes.try_emplace(member.node_name).first->second;
@@ -205,7 +214,9 @@ HealthReport Vitals::Report() const {
   HealthReport report;
   report.live = Live();
   const HealthPart resources = Resources();
-  report.ready = {"ready", resources.ok, resources.message};
+  // One device that cannot be read keeps no other from being served.
+  const bool sees = looked_ && !unseen_ && (refused_.empty() || !devices_.empty());
+  report.ready = {"ready", sees, resources.message};
   report.parts = {resources,
                   {"lease", !leader_.empty(),
                    leader_.empty() ? "nobody leads" : fmt::format("{} leads", leader_)}};

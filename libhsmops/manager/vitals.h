@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "libhsmops/cluster/resources.h"
+#include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/net/health_page.h"
 #include "libhsmops/net/http_metrics.h"
 #include "libhsmops/net/http_server.h"
@@ -32,7 +32,7 @@ class Vitals {
 
   void Turned(Loop loop);
   void Led(bool leads, const std::string& leader);
-  void Saw(base::Result<std::vector<cluster::HSMDevice>> devices);
+  void Saw(base::Result<cluster::Loaded<cluster::HSMDevice>> devices);
   void Synced(const std::string& device, base::Duration time, bool whole);
   void TookTurn(const std::string& device, base::Duration time);
   void Answered(const std::string& route, int status, base::Duration time);
@@ -66,6 +66,7 @@ class Vitals {
   std::optional<base::Error> unseen_;  // why the last look saw nothing
   bool looked_ = false;
   std::vector<cluster::HSMDevice> devices_;
+  std::vector<std::string> refused_;                      // devices that cannot be read, and why
   std::map<std::string, std::set<std::string>> counted_;  // of each device's history
 };
 

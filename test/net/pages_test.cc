@@ -3,6 +3,8 @@
 
 #include <csignal>
 
+#include "libhsmops/base/clock.h"
+#include "libhsmops/base/file.h"
 #include "test/net/net_cluster.h"
 #include "test/support/fetch.h"
 
@@ -45,6 +47,39 @@ TEST_CASE("agents and managers show their health and their metrics") {
                             "hsm_failover_total{device=\"local\",kind=\"Promote\","
                             "namespace=\"default\",outcome=\"Succeeded\"} 1"));
   CHECK(cluster.BecomesPage(cluster.AgentPages("b") + "/primary", 200, "it takes writes"));
+}
+
+TEST_CASE(
+    "a device whose spec does not parse is in no page equal, and no command's usage is wrong") {
+  NetCluster cluster({"a", "b"}, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  const std::string manager = cluster.ManagerPages(1);
+  CHECK(cluster.BecomesPage(manager + "/health", 200, "every copy is equal"));
+  cluster.EditDevice({{"mode: Auto", "mode: Off"}});
+  CHECK(cluster.BecomesPage(manager + "/health/resources", 503, "write the word in quotes"));
+  CHECK(Fetch(manager + "/health").status == 503);
+  CHECK(Fetch(manager + "/readyz").status == 503);
+  const Ended get = cluster.Hsm({"get", "app"});
+  CHECK(get.code == 1);
+  CHECK_MESSAGE(get.err.find("HSMDevice default/local: spec.mirroring.failover.mode: false") !=
+                    std::string::npos,
+                get.err);
+  cluster.EditDevice({{"mode: Off", "mode: \"Off\""}});
+  CHECK(cluster.BecomesPage(manager + "/health", 200, "every copy is equal"));
+}
+
+TEST_CASE("who looks at a device behind agents waits for nobody who acts on it") {
+  NetCluster cluster({"a", "b"}, 1);
+  cluster.Must({"put", "app", "--from-literal", "k=1"});
+  base::SystemClock clock;
+  const auto busy = base::FileLock::Take(cluster.folder() + "/.locks/default.local", "a test",
+                                         clock, clock.Now() + std::chrono::seconds(5));
+  REQUIRE_MESSAGE(busy.ok(), busy.error().message());
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"status"}, {"health"}, {"list"}, {"check"}, {"diff", "a", "b"}}) {
+    const Ended looked = cluster.Hsm(words, std::chrono::seconds(8));
+    CHECK_MESSAGE(looked.code == 0, words.front(), looked.err);
+  }
 }
 
 }  // namespace hsmops::test

@@ -156,6 +156,8 @@ void History::LookAtArbiter() {
     if (!first && at->second != now->holder->node_name)
       Fail(fmt::format("I1: epoch {} has the holders {} and {}", now->epoch.counter, at->second,
                        now->holder->node_name));
+    if (now->sync_set.contains(now->holder->member_uid))
+      Fail(fmt::format("I7: R counts the Primary {} among its own mirrors", at->second));
   }
   const bool changed = !arbiter_ || arbiter_->generation != now->generation;
   arbiter_ = std::move(now);

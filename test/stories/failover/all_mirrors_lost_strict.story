@@ -36,6 +36,6 @@ end 65s
 node-1: epoch 1, gate open, 80 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 80 secrets, 0 in quarantine
 node-3: does not run
-degraded MemberUnavailable of node-3: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-3: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
 client: 130 writes: 80 acknowledged (1 of them in doubt before), 50 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -80,7 +80,7 @@ end 130s
 node-1: epoch 3, gate open, 119 secrets, 0 in quarantine
 node-2: does not run
 node-3: epoch 3, gate closed, 119 secrets, 0 in quarantine
-degraded MemberUnavailable of node-2: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-2: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
 degraded FailoverHeld of local: the last failover was at 111.9s, so nothing is promoted by itself before 711.9s (failover.minInterval); next: kubectl hsm ack, when what ended the Primary before is understood
 history: 26.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 history: 111.9s Failover Succeeded from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 can have everything acknowledged

@@ -43,8 +43,8 @@ node-1: does not run
 node-2: epoch 2, gate open, 64 secrets, 0 in quarantine
 node-3: epoch 1, gate closed, 29 secrets, 0 in quarantine
 node-4: epoch 2, gate closed, 64 secrets, 0 in quarantine
-degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-degraded MemberUnavailable of node-3: unreachable: no answer in time; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-1: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
+degraded MemberUnavailable of node-3: unreachable: no answer in time; next: start or mend what the message names (agent, host, token); it is asked again at every look
 history: 130.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 80 writes: 64 acknowledged (0 of them in doubt before), 16 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

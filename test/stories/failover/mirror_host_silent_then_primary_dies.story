@@ -37,8 +37,8 @@ end 140s
 node-1: does not run
 node-2: epoch 2, gate open, 55 secrets, 0 in quarantine
 node-3: does not run
-degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
-degraded MemberUnavailable of node-3: unreachable: no answer in time; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-1: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
+degraded MemberUnavailable of node-3: unreachable: no answer in time; next: start or mend what the message names (agent, host, token); it is asked again at every look
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
 history: 97.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 70 writes: 55 acknowledged (0 of them in doubt before), 15 refused, in doubt to the end: none

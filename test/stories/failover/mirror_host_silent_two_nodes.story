@@ -18,7 +18,7 @@ end 120s
 
 node-1: epoch 1, gate open, 60 secrets, 0 in quarantine
 node-2: does not run
-degraded MemberUnavailable of node-2: unreachable: no answer in time; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-2: unreachable: no answer in time; next: start or mend what the message names (agent, host, token); it is asked again at every look
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
 client: 60 writes: 60 acknowledged (3 of them in doubt before), 0 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -38,7 +38,7 @@ end 75s
 node-1: does not run
 node-2: epoch 2, gate open, 54 secrets, 0 in quarantine
 node-3: epoch 2, gate closed, 54 secrets, 0 in quarantine
-degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-1: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
 history: 56.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
 client: 150 writes: 54 acknowledged (0 of them in doubt before), 96 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

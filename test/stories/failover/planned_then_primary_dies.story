@@ -56,7 +56,7 @@ node-1: does not run
 node-2: epoch 3, gate closed, 66 secrets, 0 in quarantine
 node-3: does not run
 critical PrimaryUnavailable of node-1: the Primary takes no writes: unreachable: connection refused; next: kubectl hsm failover --to node-2
-degraded MemberUnavailable of node-3: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-3: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
 degraded FailoverHeld of local: the last failover was at 36.9s, so nothing is promoted by itself before 636.9s (failover.minInterval); next: kubectl hsm ack, when what ended the Primary before is understood
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
 history: 9.9s Promote Succeeded from node-1 to node-3, epoch 2, lost none: the story

@@ -31,7 +31,7 @@ end 35s
 node-1: does not run
 node-2: epoch 2, gate closed, 36 secrets, 0 in quarantine
 node-3: epoch 2, gate open, 36 secrets, 0 in quarantine
-degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-1: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
 history: 26.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged
 client: 70 writes: 36 acknowledged (0 of them in doubt before), 34 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

@@ -37,7 +37,7 @@ end 60s
 node-1: does not run
 node-2: epoch 2, gate closed, 0 secrets, 0 in quarantine
 node-3: epoch 2, gate open, 86 secrets, 0 in quarantine
-degraded MemberUnavailable of node-1: unreachable: connection refused; next: see the message; the member is asked again by the next command
+degraded MemberUnavailable of node-1: unreachable: connection refused; next: start or mend what the message names (agent, host, token); it is asked again at every look
 degraded MemberUnavailable of node-2: canary: the token belongs to pool uid-1, not to uid-of-the-pool; next: put the right token in, or have its maker's tool initialise this one and then kubectl hsm reinit --node node-2
 degraded OneFullCopy of local: only one reachable member holds everything acknowledged; next: bring the others back or kubectl hsm sync
 history: 46.9s Failover Succeeded from node-1 to node-3, epoch 2, lost none: Primary node-1 is unhealthy and node-3 can have everything acknowledged

@@ -115,8 +115,8 @@ TEST_CASE("each mistake in a device is named by its path") {
       {"mirroring: {failover: {mode: x}}",
        "spec.mirroring.failover.mode: \"x\" is not one of Auto, Observe, Off"},
       {"mirroring: {policy: yes}",
-       "spec.mirroring.policy: true is not a string (a string that looks like something else needs "
-       "quotes)"},
+       "spec.mirroring.policy: true is not a string (YAML reads On, Off, Yes and No so: write the "
+       "word in quotes)"},
       {"mirroring: [a]", "spec.mirroring: a list is not a map"},
       {"mirroring: {syncInterval: soon}",
        "spec.mirroring.syncInterval: \"soon\" is not a whole number"},
