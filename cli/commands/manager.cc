@@ -28,6 +28,7 @@ int Run(const ManagerWords& words, Context& context) {
   config.url = words.url;
   config.status_listen = words.serving.status_listen;
   config.credentials = words.serving.credentials;
+  config.enrols = context.OnKubernetes();
   const auto served = manager::RunManager(
       **resources, config, stop.asked(), [&](const net::Listening& at) { SayListening(**log, at); },
       [&](const std::string& level, const std::string& sentence) { (*log)->Say(level, sentence); });

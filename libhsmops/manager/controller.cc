@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/copies.h"
+#include "libhsmops/manager/enrolment.h"
 #include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
@@ -72,7 +74,7 @@ Result<void> Controller::Open() {
     }
   }
   const bool first = !pool_;
-  HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
+  HSM_TRY(pool_, OpenPool());
   const cluster::FailoverSpec spec = FailoverOf(pool_->device());
   const int threshold = std::max(1, spec.unhealthy_threshold);
   const base::Duration interval = spec.health_check_interval;
@@ -82,6 +84,15 @@ Result<void> Controller::Open() {
   }
   if (first) taken_over_ = false;
   return TakeOverOnce();
+}
+
+Result<std::unique_ptr<Pool>> Controller::OpenPool() {
+  auto opened = Pool::Open(world_, ns_, device_);
+  if (!opened.Is(ErrorCode::kNotFound) || !world_.enrols) return opened;
+  HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(world_.resources, ns_, device_));
+  HSM_RETURN_IF_ERROR(Enrol(world_, device, *world_.enrols));
+  if (world_.step) world_.step(device_, "its tokens are enrolled");
+  return Pool::Open(world_, ns_, device_);
 }
 
 // What is begun again by it is verified again as well.

@@ -33,6 +33,7 @@ class Controller {
 
  private:
   base::Result<void> Open();
+  base::Result<std::unique_ptr<Pool>> OpenPool();
   base::Result<void> TakeOverOnce();
   base::Result<std::optional<Turned>> Keep(const failover::ClusterState& state);
   void Track(const failover::ClusterState& state);

@@ -69,7 +69,8 @@ store::Epoch FromArbiter(const cluster::Epoch& epoch) { return {epoch.counter, e
 cluster::Epoch ToArbiter(const store::Epoch& epoch) { return {epoch.counter, epoch.nonce}; }
 
 Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device,
-                              std::optional<store::Uid> known) {
+                              std::optional<store::Uid> known,
+                              std::optional<cluster::Epoch> epoch) {
   const std::vector<std::string> nodes = device.MemberNodes();
   if (nodes.empty())
     return Error(ErrorCode::kInvalid, "the device names no nodes: set spec.mirroring.endpoints");
@@ -78,7 +79,7 @@ Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device,
   r.pool_uid = store::UidText(pool);
   for (const std::string& node : nodes) r.members.insert(store::UidText(MemberUid(pool, node)));
   r.holder = HolderOf(pool, nodes.front());
-  r.epoch = {1, world.rng.U64()};
+  r.epoch = epoch ? *epoch : cluster::Epoch{1, world.rng.U64()};
   r.k = device.MinSyncMirrors(nodes.size());
   r.grant_duration = device.spec.mirroring ? device.spec.mirroring->failover.grant_duration
                                            : cluster::FailoverSpec{}.grant_duration;

@@ -35,6 +35,8 @@ struct World {
   // Told of each sync of a whole device that the controller did; may be empty.
   std::function<void(const std::string& device, base::Duration time, bool whole)> synced = {};
   failover::Managers managers = failover::Managers::kNone;
+  // The pool of the certificates, where a device without R is to be enrolled by who leads it.
+  std::optional<store::Uid> enrols = {};
   // Told of each step of what a controller does, before its turn is over; may be empty.
   std::function<void(const std::string& device, const std::string& sentence)> step = {};
 };
@@ -156,8 +158,10 @@ cluster::Epoch ToArbiter(const store::Epoch& epoch);
 
 // Makes the first arbiter of a device: a new pool, epoch 1, the preferred Primary as holder, an
 // empty sync set. kConflict: there is one.
-// `pool`: its uid, where agents know it already; else a new one.
+// `pool`: its uid, where agents know it already; `epoch`: the first, where they were told it
+// already. Else new ones.
 base::Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& device,
-                                    std::optional<store::Uid> pool = {});
+                                    std::optional<store::Uid> pool = {},
+                                    std::optional<cluster::Epoch> epoch = {});
 
 }  // namespace hsmops::manager

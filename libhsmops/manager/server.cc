@@ -69,6 +69,7 @@ class Running {
                          }});
     vitals_.emplace(config_.ns, clock_, *credentials_);
     world_->managers = failover::Managers::kLead;
+    if (config_.enrols) world_->enrols = agent::PoolUidOf(self_.pool);
     world_->synced = [this](const std::string& device, base::Duration time, bool whole) {
       vitals_->Synced(device, time, whole);
     };

@@ -18,6 +18,7 @@ struct ServerConfig {
   std::string url;            // where clients reach it; empty: https:// and what it listens on
   std::string status_listen;  // health pages and metrics over plain HTTP; empty: not there
   net::CredentialFiles credentials;
+  bool enrols = false;  // blank tokens of a device that is new; in a cluster folder init does it
 };
 
 using ServerLog = std::function<void(const std::string& level, const std::string& sentence)>;

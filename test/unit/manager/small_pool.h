@@ -66,6 +66,18 @@ class SmallPool {
     REQUIRE(loaded.ok());
     return *std::move(loaded);
   }
+  // As one that is new: nothing is on record, and these tokens are blank.
+  store::Uid Forget(const std::vector<std::string>& blank) {
+    const store::Uid uid = Open()->uid();
+    for (const std::string& node : blank) hosts_[node] = std::make_unique<Host>(*this, uid, node);
+    auto device = cluster::Load<cluster::HSMDevice>(resources_, "default", "d");
+    REQUIRE(device.ok());
+    device->status = {};
+    REQUIRE(cluster::SaveStatus(resources_, *device).ok());
+    REQUIRE(
+        resources_.Delete(cluster::Kind::kLease, "default", cluster::ArbiterName("d"), {}).ok());
+    return uid;
+  }
   // Asked for, and done by nobody yet.
   void Ask(const char* name, cluster::HSMOperationSpec spec) {
     cluster::HSMOperation operation;

@@ -1,0 +1,123 @@
+#include "libhsmops/manager/enrolment.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/typed_store.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+struct Applicant {
+  std::string node;
+  std::unique_ptr<mirror::Member> member;
+  Result<mirror::MemberStatus> status{Error(ErrorCode::kUnavailable, "not asked yet")};
+};
+
+std::vector<Applicant> AskAll(World& world, const cluster::HSMDevice& device,
+                              const store::Uid& pool) {
+  std::vector<Applicant> applicants;
+  for (const std::string& node : device.MemberNodes()) {
+    const auto& endpoints = device.spec.mirroring->endpoints;
+    const auto endpoint = endpoints.find(node);
+    Applicant applicant{.node = node, .member = {}};
+    if (endpoint != endpoints.end())
+      applicant.member = world.make_member(node, endpoint->second, pool, MemberUid(pool, node));
+    applicants.push_back(std::move(applicant));
+  }
+  std::vector<base::Executor::Task> tasks;
+  for (Applicant& applicant : applicants) {
+    if (applicant.member)
+      tasks.push_back([&applicant] { applicant.status = applicant.member->Status(true); });
+  }
+  world.executor.RunAll(std::move(tasks));
+  return applicants;
+}
+
+// Of an enrolment that was cut short: a member of the first epoch that never held anything.
+bool Begun(const mirror::MemberStatus& status) {
+  return status.standing == store::Standing::kMember && status.epoch.counter == 1 &&
+         status.lsn == 0 && status.secrets == 0 && status.damaged == 0;
+}
+
+Result<void> MayEnrol(const Applicant& applicant) {
+  if (!applicant.member)
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("no endpoint of {} is known yet", applicant.node));
+  if (!applicant.status.ok())
+    return applicant.status.error().Within("waiting for " + applicant.node);
+  const mirror::MemberStatus& status = *applicant.status;
+  if (status.standing == store::Standing::kUnknown)
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("waiting for {}: {}", applicant.node, status.standing_reason));
+  if (status.standing == store::Standing::kBlank || Begun(status)) return {};
+  return Error(
+      ErrorCode::kReadOnly,
+      fmt::format("{} is no blank token ({}), and there is no record of who may write: restore "
+                  "that Lease from a backup, or have the token initialised by its maker's tool",
+                  applicant.node,
+                  status.standing_reason.empty() ? "it is a member" : status.standing_reason));
+}
+
+// Two nodes that lead to one token would be two copies that are one.
+Result<void> CheckDifferent(const std::vector<Applicant>& applicants) {
+  std::map<std::string, std::string> seen;  // what a token says of itself, and its node
+  for (const Applicant& applicant : applicants) {
+    const token::Identity& self = applicant.status->identity;
+    const auto [other, is_new] =
+        seen.emplace(fmt::format("{}, {}, serial {}", self.manufacturer, self.model, self.serial),
+                     applicant.node);
+    if (is_new) continue;
+    return Error(ErrorCode::kReadOnly,
+                 fmt::format("{} and {} have one token: both say {}", other->second, applicant.node,
+                             base::Printable(other->first)));
+  }
+  return {};
+}
+
+// That of who is a member already; else a new one.
+Result<store::Epoch> FirstEpoch(const std::vector<Applicant>& applicants, base::Rng& rng) {
+  std::optional<store::Epoch> first;
+  for (const Applicant& applicant : applicants) {
+    if (applicant.status->standing != store::Standing::kMember) continue;
+    if (first && *first != applicant.status->epoch)
+      return Error(
+          ErrorCode::kReadOnly,
+          fmt::format("{} was initialised by another enrolment: have its token initialised "
+                      "by its maker's tool",
+                      applicant.node));
+    first = applicant.status->epoch;
+  }
+  return first ? *first : store::Epoch{1, rng.U64()};
+}
+
+}  // namespace
+
+Result<void> Enrol(World& world, const cluster::HSMDevice& device, const store::Uid& pool) {
+  if (device.status.epoch || device.status.epoch_floor > 0)
+    return Error(
+        ErrorCode::kReadOnly,
+        fmt::format("the record of who may write (the Lease {}) is gone, and device {} had "
+                    "one: restore it from a backup",
+                    cluster::ArbiterName(device.metadata.name), device.metadata.name));
+  const std::vector<Applicant> applicants = AskAll(world, device, pool);
+  if (applicants.empty())
+    return Error(ErrorCode::kUnavailable, "no endpoint of any node is known yet");
+  for (const Applicant& applicant : applicants) HSM_RETURN_IF_ERROR(MayEnrol(applicant));
+  HSM_RETURN_IF_ERROR(CheckDifferent(applicants));
+  HSM_TRY(const store::Epoch epoch, FirstEpoch(applicants, world.rng));
+  for (const Applicant& applicant : applicants) {
+    if (applicant.status->standing == store::Standing::kBlank)
+      HSM_RETURN_IF_ERROR(applicant.member->Initialize({epoch, 1}, false).Within(applicant.node));
+  }
+  return CreateArbiterFor(world, device, pool, ToArbiter(epoch));
+}
+
+}  // namespace hsmops::manager
