@@ -159,7 +159,12 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   if (!timeout.ok()) return context.Fail(timeout.error());
   const auto managers = manager::LookForManagers(**resources, context.clock(), context.ns());
   if (!managers.ok()) return context.Fail(managers.error());
-  if (*managers != failover::Managers::kLead) return std::nullopt;
+  if (*managers != failover::Managers::kLead && !context.OnKubernetes()) return std::nullopt;
+  if (*managers != failover::Managers::kLead)
+    return context.Fail(Error(ErrorCode::kUnavailable,
+                              fmt::format("no manager leads in namespace {0}, so nobody would do "
+                                          "it; kubectl get pods -n {0} shows them",
+                                          context.ns())));
   const auto name = context.DeviceName(**resources, device);
   if (!name.ok()) return context.Fail(name.error());
   const auto there = cluster::Load<cluster::HSMDevice>(**resources, context.ns(), *name);

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cli/commands/device_look.h"
+#include "cli/commands/recorded_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/device_choice.h"
 #include "cli/exit_code.h"
@@ -28,6 +29,10 @@ std::string Paint(Context& context, cluster::Severity severity) {
   return fmt::format("\x1b[{}m{}\x1b[0m", severity == cluster::Severity::kCritical ? 31 : 33, text);
 }
 
+std::string AgeOf(Context& context, const cluster::HSMDevice& device) {
+  return context.OnKubernetes() ? "; " + AsOf(context, device) : "";
+}
+
 void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   const auto& status = device.status;
   std::size_t up = 0;
@@ -38,9 +43,9 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
                                 : critical              ? "critical"
                                                         : "degraded";
   context.out() << fmt::format(
-      "{}: {}; Primary {}, {} of {} members up, tolerates {} more losses\n", device.metadata.name,
+      "{}: {}; Primary {}, {} of {} members up, tolerates {} more losses{}\n", device.metadata.name,
       word, status.primary_node.empty() ? "none" : status.primary_node, up, status.devices.size(),
-      status.failure_tolerance.value_or(0));
+      status.failure_tolerance.value_or(0), AgeOf(context, device));
   for (const cluster::Finding& finding : status.findings) {
     context.out() << fmt::format("  {}  {}  {}: {}\n      next: {}\n",
                                  Paint(context, finding.severity), base::Printable(finding.subject),
@@ -50,9 +55,8 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
 }
 
 // What is asked for is carried out no more, and nobody would see it.
-void AddUnreadableOperations(manager::Pool& pool, cluster::HSMDevice& device) {
-  const auto operations =
-      cluster::LoadAll<cluster::HSMOperation>(pool.world().resources, device.metadata.ns);
+void AddUnreadableOperations(cluster::ResourceStore& resources, cluster::HSMDevice& device) {
+  const auto operations = cluster::LoadAll<cluster::HSMOperation>(resources, device.metadata.ns);
   if (operations.ok() && operations->refused.empty()) return;
   const std::string why =
       operations.ok() ? operations->refused.front().message() : operations.error().message();
@@ -66,6 +70,21 @@ void AddUnreadableOperations(manager::Pool& pool, cluster::HSMDevice& device) {
                    "asked for is carried out"});
 }
 
+base::Result<cluster::HSMDevice> Look(Context& context, const cluster::ObjectMeta& one) {
+  if (context.OnKubernetes()) {
+    HSM_TRY(const auto resources, context.OpenResources());
+    HSM_TRY(cluster::HSMDevice device, RecordedDevice(context, *resources, one.ns, one.name));
+    AddUnreadableOperations(*resources, device);
+    return device;
+  }
+  HSM_TRY(const auto cluster, context.OpenLook("health", one.name, one.ns));
+  const auto state = cluster->pool().ObserveAmidWrites();
+  if (const auto why = WhyNobodyWasAsked(state)) return *why;
+  cluster::HSMDevice device = LookAt(context, cluster->pool(), state);
+  AddUnreadableOperations(cluster->resources(), device);
+  return device;
+}
+
 int Run(const HealthOptions& options, Context& context) {
   if (options.fail_on != "critical" && options.fail_on != "degraded") {
     return context.Fail(
@@ -77,18 +96,13 @@ int Run(const HealthOptions& options, Context& context) {
   std::vector<cluster::HSMDevice> devices;
   bool healthy = true;
   for (const cluster::HSMDevice& one : *chosen) {
-    auto cluster = context.OpenLook("health", one.metadata.name, one.metadata.ns);
-    if (!cluster.ok()) return context.Fail(cluster.error());
-    manager::Pool& pool = (*cluster)->pool();
-    const auto state = pool.ObserveAmidWrites();
-    if (const auto why = WhyNobodyWasAsked(state)) return context.Fail(*why);
-    cluster::HSMDevice device = LookAt(context, pool, state);
-    AddUnreadableOperations(pool, device);
-    for (const cluster::Finding& finding : device.status.findings) {
+    auto device = Look(context, one.metadata);
+    if (!device.ok()) return context.Fail(device.error());
+    for (const cluster::Finding& finding : device->status.findings) {
       if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")
         healthy = false;
     }
-    devices.push_back(std::move(device));
+    devices.push_back(*std::move(device));
   }
   nlohmann::json document = devices.size() == 1 ? devices[0].ToJson() : nlohmann::json();
   if (devices.size() > 1) {

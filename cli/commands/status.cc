@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "cli/commands/device_look.h"
+#include "cli/commands/recorded_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
@@ -36,6 +37,7 @@ void PrintStatus(Context& context, const cluster::HSMDevice& device, bool wide) 
       status.primary_node.empty() ? "none" : status.primary_node,
       status.epoch ? status.epoch->counter : 0, cluster::Name(device.policy()),
       status.failure_tolerance.value_or(0));
+  if (context.OnKubernetes()) context.out() << AsOf(context, device) << "\n";
   if (status.paused) {
     context.out() << fmt::format(
         "paused by {} until {}: {}\n", base::Printable(status.paused->by),
@@ -65,6 +67,11 @@ int PrintIt(Context& context, const cluster::HSMDevice& device) {
 
 // `saves`: for those who read the folder; this command's answer does not depend on it.
 base::Result<cluster::HSMDevice> Look(const std::string& named, bool saves, Context& context) {
+  if (context.OnKubernetes()) {
+    HSM_TRY(const auto resources, context.OpenResources());
+    HSM_TRY(const std::string name, context.DeviceName(*resources, named));
+    return RecordedDevice(context, *resources, context.ns(), name);
+  }
   HSM_TRY(const auto cluster, context.OpenLook("status", named));
   manager::Pool& pool = cluster->pool();
   const auto state = pool.ObserveAmidWrites();

@@ -1,0 +1,58 @@
+#include "cli/commands/recorded_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/printer.h"
+#include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/election.h"
+
+namespace hsmops::cli {
+
+using base::Result;
+using cluster::Severity;
+
+namespace {
+
+std::optional<base::WallTime> LastSeen(const cluster::HSMDevice& device) {
+  std::optional<base::WallTime> last;
+  for (const cluster::DeviceStatus& member : device.status.devices)
+    last = std::max(last, member.last_seen);
+  return last;
+}
+
+void AddFirst(cluster::HSMDevice& device, const char* reason, std::string message,
+              std::string next) {
+  auto& findings = device.status.findings;
+  findings.insert(findings.begin(), {Severity::kCritical, device.metadata.name, reason,
+                                     std::move(message), std::move(next)});
+}
+
+}  // namespace
+
+Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceStore& resources,
+                                          const std::string& ns, const std::string& name) {
+  HSM_TRY(cluster::HSMDevice device, cluster::Load<cluster::HSMDevice>(resources, ns, name));
+  HSM_TRY(const failover::Managers managers,
+          manager::LookForManagers(resources, context.clock(), ns));
+  const std::string look = fmt::format("kubectl get pods -n {}", ns);
+  if (device.status.devices.empty() && device.status.findings.empty())
+    AddFirst(device, "NotSeen", "no manager has written anything of it yet", look);
+  if (managers != failover::Managers::kLead)
+    AddFirst(device, "NoManager",
+             fmt::format("no manager leads, so nothing is promoted by itself and the Primary's "
+                         "grant runs out; everything else here is {}",
+                         AsOf(context, device)),
+             look);
+  context.WarnIfPaused(device);
+  return device;
+}
+
+std::string AsOf(Context& context, const cluster::HSMDevice& device) {
+  const auto last = LastSeen(device);
+  if (!last) return "as of no look at its members";
+  return fmt::format("as of {} ago", Age(last, context.clock().Wall()));
+}
+
+}  // namespace hsmops::cli

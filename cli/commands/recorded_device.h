@@ -1,0 +1,20 @@
+// RecordedDevice: an HSMDevice as the managers last wrote it, for who talks to the API server
+// alone.
+#pragma once
+
+#include <string>
+
+#include "cli/context.h"
+#include "libhsmops/cluster/resources.h"
+
+namespace hsmops::cli {
+
+// With two findings that only its reader can have: NoManager, where nobody leads now, and NotSeen,
+// where nobody has written anything yet. What it says is as old as AsOf tells.
+base::Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceStore& resources,
+                                                const std::string& ns, const std::string& name);
+
+// "as of 3s ago", of the last look at any of its members.
+std::string AsOf(Context& context, const cluster::HSMDevice& device);
+
+}  // namespace hsmops::cli

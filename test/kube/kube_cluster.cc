@@ -1,0 +1,122 @@
+#include "test/kube/kube_cluster.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "test/support/paths.h"
+
+namespace hsmops::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr const char* kSystem = "hsm-system";
+constexpr std::chrono::seconds kBecomes{40};
+
+std::string ManagerName(int number) { return fmt::format("manager-{}", number); }
+
+std::vector<std::string> AllNodes(std::vector<std::string> nodes, int managers) {
+  for (int i = 1; i <= managers; ++i) nodes.push_back(ManagerName(i));
+  nodes.insert(nodes.end(), {"api", "client"});
+  return nodes;
+}
+
+}  // namespace
+
+KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers)
+    : nodes_(nodes), network_(std::make_unique<Network>(AllNodes(nodes, managers))) {
+  api_ = std::make_unique<ApiServer>(*network_, "api");
+  {
+    const Network::Visit there(*network_, "client");
+    api_->Must({"apply", "-f", TestFolder() + "/../manifests/crds"});
+    api_->Must({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
+    api_->Must({"create", "namespace", kSystem});
+  }
+  const Ended ca = Run({CliPath(), "--local", folder_ / "pki", "certs", "init"});
+  REQUIRE_MESSAGE(ca.code == 0, ca.err);
+  for (const std::string& node : nodes_) {
+    agents_[node].token = &tokens_.Add(node);
+    StartAgent(node);
+  }
+  for (int i = 1; i <= managers; ++i) StartManager(i);
+}
+
+std::string KubeCluster::Issue(const std::string& role, const std::string& name) {
+  const std::string out = folder_ / fmt::format("{}-{}", role, name);
+  const Ended issued = Run({CliPath(), "--local", folder_ / "pki", "certs", "issue", "--" + role,
+                            name, "--out", out, "--force"});
+  REQUIRE_MESSAGE(issued.code == 0, issued.err);
+  return out;
+}
+
+void KubeCluster::StartAgent(const std::string& node) {
+  const std::string certs = Issue("member", node);
+  const Network::Visit there(*network_, node);
+  Agent_& agent = agents_.at(node);
+  agent.process = std::make_unique<Process>(std::vector<std::string>{
+      CliPath(), "agent", "--token", agent.token->uri(), "--state", folder_ / ("state-" + node),
+      "--listen", network_->AddressOf(node) + ":9443", "--ca", certs + "/ca.crt", "--cert",
+      certs + "/tls.crt", "--key", certs + "/tls.key"});
+  REQUIRE_MESSAGE(!agent.process->Says("listening on ").empty(), agent.process->err());
+}
+
+void KubeCluster::StartManager(int number) {
+  const std::string name = ManagerName(number);
+  const std::string certs = Issue("manager", name);
+  const Network::Visit there(*network_, name);
+  auto& manager = managers_[number];
+  manager = std::make_unique<Process>(std::vector<std::string>{
+      CliPath(), "--kubeconfig", api_->Kubeconfig("admin", kSystem), "manager", "--listen",
+      network_->AddressOf(name) + ":9444", "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt",
+      "--key", certs + "/tls.key"});
+  REQUIRE_MESSAGE(!manager->Says("listening on ").empty(), manager->err());
+}
+
+void KubeCluster::ApplyDevice() {
+  std::string endpoints;
+  for (const std::string& node : nodes_)
+    endpoints += fmt::format("      {}: https://{}:9443\n", node, network_->AddressOf(node));
+  const Network::Visit there(*network_, "client");
+  api_->Must({"apply", "-n", kSystem, "-f", "-"}, fmt::format(R"(apiVersion: hsm.j5t.io/v1alpha1
+kind: HSMDevice
+metadata:
+  name: payments
+spec:
+  deviceType: Generic
+  mirroring:
+    policy: ReadOnly
+    autoFailover: true
+    primaryNode: {}
+    failover: {{grantDuration: 3, healthCheckInterval: 1, minInterval: 0}}
+    endpoints:
+{})",
+                                                              nodes_.front(), endpoints));
+}
+
+Ended KubeCluster::Hsm(std::vector<std::string> words, std::chrono::milliseconds limit) {
+  const Network::Visit there(*network_, "client");
+  words.insert(words.begin(), {CliPath(), "--kubeconfig", api_->Kubeconfig("admin", kSystem)});
+  return Run(std::move(words), {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}}, limit);
+}
+
+Ended KubeCluster::Until(const std::vector<std::string>& words, int code, const std::string& text) {
+  const auto limit = steady_clock::now() + kBecomes;
+  for (;;) {
+    Ended ended = Hsm(words);
+    const bool said = (ended.out + ended.err).find(text) != std::string::npos;
+    if (ended.code == code && said) return ended;
+    REQUIRE_MESSAGE(steady_clock::now() < limit, words.front(), " ended with ", ended.code, ": ",
+                    ended.out, ended.err);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+std::string KubeCluster::Kubectl(std::vector<std::string> words) {
+  const Network::Visit there(*network_, "client");
+  words.insert(words.end(), {"-n", kSystem});
+  return api_->Must(std::move(words));
+}
+
+}  // namespace hsmops::test

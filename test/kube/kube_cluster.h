@@ -1,0 +1,57 @@
+// KubeCluster: agents and managers as real processes, each in a network namespace of its own, with
+// a real API server among them; the command line as a person has it.
+//
+// Agents know nothing of Kubernetes. Managers have a kubeconfig of "admin".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "test/kube/api_server.h"
+#include "test/support/network.h"
+#include "test/support/process.h"
+#include "test/support/softhsm_tokens.h"
+#include "test/support/temp_folder.h"
+
+namespace hsmops::test {
+
+class KubeCluster {
+ public:
+  // CRDs, the namespace hsm-system, certificates, tokens, agents, and so many managers.
+  KubeCluster(const std::vector<std::string>& nodes, int managers);
+
+  ApiServer& api() { return *api_; }
+  // A device "payments" of all nodes: D 3 s, a look every second, minInterval 0.
+  void ApplyDevice();
+  void StartAgent(const std::string& node);
+  Process& Agent(const std::string& node) { return *agents_.at(node).process; }
+  void StartManager(int number);
+  Process& Manager(int number) { return *managers_.at(number); }
+
+  // kubectl-hsm as "admin" in hsm-system, from the client's node.
+  Ended Hsm(std::vector<std::string> words,
+            std::chrono::milliseconds limit = std::chrono::seconds(60));
+  // Again and again until it ends with this code and says this; the test fails if it does not.
+  Ended Until(const std::vector<std::string>& words, int code, const std::string& text);
+  // kubectl as "admin" in hsm-system, which must end with 0; what it printed.
+  std::string Kubectl(std::vector<std::string> words);
+
+ private:
+  struct Agent_ {
+    SoftHsmToken* token = nullptr;
+    std::unique_ptr<Process> process;
+  };
+  std::string Issue(const std::string& role, const std::string& name);
+
+  const std::vector<std::string> nodes_;
+  TempFolder folder_;
+  SoftHsmTokens tokens_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<ApiServer> api_;
+  std::map<std::string, Agent_> agents_;
+  std::map<int, std::unique_ptr<Process>> managers_;
+};
+
+}  // namespace hsmops::test
