@@ -54,9 +54,14 @@ bool UserAuth::Stale() const {
 Result<std::shared_ptr<const Proof>> UserAuth::Current(base::TimePoint deadline) {
   const std::lock_guard lock(mutex_);
   if (!Stale()) return proof_;
-  HSM_TRY(Proof made, Make(deadline));
+  auto made = Make(deadline);
+  // A file that is not there is no object that is absent, and no word of the command is wrong.
+  if (!made.ok())
+    return Error(
+        made.Is(ErrorCode::kUnavailable) ? ErrorCode::kUnavailable : ErrorCode::kAuthFailed,
+        made.error().message());
   made_ = clock_.Now();
-  if (!proof_ || !Same(*proof_, made)) proof_ = std::make_shared<const Proof>(std::move(made));
+  if (!proof_ || !Same(*proof_, *made)) proof_ = std::make_shared<const Proof>(*std::move(made));
   return proof_;
 }
 

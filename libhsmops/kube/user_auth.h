@@ -32,8 +32,8 @@ class UserAuth {
         terminal_(terminal),
         clock_(clock) {}
 
-  // Never null. Another pointer than last time: another proof. Errors: those of RunExec, and of the
-  // files (kNotFound, kAuthFailed) that the user names.
+  // Never null. Another pointer than last time: another proof. kUnavailable: it could not be had in
+  // time; kAuthFailed: the plugin or the files that the user names give none.
   base::Result<std::shared_ptr<const Proof>> Current(base::TimePoint deadline);
 
   // The server answered 401 to it. True: another may be had, so asking once more makes sense.

@@ -58,6 +58,18 @@ void ApiServer::MakeCertificates() {
   OpenSsl(folder, {"genrsa", "-out", "sa.key", "2048"});
 }
 
+std::string ApiServer::ClientCertificate(const std::string& user, const std::string& group,
+                                         int days) {
+  const std::string name = fmt::format("{}.{}", user, days);
+  OpenSsl(folder_.path(), {"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                           "-nodes", "-keyout", name + ".key", "-out", name + ".csr", "-subj",
+                           fmt::format("/O={}/CN={}", group, user)});
+  OpenSsl(folder_.path(),
+          {"x509", "-req", "-in", name + ".csr", "-CA", "ca.crt", "-CAkey", "ca.key",
+           "-CAcreateserial", "-days", std::to_string(days), "-out", name + ".crt"});
+  return folder_ / name;
+}
+
 void ApiServer::MakeTokens() {
   std::string file;
   for (const char* const user : {"admin", "alice", "bob"}) {

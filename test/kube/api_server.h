@@ -28,6 +28,10 @@ class ApiServer {
   // The path of a kubeconfig with one context, of that user, in `ns`.
   std::string Kubeconfig(const std::string& user, const std::string& ns = "default");
 
+  // A certificate of the cluster's CA, expired where `days` is negative: FILE.crt and FILE.key, and
+  // this is FILE.
+  std::string ClientCertificate(const std::string& user, const std::string& group, int days = 2);
+
   // The real kubectl, as that user, from the node that the calling thread is in.
   Ended Kubectl(std::vector<std::string> words, const std::string& user = "admin",
                 const std::string& input = {});

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "libhsmops/kube/kube_resource_store.h"
-#include "test/kube/api_server.h"
+#include "test/kube/shared_server.h"
 #include "test/support/store_conformance.h"
 
 namespace hsmops::cluster::conformance {
@@ -10,25 +10,9 @@ namespace {
 
 constexpr Kind kOurKinds[] = {Kind::kHsmDevice, Kind::kHsmSecret, Kind::kHsmOperation};
 
-// One API server for all cases: it takes seconds to start, and a World begins by emptying it.
-struct Scene {
-  test::Network network{{"api", "client"}};
-  test::ApiServer server{network, "api"};
-  Scene() {
-    const test::Network::Visit there(network, "client");
-    server.Must({"apply", "-f", test::TestFolder() + "/../manifests/crds"});
-    server.Must({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
-  }
-};
-
-Scene& TheScene() {
-  static Scene scene;
-  return scene;
-}
-
 struct KubeWorld {
   base::SystemClock clock;
-  Scene& scene = TheScene();
+  test::SharedServer& scene = test::SharedServer::The();
   test::Network::Visit there{scene.network, "client"};
   std::vector<std::unique_ptr<kube::KubeResourceStore>> views;
   KubeWorld() {

@@ -157,7 +157,7 @@ TEST_CASE("tokens from files are read again, and a token that is none is refused
   ClientConfig config;
   config.user.token_file = folder / "token";
   UserAuth auth(config, {}, false, clock);
-  CHECK(auth.Current(clock.Now()).Is(ErrorCode::kNotFound));
+  CHECK(auth.Current(clock.Now()).Is(ErrorCode::kAuthFailed));
   test::WriteText(folder / "token", "one\n");
   const auto first = *auth.Current(clock.Now());
   CHECK(Text(first->authorization) == "Bearer one");

@@ -1,0 +1,172 @@
+// Every form of a kubeconfig, as a person has it, against a real API server; and what is said where
+// one does not work.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "libhsmops/base/encoding.h"
+#include "test/kube/shared_server.h"
+
+namespace hsmops::test {
+namespace {
+
+bool Holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string Base64Of(const std::string& path) {
+  const std::string text = ReadText(path);
+  return base::Base64({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+// Files of a case, and the command line with nothing but what the case gives it.
+struct Person {
+  SharedServer& shared = SharedServer::The();
+  Network::Visit there{shared.network, "client"};
+  TempFolder folder;
+  std::map<std::string, std::string> env{{"HOME", folder.path()}, {"KUBECONFIG", ""}};
+
+  std::string Cluster(const std::string& more = {}) {
+    return fmt::format(
+        "clusters:\n- name: c\n  cluster:\n    server: {}\n    certificate-authority: {}\n{}",
+        shared.server.url(), shared.server.CaFile(), more);
+  }
+  static std::string User(const std::string& fields) {
+    return "users:\n- name: u\n  user: {" + fields + "}\n";
+  }
+  static std::string Head() {
+    return "apiVersion: v1\nkind: Config\ncurrent-context: x\n"
+           "contexts:\n- name: x\n  context: {cluster: c, user: u, namespace: default}\n";
+  }
+  std::string Write(const std::string& name, const std::string& text) {
+    WriteText(folder / name, text);
+    return folder / name;
+  }
+  std::string Script(const std::string& name, const std::string& text) {
+    const std::string path = Write(name, "#!/bin/sh\n" + text);
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  }
+  Ended Hsm(std::vector<std::string> words) {
+    words.insert(words.begin(), CliPath());
+    words.insert(words.end(), {"operation", "list"});
+    return Run(std::move(words), {.env = env});
+  }
+  Ended With(const std::string& user, const std::string& cluster = {}) {
+    const std::string file =
+        Write("config", Head() + (cluster.empty() ? Cluster() : cluster) + User(user));
+    return Hsm({"--kubeconfig", file, "--request-timeout", "3s"});
+  }
+  std::string Exec(const std::string& command, const std::string& mode = "IfAvailable") {
+    return fmt::format(
+        "exec: {{apiVersion: client.authentication.k8s.io/v1, command: {}, interactiveMode: {}}}",
+        command, mode);
+  }
+};
+
+void Reaches(const Ended& ended) {
+  CHECK_MESSAGE(ended.code == 0, ended.err);
+  CHECK_MESSAGE(Holds(ended.err, "no operations"), ended.err);
+}
+
+// One clear line, exit 1.
+void Refuses(const Ended& ended, const std::string& says) {
+  CHECK_MESSAGE(ended.code == 1, ended.out, ended.err);
+  CHECK_MESSAGE(ended.err.starts_with("error: "), ended.err);
+  CHECK_MESSAGE(std::ranges::count(ended.err, '\n') == 1, ended.err);
+  CHECK_MESSAGE(Holds(ended.err, says), ended.err);
+}
+
+constexpr const char* kCredential =
+    R"(echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
+    R"("status":{"token":"token-of-admin"}}')";
+
+}  // namespace
+
+TEST_CASE("kubeconfig: each way to prove who one is") {
+  Person person;
+  Reaches(person.With("token: token-of-admin"));
+  Reaches(person.With("tokenFile: " + person.Write("token", "token-of-admin\n")));
+  const std::string cert = person.shared.server.ClientCertificate("kim", "system:masters");
+  Reaches(person.With(fmt::format("client-certificate: {0}.crt, client-key: {0}.key", cert)));
+  Reaches(person.With(fmt::format("client-certificate-data: {}, client-key-data: {}",
+                                  Base64Of(cert + ".crt"), Base64Of(cert + ".key"))));
+  Reaches(person.With(person.Exec(person.Script("plugin", kCredential))));
+  Reaches(person.With("token: token-of-admin, as: someone, as-groups: [system:masters]"));
+}
+
+TEST_CASE("kubeconfig: each way to say where it is") {
+  Person person;
+  const std::string user = Person::User("token: token-of-admin");
+  const std::string data = fmt::format(
+      "clusters:\n- name: c\n  cluster: {{server: '{}', certificate-authority-data: {}}}\n",
+      person.shared.server.url(), Base64Of(person.shared.server.CaFile()));
+  Reaches(person.With("token: token-of-admin", data));
+  Reaches(person.With("token: token-of-admin",
+                      person.Cluster("    tls-server-name: kubernetes.default\n")));
+  // A list of files, of which one is not there; and the one of the home folder.
+  person.env["KUBECONFIG"] =
+      fmt::format("{}:{}:{}", person.Write("one", Person::Head() + user), person.folder / "none",
+                  person.Write("two", person.Cluster()));
+  Reaches(person.Hsm({}));
+  person.env["KUBECONFIG"] = "";
+  std::filesystem::create_directory(person.folder / ".kube");
+  person.Write(".kube/config", Person::Head() + person.Cluster() + user);
+  Reaches(person.Hsm({}));
+  person.Write(".kube/config", "");
+  Reaches(person.Hsm({"--server", person.shared.server.url(), "--token", "token-of-admin",
+                      "--certificate-authority", person.shared.server.CaFile()}));
+  Reaches(person.Hsm(
+      {"-s", person.shared.server.url(), "--token=token-of-admin", "--insecure-skip-tls-verify"}));
+}
+
+TEST_CASE("kubeconfig: what does not work is told in one line") {
+  Person person;
+  Refuses(person.With("token: wrong"), "401");
+  Refuses(person.With("tokenFile: /nowhere/token"), "/nowhere/token");
+  const std::string old = person.shared.server.ClientCertificate("old", "system:masters", -1);
+  Refuses(person.With(fmt::format("client-certificate: {0}.crt, client-key: {0}.key", old)),
+          "expired");
+  Refuses(person.With(person.Exec(person.Script("rubbish", "echo hello"))), "rubbish");
+  const Ended fails = person.With(person.Exec(person.Script("fails", "echo no >&2; exit 3")));
+  CHECK(fails.code == 1);
+  CHECK_MESSAGE(Holds(fails.err, "it ended with 3"), fails.err);  // after its own words
+  Refuses(person.With(person.Exec("/nowhere/plugin")), "/nowhere/plugin");
+  Refuses(person.With(person.Exec(person.Script("asks", kCredential), "Always")), "terminal");
+  const auto began = std::chrono::steady_clock::now();
+  Refuses(person.With(person.Exec(person.Script("hangs", "exec sleep 60"))), "hangs");
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
+  const std::string other = fmt::format(
+      "clusters:\n- name: c\n  cluster: {{server: '{}', certificate-authority: {}.crt}}\n",
+      person.shared.server.url(), old);
+  Refuses(person.With("token: token-of-admin", other), "certificate");
+  Refuses(person.With("token: token-of-admin",
+                      "clusters:\n- name: c\n  cluster: {server: 'https://127.0.0.1:1'}\n"),
+          "127.0.0.1:1");
+  Refuses(person.Hsm({"--kubeconfig", "/nowhere/config"}), "/nowhere/config");
+  Refuses(person.Hsm({"--kubeconfig", person.Write("broken", "a: [")}), "broken");
+  Refuses(person.Hsm({"--context", "prod"}), "prod");
+}
+
+TEST_CASE("rbac: who may not is told which verb on which resource, and how to see it") {
+  Person person;
+  Refuses(person.With("token: token-of-alice"),
+          "kubectl auth can-i list hsmoperations.hsm.j5t.io -n default");
+}
+
+TEST_CASE("a CustomResourceDefinition that is gone is no absence of objects") {
+  Network network({"api", "client"});
+  ApiServer server(network, "api");
+  const Network::Visit there(network, "client");
+  const std::string config = server.Kubeconfig("admin");
+  for (const char* const verb : {"health", "status", "history"}) {
+    const Ended ended = Run({CliPath(), "--kubeconfig", config, verb});
+    CHECK_MESSAGE(ended.code == 1, ended.err);
+    CHECK_MESSAGE(Holds(ended.err, "does not serve hsmdevices.hsm.j5t.io"), ended.err);
+  }
+}
+
+}  // namespace hsmops::test
