@@ -72,7 +72,7 @@ std::string ApiServer::ClientCertificate(const std::string& user, const std::str
 
 void ApiServer::MakeTokens() {
   std::string file;
-  for (const char* const user : {"admin", "alice", "bob"}) {
+  for (const char* const user : {"admin", "manager", "viewer", "operator", "owner", "alice"}) {
     tokens_[user] = fmt::format("token-of-{}", user);
     file += fmt::format("{0},{1},{1}{2}\n", tokens_[user], user,
                         std::string(user) == "admin" ? ",system:masters" : "");

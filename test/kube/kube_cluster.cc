@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "test/support/fetch.h"
 #include "test/support/paths.h"
 
 namespace hsmops::test {
@@ -33,6 +34,7 @@ KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers)
     api_->Must({"apply", "-f", TestFolder() + "/../manifests/crds"});
     api_->Must({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
     api_->Must({"create", "namespace", kSystem});
+    InstallRoles();
   }
   const Ended ca = Run({CliPath(), "--local", folder_ / "pki", "certs", "init"});
   REQUIRE_MESSAGE(ca.code == 0, ca.err);
@@ -41,6 +43,20 @@ KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers)
     StartAgent(node);
   }
   for (int i = 1; i <= managers; ++i) StartManager(i);
+}
+
+void KubeCluster::InstallRoles() {
+  api_->Must({"apply", "-f", TestFolder() + "/../manifests/rbac"});
+  const std::map<std::string, std::vector<std::string>> roles = {
+      {"manager", {"hsm-manager"}},
+      {"viewer", {"hsm-viewer"}},
+      {"operator", {"hsm-viewer", "hsm-operator"}},
+      {"owner", {"hsm-viewer", "hsm-operator", "hsm-admin"}}};
+  for (const auto& [user, its] : roles) {
+    for (const std::string& role : its)
+      api_->Must({"create", "rolebinding", user + "-" + role, "--clusterrole", role, "--user", user,
+                  "-n", kSystem});
+  }
 }
 
 std::string KubeCluster::Issue(const std::string& role, const std::string& name) {
@@ -57,8 +73,10 @@ void KubeCluster::StartAgent(const std::string& node) {
   Agent_& agent = agents_.at(node);
   agent.process = std::make_unique<Process>(std::vector<std::string>{
       CliPath(), "agent", "--token", agent.token->uri(), "--state", folder_ / ("state-" + node),
-      "--listen", network_->AddressOf(node) + ":9443", "--ca", certs + "/ca.crt", "--cert",
-      certs + "/tls.crt", "--key", certs + "/tls.key"});
+      "--listen", network_->AddressOf(node) + ":9443", "--status-listen",
+      network_->AddressOf(node) + ":0", "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt",
+      "--key", certs + "/tls.key"});
+  agent.pages = agent.process->Says("health and metrics on ");
   REQUIRE_MESSAGE(!agent.process->Says("listening on ").empty(), agent.process->err());
 }
 
@@ -68,7 +86,7 @@ void KubeCluster::StartManager(int number) {
   const Network::Visit there(*network_, name);
   auto& manager = managers_[number];
   manager = std::make_unique<Process>(std::vector<std::string>{
-      CliPath(), "--kubeconfig", api_->Kubeconfig("admin", kSystem), "manager", "--listen",
+      CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem), "manager", "--listen",
       network_->AddressOf(name) + ":9444", "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt",
       "--key", certs + "/tls.key"});
   REQUIRE_MESSAGE(!manager->Says("listening on ").empty(), manager->err());
@@ -95,10 +113,10 @@ spec:
                                                               nodes_.front(), endpoints));
 }
 
-Ended KubeCluster::Hsm(std::vector<std::string> words, std::chrono::milliseconds limit) {
+Ended KubeCluster::Hsm(std::vector<std::string> words, const std::string& user) {
   const Network::Visit there(*network_, "client");
-  words.insert(words.begin(), {CliPath(), "--kubeconfig", api_->Kubeconfig("admin", kSystem)});
-  return Run(std::move(words), {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}}, limit);
+  words.insert(words.begin(), {CliPath(), "--kubeconfig", api_->Kubeconfig(user, kSystem)});
+  return Run(std::move(words), {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}});
 }
 
 Ended KubeCluster::Until(const std::vector<std::string>& words, int code, const std::string& text) {
@@ -113,10 +131,21 @@ Ended KubeCluster::Until(const std::vector<std::string>& words, int code, const 
   }
 }
 
-std::string KubeCluster::Kubectl(std::vector<std::string> words) {
+std::string KubeCluster::Kubectl(std::vector<std::string> words, bool must) {
   const Network::Visit there(*network_, "client");
   words.insert(words.end(), {"-n", kSystem});
-  return api_->Must(std::move(words));
+  return must ? api_->Must(std::move(words)) : api_->Kubectl(std::move(words)).out;
+}
+
+bool KubeCluster::BecomesPage(const std::string& node, long status, const std::string& text) {
+  const Network::Visit there(*network_, "client");
+  const auto limit = steady_clock::now() + kBecomes;
+  for (;;) {
+    const Fetched page = Fetch(agents_.at(node).pages + "/primary");
+    if (page.status == status && page.body.find(text) != std::string::npos) return true;
+    if (steady_clock::now() >= limit) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 }
 
 }  // namespace hsmops::test

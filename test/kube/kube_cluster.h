@@ -1,7 +1,9 @@
 // KubeCluster: agents and managers as real processes, each in a network namespace of its own, with
 // a real API server among them; the command line as a person has it.
 //
-// Agents know nothing of Kubernetes. Managers have a kubeconfig of "admin".
+// Agents know nothing of Kubernetes. Managers are the user "manager", with the role of
+// manifests/rbac in hsm-system and nothing else; "viewer", "operator" and "owner" (hsm-admin) have
+// theirs there, "alice" has none.
 #pragma once
 
 #include <map>
@@ -30,19 +32,22 @@ class KubeCluster {
   void StartManager(int number);
   Process& Manager(int number) { return *managers_.at(number); }
 
-  // kubectl-hsm as "admin" in hsm-system, from the client's node.
-  Ended Hsm(std::vector<std::string> words,
-            std::chrono::milliseconds limit = std::chrono::seconds(60));
+  // kubectl-hsm as this user in hsm-system, from the client's node.
+  Ended Hsm(std::vector<std::string> words, const std::string& user = "operator");
   // Again and again until it ends with this code and says this; the test fails if it does not.
   Ended Until(const std::vector<std::string>& words, int code, const std::string& text);
-  // kubectl as "admin" in hsm-system, which must end with 0; what it printed.
-  std::string Kubectl(std::vector<std::string> words);
+  // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
+  std::string Kubectl(std::vector<std::string> words, bool must = true);
+  // The page /primary of this agent, again and again until it is so, or 40 s are over.
+  bool BecomesPage(const std::string& node, long status, const std::string& text);
 
  private:
   struct Agent_ {
     SoftHsmToken* token = nullptr;
     std::unique_ptr<Process> process;
+    std::string pages;
   };
+  void InstallRoles();
   std::string Issue(const std::string& role, const std::string& name);
 
   const std::vector<std::string> nodes_;

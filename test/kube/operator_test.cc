@@ -1,6 +1,7 @@
 // What a person does with devices of a real API server: agents and managers are real processes.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "test/kube/kube_cluster.h"
@@ -37,6 +38,65 @@ TEST_CASE("a device that is applied is enrolled, promoted by hand, and fails ove
               "Failover from b to"));
   const std::string described = cluster.Kubectl({"describe", "hsmdevice", "payments"});
   CHECK_MESSAGE(Holds(described, "Failover Count"), described);
+}
+
+TEST_CASE("roles: each may what it is for, by asking and by trying") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy");
+  const auto may = [&](const std::string& user, const std::string& verb, const std::string& what) {
+    const std::size_t slash = what.find('/');
+    std::vector<std::string> ask{"auth", "can-i", verb, what.substr(0, slash), "--as", user};
+    if (slash != std::string::npos) ask.push_back("--subresource=" + what.substr(slash + 1));
+    return Holds(cluster.Kubectl(ask, false), "yes");
+  };
+  struct Right {
+    std::string verb;
+    std::string resource;
+    std::vector<std::string> users;
+  };
+  const std::vector<Right> rights = {
+      {"list", "hsmdevices.hsm.j5t.io", {"manager", "viewer", "operator", "owner"}},
+      {"create", "hsmdevices.hsm.j5t.io", {"owner"}},
+      {"create", "hsmoperations.hsm.j5t.io", {"manager", "operator", "owner"}},
+      {"update", "hsmdevices.hsm.j5t.io/status", {"manager"}},
+      {"update", "leases.coordination.k8s.io", {"manager"}},
+      {"get", "secrets", {}}};
+  for (const Right& right : rights) {
+    for (const std::string user : {"manager", "viewer", "operator", "owner", "alice"}) {
+      CAPTURE(user);
+      CAPTURE(right.verb);
+      CAPTURE(right.resource);
+      const bool expected = std::ranges::count(right.users, user) > 0;
+      CHECK(may(user, right.verb, right.resource) == expected);
+    }
+  }
+  CHECK(cluster.Hsm({"health"}, "viewer").code == 0);
+  const Ended viewer = cluster.Hsm({"sync"}, "viewer");
+  CHECK(viewer.code == 1);
+  CHECK_MESSAGE(
+      Holds(viewer.err, "kubectl auth can-i create hsmoperations.hsm.j5t.io -n hsm-system"),
+      viewer.err);
+  CHECK(cluster.Hsm({"sync"}, "operator").code == 0);
+  const Ended stranger = cluster.Hsm({"health"}, "alice");
+  CHECK(stranger.code == 1);
+  CHECK_MESSAGE(Holds(stranger.err, "kubectl auth can-i list hsmdevices.hsm.j5t.io"), stranger.err);
+}
+
+TEST_CASE(
+    "the API server is away for longer than a grant: nothing is promoted, and all goes on after") {
+  KubeCluster cluster({"a", "b"}, 2);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  cluster.api().Stop();
+  REQUIRE(cluster.BecomesPage("a", 503, "no grant"));
+  const Ended away = cluster.Hsm({"--request-timeout", "2s", "health"});
+  CHECK(away.code == 1);
+  CHECK_MESSAGE(away.err.starts_with("error: "), away.err);
+  cluster.api().Start();
+  REQUIRE(cluster.BecomesPage("a", 200, "it takes writes"));
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  CHECK(cluster.Hsm({"history"}).err.find("no promotion yet") != std::string::npos);
 }
 
 }  // namespace hsmops::test
