@@ -90,7 +90,11 @@ Result<std::unique_ptr<Pool>> Controller::OpenPool() {
   auto opened = Pool::Open(world_, ns_, device_);
   if (!opened.Is(ErrorCode::kNotFound) || !world_.enrols) return opened;
   HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(world_.resources, ns_, device_));
-  HSM_RETURN_IF_ERROR(Enrol(world_, device, *world_.enrols));
+  const auto enrolled = Enrol(world_, device, *world_.enrols);
+  if (!enrolled.ok()) {
+    ShowNotEnrolled(world_, device, enrolled.error());
+    return enrolled.error();
+  }
   if (world_.step) world_.step(device_, "its tokens are enrolled");
   return Pool::Open(world_, ns_, device_);
 }

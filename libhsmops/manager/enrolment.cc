@@ -120,4 +120,15 @@ Result<void> Enrol(World& world, const cluster::HSMDevice& device, const store::
   return CreateArbiterFor(world, device, pool, ToArbiter(epoch));
 }
 
+void ShowNotEnrolled(World& world, cluster::HSMDevice device, const Error& why) {
+  const cluster::HSMDeviceStatus before = device.status;
+  const bool waits = why.code() == ErrorCode::kUnavailable;
+  device.status.phase = cluster::DevicePhase::kUnavailable;
+  device.status.findings = {
+      {cluster::Severity::kCritical, device.metadata.name, "NotEnrolled", why.message(),
+       waits ? "start or mend what the message names; it is tried again by itself"
+             : "see docs/adr/0024: what a token holds, and a lost record, are left to a person"}};
+  if (device.status != before) (void)cluster::SaveStatus(world.resources, device);
+}
+
 }  // namespace hsmops::manager

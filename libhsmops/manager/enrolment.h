@@ -18,4 +18,8 @@ namespace hsmops::manager {
 // kConflict: there is an R.
 base::Result<void> Enrol(World& world, const cluster::HSMDevice& device, const store::Uid& pool);
 
+// Says in the device's status why it is not enrolled (finding NotEnrolled), where it does not say
+// so already. That it cannot be written changes nothing.
+void ShowNotEnrolled(World& world, cluster::HSMDevice device, const base::Error& why);
+
 }  // namespace hsmops::manager

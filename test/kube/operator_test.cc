@@ -20,7 +20,10 @@ TEST_CASE("a device that is applied is enrolled, promoted by hand, and fails ove
   const Ended none = cluster.Hsm({"health"});
   CHECK(none.code == 4);
   CHECK_MESSAGE(Holds(none.err, "no HSMDevice in namespace hsm-system"), none.err);
+  cluster.Agent("c").Signal(SIGKILL);
   cluster.ApplyDevice();
+  cluster.Until({"health"}, 3, "NotEnrolled: waiting for c");
+  cluster.StartAgent("c");
   cluster.Until({"health"}, 0, "payments: healthy; Primary a, 3 of 3 members up");
   CHECK(Holds(cluster.Hsm({"status"}).out, "as of "));
 

@@ -53,6 +53,12 @@ TEST_CASE("enrolment: while one does not answer nothing is touched") {
   const store::Uid uid = pool.Forget({"a", "b", "c"});
   pool.Reach("c", Reached::kNo);
   CHECK(TryEnrol(pool, uid).Is(ErrorCode::kUnavailable));
+  pool.world().enrols = uid;
+  CHECK(Controller(pool.world(), "default", "d").Turn().failed);
+  const auto findings = DeviceOf(pool).status.findings;
+  REQUIRE(findings.size() == 1);
+  CHECK(findings.front().reason == "NotEnrolled");
+  CHECK(findings.front().message.starts_with("waiting for c"));
   pool.Reach("c", Reached::kYes);
   CHECK(StandingOf(pool, "a") == store::Standing::kBlank);
 }
