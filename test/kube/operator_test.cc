@@ -86,6 +86,24 @@ TEST_CASE("roles: each may what it is for, by asking and by trying") {
   CHECK_MESSAGE(Holds(stranger.err, "kubectl auth can-i list hsmdevices.hsm.j5t.io"), stranger.err);
 }
 
+TEST_CASE("the manager that leads is killed: another leads, and what was asked for is done") {
+  KubeCluster cluster({"a", "b"}, 3);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  const auto leader = [&] {
+    return cluster.Kubectl(
+        {"get", "lease", "hsm-manager", "-o", "jsonpath={.spec.holderIdentity}"});
+  };
+  const std::string first = leader();
+  const std::string mark = "manager-";
+  REQUIRE_MESSAGE(first.starts_with(mark), first);
+  cluster.Manager(first[mark.size()] - '0').Signal(SIGKILL);
+  const Ended promoted = cluster.Hsm({"promote", "--to", "b", "--yes"});
+  CHECK_MESSAGE(promoted.code == 0, promoted.out, promoted.err);
+  CHECK(leader() != first);
+  cluster.Until({"health"}, 0, "payments: healthy; Primary b");
+}
+
 TEST_CASE(
     "the API server is away for longer than a grant: nothing is promoted, and all goes on after") {
   KubeCluster cluster({"a", "b"}, 2);
