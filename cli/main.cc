@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/app.h"
@@ -28,6 +29,20 @@ extern "C" void Interrupted(int) {
   _exit(hsmops::cli::kInterrupted);
 }
 
+void Wipe(char* word) { std::memset(word, '*', std::strlen(word)); }
+
+// kubectl's --token, in both its forms; an agent's is the URI of its token, and no secret.
+void WipeToken(int argc, char** argv) {
+  constexpr std::string_view kFlag = "--token";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    char* value = nullptr;
+    if (word == kFlag && i + 1 < argc) value = argv[i + 1];
+    if (word.starts_with("--token=")) value = argv[i] + kFlag.size() + 1;
+    if (value != nullptr && !std::string_view(value).starts_with("pkcs11:")) Wipe(value);
+  }
+}
+
 // A value given by --from-literal is in the process list for as long as it stands in argv: wipe it
 // at once. A misspelt flag gives one too, so of a put everything behind a "=" goes.
 void WipeValues(int argc, char** argv) {
@@ -36,7 +51,7 @@ void WipeValues(int argc, char** argv) {
     return;
   for (int i = 1; i < argc; ++i) {
     char* equals = std::strchr(argv[i], '=');
-    if (equals != nullptr) std::memset(equals + 1, '*', std::strlen(equals + 1));
+    if (equals != nullptr) Wipe(equals + 1);
   }
 }
 
@@ -61,6 +76,7 @@ int main(int argc, char** argv) {
     return hsmops::agent::RunChild(STDIN_FILENO);
   if (!words.empty() && words[0] == hsmops::agent::kInitTokenVerb)
     return hsmops::agent::RunInitToken(STDIN_FILENO);
+  WipeToken(argc, argv);
   WipeValues(argc, argv);
   OpenStandardStreams();
   std::signal(SIGINT, Interrupted);

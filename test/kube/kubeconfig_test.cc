@@ -151,6 +151,34 @@ TEST_CASE("kubeconfig: what does not work is told in one line") {
   Refuses(person.Hsm({"--context", "prod"}), "prod");
 }
 
+TEST_CASE("a token of the command line is in no trace and no process list") {
+  Person person;
+  const Ended traced =
+      person.Hsm({"--server", person.shared.server.url(), "--token", "token-of-admin",
+                  "--certificate-authority", person.shared.server.CaFile(), "-v", "9"});
+  Reaches(traced);
+  CHECK_MESSAGE(Holds(traced.err, "GET " + person.shared.server.url() + "/apis/hsm.j5t.io/"),
+                traced.err);
+  CHECK_MESSAGE(!Holds(traced.err, "token-of-admin"), traced.err);
+  // One that waits: nobody answers there.
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--token", "s3cret-token"}, {"--token=s3cret-token"}}) {
+    std::vector<std::string> argv{CliPath(), "--server", "https://10.77.0.250:6443",
+                                  "--request-timeout", "20s"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    argv.insert(argv.end(), {"operation", "list"});
+    Process waiting(argv, {.env = person.env});
+    const std::string path = fmt::format("/proc/{}/cmdline", waiting.pid());
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    std::string line;
+    do {
+      line = ReadText(path);
+    } while (!Holds(line, "****") && std::chrono::steady_clock::now() < limit);
+    CHECK_MESSAGE(Holds(line, "****"), line);
+    CHECK_MESSAGE(!Holds(line, "s3cret-token"), line);
+  }
+}
+
 TEST_CASE("rbac: who may not is told which verb on which resource, and how to see it") {
   Person person;
   Refuses(person.With("token: token-of-alice"),
