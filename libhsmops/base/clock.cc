@@ -53,8 +53,8 @@ void SystemClock::SleepFor(Duration duration) {
 }
 
 void ManualClock::Advance(Duration duration) {
-  now_ = now_ + duration;
-  wall_ += std::chrono::duration_cast<microseconds>(duration);
+  now_ = now_.load() + duration;
+  wall_ = wall_.load() + std::chrono::duration_cast<microseconds>(duration);
 }
 
 std::string FormatMicroTime(WallTime time) {

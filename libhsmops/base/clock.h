@@ -1,6 +1,7 @@
 // Clock: time as a seam, so that the simulator can own it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <string>
 
@@ -36,7 +37,7 @@ class SystemClock : public Clock {
   void SleepFor(Duration duration) override;
 };
 
-// Time that stands still until it is moved.
+// Time that stands still until it is moved. Thread-safe, where one thread moves it.
 class ManualClock : public Clock {
  public:
   TimePoint Now() const override { return now_; }
@@ -45,8 +46,8 @@ class ManualClock : public Clock {
   void Advance(Duration duration);
 
  private:
-  TimePoint now_{std::chrono::hours(1)};
-  WallTime wall_{std::chrono::seconds(1'800'000'000)};
+  std::atomic<TimePoint> now_{TimePoint(std::chrono::hours(1))};
+  std::atomic<WallTime> wall_{WallTime(std::chrono::seconds(1'800'000'000))};
 };
 
 // RFC 3339 in UTC with microseconds, as Kubernetes MicroTime: "2026-01-02T03:04:05.000000Z".

@@ -167,7 +167,7 @@ TEST_CASE("tokens from files are read again, and a token that is none is refused
   CHECK(Text((*auth.Current(clock.Now()))->authorization) == "Bearer two");
   test::WriteText(folder / "token", "a\r\nHost: b");
   clock.Advance(kAuthFilePeriod);
-  CHECK(auth.Current(clock.Now()).Is(ErrorCode::kInvalid));
+  CHECK(auth.Current(clock.Now()).Is(ErrorCode::kAuthFailed));
 }
 
 }  // namespace hsmops::kube

@@ -46,8 +46,6 @@ TEST_CASE("a leader that was stopped makes no Primary a member of its own sync s
   w.Grant();
   const std::string now = w.pool.holder();
   CAPTURE(now);
-  MESSAGE("the Primary is now " << now << ", and app is "
-                                << (now.empty() ? "?" : w.Seen(now, "app")));
   if (put.ok() && !now.empty()) CHECK(w.Seen(now, "app") == "2");
 }
 
