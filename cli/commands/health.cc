@@ -70,14 +70,14 @@ void AddUnreadableOperations(cluster::ResourceStore& resources, cluster::HSMDevi
                    "asked for is carried out"});
 }
 
-base::Result<cluster::HSMDevice> Look(Context& context, const cluster::ObjectMeta& one) {
+base::Result<cluster::HSMDevice> Look(Context& context, const cluster::HSMDevice& one) {
   if (context.OnKubernetes()) {
     HSM_TRY(const auto resources, context.OpenResources());
-    HSM_TRY(cluster::HSMDevice device, RecordedDevice(context, *resources, one.ns, one.name));
+    HSM_TRY(cluster::HSMDevice device, RecordedDevice(context, *resources, one));
     AddUnreadableOperations(*resources, device);
     return device;
   }
-  HSM_TRY(const auto cluster, context.OpenLook("health", one.name, one.ns));
+  HSM_TRY(const auto cluster, context.OpenLook("health", one.metadata.name, one.metadata.ns));
   const auto state = cluster->pool().ObserveAmidWrites();
   if (const auto why = WhyNobodyWasAsked(state)) return *why;
   cluster::HSMDevice device = LookAt(context, cluster->pool(), state);
@@ -96,7 +96,7 @@ int Run(const HealthOptions& options, Context& context) {
   std::vector<cluster::HSMDevice> devices;
   bool healthy = true;
   for (const cluster::HSMDevice& one : *chosen) {
-    auto device = Look(context, one.metadata);
+    auto device = Look(context, one);
     if (!device.ok()) return context.Fail(device.error());
     for (const cluster::Finding& finding : device->status.findings) {
       if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")

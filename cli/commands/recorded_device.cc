@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "cli/printer.h"
-#include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/election.h"
 
 namespace hsmops::cli {
@@ -32,8 +31,8 @@ void AddFirst(cluster::HSMDevice& device, const char* reason, std::string messag
 }  // namespace
 
 Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceStore& resources,
-                                          const std::string& ns, const std::string& name) {
-  HSM_TRY(cluster::HSMDevice device, cluster::Load<cluster::HSMDevice>(resources, ns, name));
+                                          cluster::HSMDevice device) {
+  const std::string& ns = device.metadata.ns;
   HSM_TRY(const failover::Managers managers,
           manager::LookForManagers(resources, context.clock(), ns));
   const std::string look = fmt::format("kubectl get pods -n {}", ns);

@@ -12,7 +12,7 @@ namespace hsmops::cli {
 // With two findings that only its reader can have: NoManager, where nobody leads now, and NotSeen,
 // where nobody has written anything yet. What it says is as old as AsOf tells.
 base::Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceStore& resources,
-                                                const std::string& ns, const std::string& name);
+                                                cluster::HSMDevice device);
 
 // "as of 3s ago", of the last look at any of its members.
 std::string AsOf(Context& context, const cluster::HSMDevice& device);

@@ -25,10 +25,10 @@ struct ServingWords {
                           const std::vector<std::pair<std::string, const std::string*>>& own) const;
 };
 
-// "listening on ADDRESS" last, so that who waits for it has seen the rest.
 // What it could not begin with: a file or module that is not there is no object that is not found.
 int FailToServe(Context& context, const base::Error& error);
 
+// "listening on ADDRESS" last, so that who waits for it has seen the rest.
 void SayListening(ProcessLog& log, const net::Listening& at);
 
 }  // namespace hsmops::cli

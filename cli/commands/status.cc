@@ -11,6 +11,7 @@
 #include "cli/printer.h"
 #include "cli/process_log.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/coverage.h"
 
 namespace hsmops::cli {
@@ -70,7 +71,8 @@ base::Result<cluster::HSMDevice> Look(const std::string& named, bool saves, Cont
   if (context.OnKubernetes()) {
     HSM_TRY(const auto resources, context.OpenResources());
     HSM_TRY(const std::string name, context.DeviceName(*resources, named));
-    return RecordedDevice(context, *resources, context.ns(), name);
+    HSM_TRY(auto device, cluster::Load<cluster::HSMDevice>(*resources, context.ns(), name));
+    return RecordedDevice(context, *resources, std::move(device));
   }
   HSM_TRY(const auto cluster, context.OpenLook("status", named));
   manager::Pool& pool = cluster->pool();

@@ -1,56 +1,25 @@
 // When a read may be answered: what is settled, what was damaged meanwhile, and on which thread.
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "libhsmops/agent/message.h"
-#include "libhsmops/agent/replicating_agent.h"
 #include "libhsmops/agent/routes.h"
 #include "libhsmops/agent/verb.h"
 #include "libhsmops/mirror/apply.h"
-#include "test/unit/agent/pool.h"
+#include "test/unit/agent/reaching.h"
 
 namespace hsmops::test {
 namespace {
 
 using mirror::SyncRule;
-using std::chrono::seconds;
 
-struct Pair : ThreeNodes {
-  Pair() { Restart(); }
-  void Restart() {
-    a.Restart();
-    agent = std::make_unique<agent::ReplicatingAgent>(
-        kPool, MemberUid(1), "a", *a.faulty, a.ledger, clock, rng, executor,
-        [this](const store::Uid& member, const mirror::PeerAddress&) {
-          Node& node = member == MemberUid(2) ? b : c;
-          auto channel = std::make_unique<LoopChannel>(node.served());
-          channels[member == MemberUid(2) ? "b" : "c"] = channel.get();
-          return std::make_unique<agent::Client>(std::move(channel));
-        });
-  }
-  base::Result<void> Grant() {
-    const auto pulse = agent->TakePulse();
-    return agent->OpenGate({pulse->nonce, kEpoch, 1, seconds(10), {}, both, peers, 512});
-  }
-  base::Result<mirror::Acknowledged> Put(const char* name, const std::string& value,
-                                         std::uint8_t op) {
-    std::vector<store::Write> writes;
-    writes.push_back({.name = NameOf(name), .keys = KeysOf({{"k", value}}), .op_id = OpIdOf(op)});
-    HSM_TRY(auto results, agent->Put(agent->TakePulse()->stamp, std::move(writes)));
-    return std::move(results[0]);
-  }
-  std::string Seen(const char* name) {
-    auto read = agent->Read(NameOf(name), true);
-    if (!read.ok()) return std::string(base::Name(read.code()));
-    return read->secret ? TextOf(read->secret->keys).substr(0, 8) : "absent";
-  }
+// Both mirrors have to confirm.
+struct Pair : Reaching {
   const SyncRule both{{MemberUid(2), MemberUid(3)}, 2};
-  const mirror::PeerAddresses peers{{MemberUid(2), {"b", "https://b"}},
-                                    {MemberUid(3), {"c", "https://c"}}};
-  base::SystemRng rng;
-  base::SequentialExecutor executor;
-  std::map<std::string, LoopChannel*> channels;
-  std::unique_ptr<agent::ReplicatingAgent> agent;
+  base::Result<void> Grant() { return Reaching::Grant(1, both); }
+  // Its begin, which says which one it is.
+  std::string Seen(const char* name) { return Reaching::Seen(name).substr(0, 12); }
 };
 
 }  // namespace
@@ -102,7 +71,7 @@ TEST_CASE("no read waits for mirrors on the thread that answers statuses and fen
   // It comes just before the first grant of the epoch, and its turn is after it.
   const auto route = std::get<net::Route>(find.Find(read));
   REQUIRE(world.Grant().ok());
-  int asked_of_mirrors = 0;
+  std::atomic<int> asked_of_mirrors = 0;
   (void)world.agent->Prepare({kEpoch, 1}, world.both, world.peers);  // makes the channels
   for (auto& [node, channel] : world.channels) channel->before = [&] { ++asked_of_mirrors; };
   agent::Out out;

@@ -58,6 +58,14 @@ World WorldOver(ManagedPool& w, Hiccup& resources) {
   return World{resources, world.clock, world.rng, world.executor, world.make_member};
 }
 
+// Enough for whatever is left to be ended, of a leader whose Primary keeps its grant.
+void GrantedTurns(ManagedPool& w, Controller& leader) {
+  for (int turn = 0; turn < 20; ++turn) {
+    w.Grant();
+    w.TurnsOf(leader, 1);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("what a dead leader left Running is begun again once it can be read") {
@@ -72,10 +80,7 @@ TEST_CASE("what a dead leader left Running is begun again once it can be read") 
   resources.lists_fail = true;
   w.TurnsOf(next, 1);
   resources.lists_fail = false;
-  for (int turn = 0; turn < 20; ++turn) {
-    w.Grant();
-    w.TurnsOf(next, 1);
-  }
+  GrantedTurns(w, next);
   CHECK(w.pool.Operation("left").Finished());
 }
 
@@ -95,10 +100,7 @@ TEST_CASE("a verification ends also where its operation could not be read once")
   w.Grant();
   w.TurnsOf(leader, 1);
   resources.gets_fail = false;
-  for (int turn = 0; turn < 20; ++turn) {
-    w.Grant();
-    w.TurnsOf(leader, 1);
-  }
+  GrantedTurns(w, leader);
   CHECK(w.pool.Operation("full").Finished());
 }
 
@@ -118,10 +120,7 @@ TEST_CASE("a failover ends also where its operation could not be read once") {
   w.TurnsOf(leader, 1);
   REQUIRE_FALSE(w.pool.holder().empty());  // it is made
   resources.gets_fail = false;
-  for (int turn = 0; turn < 20; ++turn) {
-    w.Grant();
-    w.TurnsOf(leader, 1);
-  }
+  GrantedTurns(w, leader);
   CHECK(w.pool.Operation(its).Finished());
 }
 
