@@ -29,6 +29,8 @@ class ApiServer {
   // Of the context; never empty.
   const std::string& ns() const { return client_->config().ns; }
   std::unique_ptr<cluster::ResourceStore> Resources();
+  kube::RestClient& client() { return *client_; }
+  base::Duration timeout() const { return timeout_; }  // of one request
 
  private:
   ApiServer(std::shared_ptr<kube::RestClient> client, base::Duration timeout, base::Clock& clock)

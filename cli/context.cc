@@ -187,15 +187,6 @@ Result<std::unique_ptr<LocalCluster>> Context::OpenUnlocked(const std::string& v
   return cluster;
 }
 
-Result<std::unique_ptr<LocalCluster>> Context::OpenRecord() {
-  HSM_RETURN_IF_ERROR(NeedFolder("this"));
-  auto cluster = std::make_unique<LocalCluster>();
-  HSM_TRY(cluster->resources_, OpenResources());
-  HSM_TRY(const std::string name, DeviceName(*cluster->resources_, {}));
-  HSM_RETURN_IF_ERROR(OpenPool(*cluster, ns(), name));
-  return cluster;
-}
-
 Result<void> Context::OpenPool(LocalCluster& cluster, const std::string& ns,
                                const std::string& name) {
   HSM_TRY(const base::Duration timeout, Timeout());

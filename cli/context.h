@@ -95,6 +95,8 @@ class Context {
   std::string WithCluster(std::string text) const;
 
   base::Result<std::unique_ptr<cluster::ResourceStore>> OpenResources();
+  // The API server of a Kubernetes cluster, opened once.
+  base::Result<ApiServer*> OpenApi();
   // The device that --device names, else `named`, else the only one there is. kNotFound, kInvalid:
   // several.
   base::Result<std::string> DeviceName(cluster::ResourceStore& resources, const std::string& named);
@@ -111,9 +113,6 @@ class Context {
   base::Result<std::unique_ptr<LocalCluster>> OpenLook(const std::string& verb,
                                                        const std::string& device = {},
                                                        const std::string& ns = {});
-  // The same without the lock: what is on record can be looked at, and its members are for others
-  // to talk to.
-  base::Result<std::unique_ptr<LocalCluster>> OpenRecord();
 
   // Whether something may have been done by now that the exit code has to admit: the verb acts, and
   // this was no dry run of it.
@@ -139,7 +138,6 @@ class Context {
   base::Result<void> NeedFolder(const std::string& verb) const;
   base::Result<void> OpenPool(LocalCluster& cluster, const std::string& ns,
                               const std::string& device);
-  base::Result<ApiServer*> OpenApi();
 
   Streams streams_;
   static std::string PrefixOf(const Globals& globals);

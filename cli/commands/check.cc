@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,33 +10,26 @@
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
-#include "libhsmops/failover/decide.h"
-#include "libhsmops/failover/quorum.h"
+#include "libhsmops/kube/json_fields.h"
 #include "libhsmops/manager/announcement.h"
-#include "libhsmops/manager/copies.h"
-#include "libhsmops/manager/epoch_check.h"
-#include "libhsmops/manager/findings.h"
+#include "libhsmops/manager/look.h"
 
 namespace hsmops::cli {
 namespace {
 
-using failover::Candidate;
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using nlohmann::json;
 
 struct CheckOptions {
   std::string purpose = "failover";
 };
 
-// What is checked, and whether it could be done now.
-struct Answer {
-  bool possible = false;
-  std::string sentence;
-  std::vector<Candidate> candidates;
-};
-
 // A command gives the Primary a grant itself where no manager does and its certificate is a
 // manager's. Why not, as a sentence; empty: it would.
-base::Result<std::string> WhyNoGrant(Context& context, LocalCluster& cluster,
-                                     failover::Managers managers) {
+Result<std::string> WhyNoGrant(Context& context, LocalCluster& cluster,
+                               failover::Managers managers) {
   const std::string& ns = cluster.pool().device().metadata.ns;
   if (managers == failover::Managers::kLead)
     return std::string(
@@ -50,121 +42,89 @@ base::Result<std::string> WhyNoGrant(Context& context, LocalCluster& cluster,
 
 // Where managers say where they listen a write goes through one of them, whatever grant there is.
 // Whether this certificate may write is not asked: it is the cluster's state that is.
-base::Result<std::string> WhyNoAnswer(Context& context) {
+Result<std::string> WhyNoAnswer(Context& context) {
   HSM_TRY(const auto live, OpenLive(context));
   if (!live) return std::string();
-  const auto answer = live->service().Probe();
-  if (answer.ok() || answer.Is(base::ErrorCode::kAuthFailed)) return std::string();
+  const auto answer = live->Probe();
+  if (answer.ok() || answer.Is(ErrorCode::kAuthFailed)) return std::string();
   return answer.error().message();
 }
 
-base::Result<Answer> CheckWrite(Context& context, LocalCluster& cluster,
-                                const failover::ClusterState& state) {
-  const manager::Pool& pool = cluster.pool();
-  Answer answer;
+Result<manager::Check> CheckWrite(Context& context, LocalCluster& cluster,
+                                  const failover::ClusterState& state) {
+  std::string no_grant;
   const failover::MemberView* primary = state.Holder();
-  if (primary == nullptr) {
-    answer.sentence = "no: there is no Primary";
-    return answer;
+  if (primary != nullptr && primary->Healthy() && !state.TakesWrites()) {
+    HSM_TRY(no_grant, WhyNoGrant(context, cluster, state.managers));
   }
-  answer.candidates.push_back({primary->node, {}});
-  if (std::string why = primary->WhyUnhealthy(); !why.empty())
-    answer.candidates[0].reasons.push_back(why);
-  if (primary->Healthy() && !state.TakesWrites()) {
-    HSM_TRY(std::string why, WhyNoGrant(context, cluster, state.managers));
-    if (!why.empty()) answer.candidates[0].reasons.push_back(std::move(why));
-  }
-  const int equal = manager::EqualMirrors(state);
-  if (std::string why = manager::WhyStrictRefuses(pool.device(), state.members.size(), equal);
-      !why.empty())
-    answer.candidates[0].reasons.push_back(std::move(why));
-  if (answer.candidates[0].eligible()) {
-    HSM_TRY(std::string why, WhyNoAnswer(context));
-    if (!why.empty()) answer.candidates[0].reasons.push_back(std::move(why));
-  }
-  answer.possible = answer.candidates[0].eligible();
-  const bool own = answer.possible && !state.TakesWrites();
-  answer.sentence =
-      answer.possible
-          ? fmt::format("yes: {} takes writes{} and {} mirrors would confirm them", primary->node,
-                        own ? ", by a grant of the command's own as no manager gives one," : "",
-                        equal)
-          : fmt::format("no: {}", fmt::format("{}", fmt::join(answer.candidates[0].reasons, "; ")));
-  return answer;
+  manager::Check check = manager::CheckWrite(cluster.pool(), state, no_grant);
+  if (!check.possible) return check;
+  HSM_TRY(std::string why, WhyNoAnswer(context));
+  if (why.empty()) return check;
+  check.possible = false;
+  check.sentence = "no: " + why;
+  check.candidates[0].reasons.push_back(std::move(why));
+  return check;
 }
 
-Answer CheckPromotion(const manager::Pool& pool, const failover::ClusterState& state, bool planned,
-                      base::WallTime now) {
-  Answer answer;
-  answer.candidates = failover::Candidates(
-      state, planned ? failover::Purpose::kPromote : failover::Purpose::kFailover);
-  const bool candidate = !answer.candidates.empty() && answer.candidates.front().eligible();
-  const failover::MemberView* primary = state.Holder();
-  if (planned) {
-    const std::string why_not = primary == nullptr ? "there is none" : primary->WhyNotLeave();
-    answer.possible = candidate && why_not.empty();
-    answer.sentence = answer.possible
-                          ? fmt::format("yes: {} could be promoted", answer.candidates.front().node)
-                      : !why_not.empty() ? "no: the Primary cannot step down: " + why_not
-                                         : "no: no member can be promoted";
-    return answer;
+// The device with what was found under status.check.
+Result<json> LookHere(const CheckOptions& options, Context& context) {
+  HSM_TRY(const auto cluster, context.OpenLook("check"));
+  manager::Pool& pool = cluster->pool();
+  const auto state = pool.ObserveAmidWrites();
+  if (const auto why = WhyNobodyWasAsked(state)) return *why;
+  const base::WallTime now = context.clock().Wall();
+  Result<manager::Check> check =
+      options.purpose == "write"
+          ? CheckWrite(context, *cluster, state)
+          : manager::CheckPromotion(pool, state, options.purpose == "promote", now);
+  if (!check.ok()) return check.error();
+  manager::ObeyEpoch(pool, state, *check);
+  json document = manager::Look(pool, state, now).ToJson();
+  document["status"]["check"] = manager::JsonOf(*check);
+  return document;
+}
+
+// The same by a manager's eyes.
+Result<json> LookThere(const CheckOptions& options, Context& context) {
+  HSM_TRY(const auto live, OpenLive(context));
+  HSM_TRY(auto api, OpenAggregated(context, live->device().metadata.ns));
+  HSM_TRY(json document, api.Health(live->device().metadata.name));
+  json& status = document["status"];
+  for (const json& check : kube::ItemsIn(document, "/status/checks")) {
+    if (kube::TextIn(check, "/for") == options.purpose) status["check"] = check;
   }
-  const std::string uncovered =
-      failover::WhyNotCovered(state, state.holder.value_or(""), &failover::MemberView::Healthy);
-  answer.possible = candidate && uncovered.empty();
-  const std::string why_not = state.managers == failover::Managers::kNone
-                                  ? std::string()
-                                  : manager::WhyNotByItself(pool.device(), state, now);
-  answer.sentence =
-      answer.possible
-          ? fmt::format("yes: {} could be promoted without losing an acknowledged write{}",
-                        answer.candidates.front().node,
-                        why_not.empty() ? "" : "; not by itself: " + why_not)
-      : uncovered.empty() ? "no: no member can be promoted"
-                          : "no: " + uncovered;
-  return answer;
+  if (!status.contains("check"))
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the live API's answer holds no check for {}", options.purpose));
+  status.erase("checks");
+  return document;
+}
+
+void PrintCheck(Context& context, const json& check) {
+  context.out() << fmt::format(
+      "{}: {}\n", kube::TextIn(check, "/for"),
+      context.WithCluster(base::Printable(kube::TextIn(check, "/message"))));
+  Table table({"NODE", "ELIGIBLE", "REASONS"});
+  for (const json& candidate : check.value("candidates", json::array()))
+    table.Row({candidate.value("nodeName", ""), candidate.value("eligible", false) ? "yes" : "no",
+               fmt::format(
+                   "{}", fmt::join(candidate.value("reasons", std::vector<std::string>()), "; "))});
+  table.Print(context.out(), false, !context.globals().no_headers);
 }
 
 int Run(const CheckOptions& options, Context& context) {
   if (options.purpose != "promote" && options.purpose != "failover" && options.purpose != "write") {
-    return context.Fail({base::ErrorCode::kInvalid,
-                         fmt::format("--for \"{}\" is not one of promote, failover, write",
-                                     base::Printable(options.purpose))});
+    return context.Fail(
+        {ErrorCode::kInvalid, fmt::format("--for \"{}\" is not one of promote, failover, write",
+                                          base::Printable(options.purpose))});
   }
-  auto cluster = context.OpenLook("check");
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  manager::Pool& pool = (*cluster)->pool();
-  const auto state = pool.ObserveAmidWrites();
-  if (const auto why = WhyNobodyWasAsked(state)) return context.Fail(*why);
-  base::Result<Answer> asked =
-      options.purpose == "write"
-          ? CheckWrite(context, **cluster, state)
-          : CheckPromotion(pool, state, options.purpose == "promote", context.clock().Wall());
-  if (!asked.ok()) return context.Fail(asked.error());
-  Answer& answer = *asked;
-  if (auto obeyed = manager::CheckEpoch(pool, state); obeyed.Is(base::ErrorCode::kReadOnly)) {
-    answer.possible = false;
-    answer.sentence = "no: " + obeyed.error().message();
-  }
-  const cluster::HSMDevice device = LookAt(context, pool, state);
-  nlohmann::json document = device.ToJson();
-  document["status"]["check"] = {
-      {"for", options.purpose}, {"possible", answer.possible}, {"message", answer.sentence}};
-  for (const Candidate& candidate : answer.candidates) {
-    document["status"]["check"]["candidates"].push_back({{"nodeName", candidate.node},
-                                                         {"eligible", candidate.eligible()},
-                                                         {"reasons", candidate.reasons}});
-  }
-  const int printed = Print(context, document, [&](bool) {
-    context.out() << fmt::format("{}: {}\n", options.purpose,
-                                 context.WithCluster(base::Printable(answer.sentence)));
-    Table table({"NODE", "ELIGIBLE", "REASONS"});
-    for (const Candidate& candidate : answer.candidates)
-      table.Row({candidate.node, candidate.eligible() ? "yes" : "no",
-                 fmt::format("{}", fmt::join(candidate.reasons, "; "))});
-    table.Print(context.out(), false, !context.globals().no_headers);
-  });
-  return printed != kDone ? printed : answer.possible ? kDone : kConditionNotMet;
+  const auto document =
+      context.OnKubernetes() ? LookThere(options, context) : LookHere(options, context);
+  if (!document.ok()) return context.Fail(document.error());
+  const json& check = document->at("status").at("check");
+  const int printed = Print(context, *document, [&](bool) { PrintCheck(context, check); });
+  return printed != kDone ? printed : kube::FlagIn(check, "/possible") ? kDone : kConditionNotMet;
 }
 
 }  // namespace

@@ -1,18 +1,11 @@
-// DeviceLook: an HSMDevice as one look at its members shows it.
+// WhyNobodyWasAsked: what every look at the members of a device has in common.
 #pragma once
 
 #include <optional>
 
-#include "cli/context.h"
-#include "libhsmops/cluster/resources.h"
+#include "libhsmops/failover/cluster_state.h"
 
 namespace hsmops::cli {
-
-// The device with the status that `state` shows. What a look like this does not show is left out,
-// though it may be on record: how many secrets there are. Asks the Primary for its names in the
-// older layout, for the finding about those that adopt cannot take.
-cluster::HSMDevice LookAt(Context& context, manager::Pool& pool,
-                          const failover::ClusterState& state);
 
 // Why none of its members could be asked by this command, where that is its own certificate's
 // fault (missing, expired, of another pool, or of a role that may not look), and says nothing of

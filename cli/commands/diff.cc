@@ -1,66 +1,76 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <bitset>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/commands/live_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
-#include "libhsmops/manager/coverage.h"
+#include "libhsmops/kube/json_fields.h"
+#include "libhsmops/manager/mirrored_secret.h"
 
 namespace hsmops::cli {
 namespace {
+
+using base::Result;
+using nlohmann::json;
 
 struct DiffWords {
   std::string left;
   std::string right;
 };
 
-bool IsSecret(const store::InventoryItem& item) {
-  return item.state != store::InventoryItem::State::kTombstone;
+Result<json> CompareHere(const DiffWords& words, Context& context) {
+  HSM_TRY(const auto cluster, context.OpenLook("diff"));
+  manager::Pool& pool = cluster->pool();
+  for (const std::string* node : {&words.left, &words.right}) {
+    if (!pool.Has(*node))
+      return base::Error(base::ErrorCode::kNotFound,
+                         fmt::format("node {} is not a member of device {}", base::Printable(*node),
+                                     pool.device().metadata.name));
+  }
+  const auto all = std::bitset<store::kBuckets>().set();
+  HSM_TRY(const auto left, pool.At(words.left).ReadInventory(all).Within(words.left));
+  HSM_TRY(const auto right, pool.At(words.right).ReadInventory(all).Within(words.right));
+  return manager::DiffOf(words.left, left, words.right, right);
+}
+
+Result<json> CompareThere(const DiffWords& words, Context& context) {
+  HSM_TRY(const auto live, OpenLive(context));
+  const cluster::ObjectMeta& device = live->device().metadata;
+  HSM_TRY(auto api, OpenAggregated(context, device.ns));
+  return api.Diff(device.name, words.left, words.right);
+}
+
+std::string ShortVersion(const json& item, const std::string& node) {
+  const std::string full = kube::TextAt(item, node.c_str());
+  return full.substr(0, full.rfind('.'));
 }
 
 int Run(const DiffWords& words, Context& context) {
-  auto cluster = context.OpenLook("diff");
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  manager::Pool& pool = (*cluster)->pool();
-  for (const std::string* node : {&words.left, &words.right}) {
-    if (!pool.Has(*node))
-      return context.Fail({base::ErrorCode::kNotFound,
-                           fmt::format("node {} is not a member of device {}",
-                                       base::Printable(*node), pool.device().metadata.name)});
-  }
-  const auto all = std::bitset<store::kBuckets>().set();
-  const auto left = pool.At(words.left).ReadInventory(all).Within(words.left);
-  if (!left.ok()) return context.Fail(left.error());
-  const auto right = pool.At(words.right).ReadInventory(all).Within(words.right);
-  if (!right.ok()) return context.Fail(right.error());
-  const auto differences = manager::Differences(words.left, *left, words.right, *right);
-  std::vector<nlohmann::json> items;
-  for (const manager::Difference& d : differences) {
-    nlohmann::json item{{"name", base::Printable(d.name)}, {"difference", d.what}};
-    if (d.left) item[words.left] = d.left->Full();
-    if (d.right) item[words.right] = d.right->Full();
-    items.push_back(std::move(item));
-  }
-  const int printed = Print(context, ListOf(std::move(items)), [&](bool) {
-    if (differences.empty()) {
+  const auto found =
+      context.OnKubernetes() ? CompareThere(words, context) : CompareHere(words, context);
+  if (!found.ok()) return context.Fail(found.error());
+  const std::vector<json> items = kube::ItemsIn(*found, "/items");
+  const int printed = Print(context, *found, [&](bool) {
+    if (items.empty()) {
       context.out() << fmt::format("{} and {} are equal: {} secrets\n", words.left, words.right,
-                                   std::count_if(left->items.begin(), left->items.end(), IsSecret));
+                                   kube::NumberAt(kube::ObjectAt(*found, "metadata"), "secrets"));
       return;
     }
     Table table({"NAME", words.left, words.right, "DIFFERENCE"});
-    for (const manager::Difference& d : differences) {
-      table.Row({d.name.empty() ? "(unreadable)" : d.name, d.left ? d.left->ToString() : "",
-                 d.right ? d.right->ToString() : "", d.what});
+    for (const json& item : items) {
+      const std::string name = kube::TextIn(item, "/name");
+      table.Row({name.empty() ? "(unreadable)" : name, ShortVersion(item, words.left),
+                 ShortVersion(item, words.right), kube::TextIn(item, "/difference")});
     }
     table.Print(context.out(), false, !context.globals().no_headers);
   });
-  return printed != kDone ? printed : differences.empty() ? kDone : kConditionNotMet;
+  return printed != kDone ? printed : items.empty() ? kDone : kConditionNotMet;
 }
 
 }  // namespace

@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "cli/commands/mirrored_secret.h"
 #include "cli/commands/verbs.h"
 #include "cli/commands/writing.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/mirrored_secret.h"
 #include "libhsmops/manager/reader.h"
 
 namespace hsmops::cli {
@@ -49,19 +49,21 @@ void Mark(Context& context, const manager::Served& served) {
       served.secret->version.ToString(), age, base::Printable(served.why_not_primary)));
 }
 
-int ShowServed(const GetWords& words, const store::SecretName& name, const manager::Pool& pool,
-               const base::Result<manager::Served>& served, Context& context) {
+nlohmann::json DocumentOf(const cluster::HSMDevice& device, const store::SecretName& name,
+                          const manager::Served& served, bool reveal) {
+  nlohmann::json document = manager::MirroredSecretOf(device, name.text(), served);
+  if (!reveal) return document;
+  for (const auto& [key, value] : served.secret->keys)
+    document["data"][key] = base::Base64(value.view());
+  return document;
+}
+
+int ShowServed(const GetWords& words, const store::SecretName& name,
+               const cluster::HSMDevice& device, const base::Result<manager::Served>& served,
+               Context& context) {
   if (!served.ok()) return context.Fail(served.error());
-  if (!served->secret && !served->certain) {
-    return context.Fail(Error(
-        ErrorCode::kUnavailable,
-        fmt::format("whether {} exists is unknown: {} has none and may lack acknowledged writes, "
-                    "and the Primary does not confirm it: {}",
-                    name.text(), served->node, served->why_not_primary)));
-  }
-  if (!served->secret)
-    return context.Fail(
-        Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name.text())));
+  if (const auto there = manager::CheckServed(name, *served); !there.ok())
+    return context.Fail(there.error());
   Mark(context, *served);
   const store::Secret& secret = *served->secret;
   const auto key = secret.keys.find(words.key);
@@ -74,7 +76,7 @@ int ShowServed(const GetWords& words, const store::SecretName& name, const manag
                         static_cast<std::streamsize>(key->second.size()));
     return kDone;
   }
-  return Print(context, MirroredSecretOf(pool, name.text(), *served, words.reveal), [&](bool) {
+  return Print(context, DocumentOf(device, name, *served, words.reveal), [&](bool) {
     context.out() << fmt::format("{}  version {}  from {}{}\n", name.text(),
                                  secret.version.ToString(), served->node,
                                  served->by_primary ? "" : " (mirror)");
@@ -94,7 +96,7 @@ int Run(const GetWords& words, Context& context) {
     return context.Fail(Error(ErrorCode::kInvalid, "--raw wants --key KEY"));
   auto desk = Desk::Open(context, "get");
   if (!desk.ok()) return context.Fail(desk.error());
-  return ShowServed(words, *name, desk->pool(), desk->Read(*name), context);
+  return ShowServed(words, *name, desk->device(), desk->Read(*name), context);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cli/commands/device_look.h"
+#include "cli/commands/live_device.h"
 #include "cli/commands/recorded_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/device_choice.h"
@@ -13,6 +14,7 @@
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/look.h"
 
 namespace hsmops::cli {
 namespace {
@@ -70,9 +72,28 @@ void AddUnreadableOperations(cluster::ResourceStore& resources, cluster::HSMDevi
                    "asked for is carried out"});
 }
 
-base::Result<cluster::HSMDevice> Look(Context& context, const cluster::HSMDevice& one) {
+// A manager's look of now; nullopt: none answers, which is said.
+base::Result<std::optional<cluster::HSMDevice>> Probe(Context& context,
+                                                      const cluster::HSMDevice& one) {
+  HSM_TRY(auto api, OpenAggregated(context, one.metadata.ns));
+  const auto seen = api.Health(one.metadata.name);
+  if (seen.Is(base::ErrorCode::kUnavailable)) {
+    context.Warn(base::Printable(seen.error().message()) + "; this is what is on record");
+    return std::optional<cluster::HSMDevice>();
+  }
+  if (!seen.ok()) return seen.error();
+  HSM_TRY(auto device, cluster::HSMDevice::FromJson(*seen));
+  return std::optional(std::move(device));
+}
+
+base::Result<cluster::HSMDevice> Look(Context& context, const cluster::HSMDevice& one, bool live) {
   if (context.OnKubernetes()) {
     HSM_TRY(const auto resources, context.OpenResources());
+    HSM_TRY(auto seen, live ? Probe(context, one) : std::optional<cluster::HSMDevice>());
+    if (seen) {
+      AddUnreadableOperations(*resources, *seen);
+      return *std::move(seen);
+    }
     HSM_TRY(cluster::HSMDevice device, RecordedDevice(context, *resources, one));
     AddUnreadableOperations(*resources, device);
     return device;
@@ -80,7 +101,7 @@ base::Result<cluster::HSMDevice> Look(Context& context, const cluster::HSMDevice
   HSM_TRY(const auto cluster, context.OpenLook("health", one.metadata.name, one.metadata.ns));
   const auto state = cluster->pool().ObserveAmidWrites();
   if (const auto why = WhyNobodyWasAsked(state)) return *why;
-  cluster::HSMDevice device = LookAt(context, cluster->pool(), state);
+  cluster::HSMDevice device = manager::Look(cluster->pool(), state, context.clock().Wall());
   AddUnreadableOperations(cluster->resources(), device);
   return device;
 }
@@ -96,7 +117,7 @@ int Run(const HealthOptions& options, Context& context) {
   std::vector<cluster::HSMDevice> devices;
   bool healthy = true;
   for (const cluster::HSMDevice& one : *chosen) {
-    auto device = Look(context, one);
+    auto device = Look(context, one, options.live);
     if (!device.ok()) return context.Fail(device.error());
     for (const cluster::Finding& finding : device->status.findings) {
       if (finding.severity == cluster::Severity::kCritical || options.fail_on == "degraded")

@@ -9,7 +9,6 @@
 #include <ostream>
 #include <set>
 
-#include "cli/commands/device_look.h"
 #include "cli/commands/leftovers.h"
 #include "cli/commands/unfinished_init.h"
 #include "cli/commands/verbs.h"
@@ -22,6 +21,7 @@
 #include "libhsmops/cluster/endpoint.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/look.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/token/uri.h"
 
@@ -406,7 +406,8 @@ Result<void> Finish(Context& context, const Ready& ready, const UnfinishedInit& 
       "password=FILE\n",
       ready.blank.size(), report->primary, pool.arbiter().sync_set.size(), context.CommandPrefix());
   // -o was found right before anything was begun.
-  const cluster::HSMDevice device = LookAt(context, pool, pool.Observe(false));
+  const cluster::HSMDevice device =
+      manager::Look(pool, pool.Observe(false), context.clock().Wall());
   (void)Print(context, device.ToJson(), [](bool) {});
   return {};
 }

@@ -1,21 +1,30 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <tuple>
 
-#include "cli/commands/mirrored_secret.h"
+#include "cli/commands/live_device.h"
+#include "cli/commands/recorded_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/device_choice.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/kube/json_fields.h"
+#include "libhsmops/manager/mirrored_secret.h"
 
 namespace hsmops::cli {
 namespace {
+
+using kube::ItemsIn;
+using kube::TextIn;
+using nlohmann::json;
+
+constexpr std::string_view kSortBy[] = {"name", "version", "coverage", "age"};
 
 struct ListOptions {
   DeviceChoice devices;
@@ -26,50 +35,49 @@ struct ListOptions {
 // One device's part of the answer.
 struct Listed {
   cluster::HSMDevice device;
-  std::vector<std::string> nodes;
-  manager::CoverageReport report;
   std::map<std::string, std::string> deliveries;
-  std::vector<nlohmann::json> documents;  // of report.secrets, in order
+  std::vector<json> secrets;                       // MirroredSecrets
+  std::map<std::string, std::string> unknown;      // nodes that could not be asked, with why
+  std::map<std::string, std::size_t> quarantined;  // versions, by node
 };
 
 // HSMSecrets that ask for a secret of this device, by its name there.
-std::map<std::string, std::string> Deliveries(cluster::ResourceStore& resources,
+std::map<std::string, std::string> Deliveries(const std::vector<cluster::HSMSecret>& secrets,
                                               const cluster::HSMDevice& device) {
   std::map<std::string, std::string> deliveries;
-  const auto secrets = cluster::LoadAll<cluster::HSMSecret>(resources, "");
-  if (!secrets.ok()) return deliveries;
-  for (const cluster::HSMSecret& secret : secrets->items) {
-    const auto& ref = secret.spec.device_ref;
-    if (ref && ref->name != device.metadata.name) continue;
-    std::string& cell = deliveries[secret.metadata.name];
+  for (const cluster::HSMSecret& secret : secrets) {
+    if (!secret.AsksOf(device.metadata)) continue;
+    std::string& cell = deliveries[secret.HsmName()];
     cell += (cell.empty() ? "" : ",") + secret.metadata.ns + "/" + secret.metadata.name;
   }
   return deliveries;
 }
 
-bool Sort(std::vector<manager::SecretCoverage>& secrets, const std::string& by) {
-  const auto order = [&](auto key) {
-    std::stable_sort(secrets.begin(), secrets.end(),
-                     [&](const auto& a, const auto& b) { return key(a) < key(b); });
-    return true;
-  };
-  using manager::SecretCoverage;
-  if (by == "name") return order([](const SecretCoverage& s) { return s.name; });
-  if (by == "version") return order([](const SecretCoverage& s) { return s.version; });
-  if (by == "coverage") return order([](const SecretCoverage& s) { return s.Summary(); });
-  if (by == "age")
-    return order([](const SecretCoverage& s) { return s.written_at.value_or(base::WallTime{}); });
-  return false;
+using Order = std::tuple<std::uint64_t, std::uint64_t, std::string>;
+Order OrderOf(const json& secret, const std::string& by) {
+  if (by == "version") {
+    const auto version = store::Expectation::Parse(TextIn(secret, "/status/version"));
+    return version.ok() ? Order{version->counter, version->lsn, ""} : Order{};
+  }
+  return {0, 0,
+          TextIn(secret, by == "coverage" ? "/status/coverage"
+                         : by == "age"    ? "/status/lastSyncTime"
+                                          : "/spec/name")};
 }
 
-std::vector<std::string> Cells(const Listed& listed, const manager::SecretCoverage& secret,
-                               base::WallTime now) {
-  const auto delivered = listed.deliveries.find(secret.name);
-  return {secret.name.empty() ? "(unreadable)" : secret.name,
-          fmt::format("{}", fmt::join(secret.keys, ",")),
-          secret.legacy ? "" : secret.version.ToString(),
-          secret.Summary(),
-          secret.written_at ? Age(secret.written_at, now) : "unknown",
+std::vector<std::string> Cells(const Listed& listed, const json& secret, base::WallTime now) {
+  const std::string name = TextIn(secret, "/spec/name");
+  const std::string version = TextIn(secret, "/status/version");
+  const auto delivered = listed.deliveries.find(name);
+  std::string keys;
+  for (const json& key : ItemsIn(secret, "/spec/keys"))
+    keys += (keys.empty() ? "" : ",") + TextIn(key, "");
+  const auto written = base::ParseTime(TextIn(secret, "/status/lastSyncTime"));
+  return {name.empty() ? "(unreadable)" : name,
+          keys,
+          version.substr(0, version.rfind('.')),
+          TextIn(secret, "/status/coverage"),
+          written.ok() ? Age(*written, now) : "unknown",
           delivered == listed.deliveries.end() ? "" : delivered->second};
 }
 
@@ -79,15 +87,19 @@ const std::vector<std::string> kHeaders{"NAME",     "KEYS",      "VERSION",
 // A column for each member.
 Table TableOf(const Listed& listed, base::WallTime now) {
   std::vector<std::string> headers = kHeaders;
-  for (std::string node : listed.nodes) {
+  const std::vector<std::string> nodes = listed.device.MemberNodes();
+  for (std::string node : nodes) {
     std::transform(node.begin(), node.end(), node.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     headers.push_back(std::move(node));
   }
   Table table(headers, kHeaders.size());
-  for (const auto& secret : listed.report.secrets) {
+  for (const json& secret : listed.secrets) {
+    std::map<std::string, std::string> states;
+    for (const json& member : ItemsIn(secret, "/status/devices"))
+      states[TextIn(member, "/nodeName")] = TextIn(member, "/state");
     std::vector<std::string> row = Cells(listed, secret, now);
-    for (const auto& held : secret.devices) row.emplace_back(manager::Name(held.holding));
+    for (const std::string& node : nodes) row.push_back(states[node]);
     table.Row(std::move(row));
   }
   return table;
@@ -100,58 +112,96 @@ Table TableOf(const std::vector<Listed>& all, base::WallTime now) {
   headers.emplace_back("MEMBERS");
   Table table(headers, headers.size() - 1);
   for (const Listed& listed : all) {
-    for (const auto& secret : listed.report.secrets) {
+    for (const json& secret : listed.secrets) {
       std::vector<std::string> row{listed.device.metadata.ns, listed.device.metadata.name};
       for (std::string& cell : Cells(listed, secret, now)) row.push_back(std::move(cell));
-      std::vector<std::string> members;
-      for (const auto& held : secret.devices)
-        members.push_back(fmt::format("{}={}", held.node, manager::Name(held.holding)));
-      row.push_back(fmt::format("{}", fmt::join(members, ",")));
+      std::string members;
+      for (const json& member : ItemsIn(secret, "/status/devices"))
+        members += fmt::format("{}{}={}", members.empty() ? "" : ",", TextIn(member, "/nodeName"),
+                               TextIn(member, "/state"));
+      row.push_back(std::move(members));
       table.Row(std::move(row));
     }
   }
   return table;
 }
 
-base::Result<Listed> ListDevice(const cluster::HSMDevice& device, const std::string& sort_by,
-                                Context& context) {
-  HSM_TRY(auto cluster, context.OpenLook("list", device.metadata.name, device.metadata.ns));
+// By asking its members.
+base::Result<void> ListHere(Listed& listed, Context& context) {
+  const cluster::ObjectMeta& device = listed.device.metadata;
+  HSM_TRY(auto cluster, context.OpenLook("list", device.name, device.ns));
   manager::Pool& pool = cluster->pool();
-  Listed listed{pool.device(),
-                pool.nodes(),
-                manager::Cover(pool),
-                Deliveries(cluster->resources(), pool.device()),
-                {}};
-  Sort(listed.report.secrets, sort_by);
-  if (listed.report.unknown.size() == listed.nodes.size()) {
-    return base::Error(
-        base::ErrorCode::kUnavailable,
-        "no member can be asked: " + listed.report.unknown.begin()->second.message());
+  const manager::CoverageReport report = manager::Cover(pool);
+  if (report.unknown.size() == pool.nodes().size()) {
+    return base::Error(base::ErrorCode::kUnavailable,
+                       "no member can be asked: " + report.unknown.begin()->second.message());
   }
-  for (const auto& secret : listed.report.secrets)
-    listed.documents.push_back(MirroredSecretOf(pool, secret));
-  return listed;
+  for (const auto& [node, error] : report.unknown) listed.unknown[node] = error.message();
+  for (const auto& [node, aside] : report.quarantine) listed.quarantined[node] = aside.size();
+  for (const auto& secret : report.secrets)
+    listed.secrets.push_back(manager::MirroredSecretOf(pool.device(), secret));
+  return {};
+}
+
+// Of what managers wrote down, where the live API does not answer: secrets that are delivered, and
+// nothing of who holds them.
+void ListRecorded(Listed& listed, const std::vector<cluster::HSMSecret>& secrets,
+                  Context& context) {
+  const auto& counts = listed.device.status.secrets;
+  context.Warn(fmt::format("what is delivered is shown as it is on record, {}; {}",
+                           AsOf(context, listed.device),
+                           counts ? fmt::format("the device had {} secrets, {} of them on every "
+                                                "member",
+                                                counts->total, counts->full)
+                                  : "how many secrets the device has is not on record"));
+  for (const cluster::HSMSecret& secret : secrets) {
+    if (!secret.AsksOf(listed.device.metadata)) continue;
+    manager::SecretCoverage known;
+    known.name = secret.HsmName();
+    json document = manager::MirroredSecretOf(listed.device, known);
+    document["spec"].erase("keys");
+    json& status = document["status"];
+    status = {{"version", secret.status.version}, {"coverage", "unknown"}};
+    if (secret.status.last_sync_time)
+      status["lastSyncTime"] = base::FormatTime(*secret.status.last_sync_time);
+    listed.secrets.push_back(std::move(document));
+  }
+}
+
+// The live API's answer; false: it does not answer, and this is what is on record.
+base::Result<bool> ListThere(Listed& listed, const std::vector<cluster::HSMSecret>& secrets,
+                             Context& context) {
+  HSM_TRY(auto api, OpenAggregated(context, listed.device.metadata.ns));
+  auto found = api.List(listed.device.metadata.name);
+  if (found.ok()) {
+    listed.secrets = *std::move(found);
+    return true;
+  }
+  if (!found.Is(base::ErrorCode::kUnavailable)) return found.error();
+  context.Warn(base::Printable(found.error().message()));
+  ListRecorded(listed, secrets, context);
+  return false;
 }
 
 // What the table cannot show: into the document, and said on standard error.
-void AddGaps(Context& context, const Listed& listed, nlohmann::json& metadata) {
-  for (const auto& [node, error] : listed.report.unknown) {
-    context.Warn(fmt::format("{} cannot be asked: {}", node, base::Printable(error.message())));
-    metadata["unknown"][node] = error.message();
+void AddGaps(Context& context, const Listed& listed, json& metadata) {
+  for (const auto& [node, why] : listed.unknown) {
+    context.Warn(fmt::format("{} cannot be asked: {}", node, base::Printable(why)));
+    metadata["unknown"][node] = why;
   }
-  for (const auto& [node, aside] : listed.report.quarantine) {
+  for (const auto& [node, count] : listed.quarantined) {
     context.Warn(fmt::format("{} has {} versions in quarantine; see kubectl hsm divergence list",
-                             node, aside.size()));
-    metadata["quarantined"][node] = aside.size();
+                             node, count));
+    metadata["quarantined"][node] = count;
   }
 }
 
 // `several`: asked for more than one device, whatever of them could be listed.
 int PrintAll(Context& context, const std::vector<Listed>& all, bool several, bool wide) {
-  std::vector<nlohmann::json> items;
+  std::vector<json> items;
   for (const Listed& listed : all)
-    items.insert(items.end(), listed.documents.begin(), listed.documents.end());
-  nlohmann::json document = ListOf(std::move(items));
+    items.insert(items.end(), listed.secrets.begin(), listed.secrets.end());
+  json document = ListOf(std::move(items));
   for (const Listed& listed : all) AddGaps(context, listed, document["metadata"]);
   return Print(context, document, [&](bool format_wide) {
     const base::WallTime now = context.clock().Wall();
@@ -164,31 +214,61 @@ int PrintAll(Context& context, const std::vector<Listed>& all, bool several, boo
   });
 }
 
+// Whether it is all of it.
+base::Result<bool> ListDevice(Listed& listed, const std::vector<cluster::HSMSecret>& asking,
+                              const std::string& sort_by, Context& context) {
+  bool whole = true;
+  if (context.OnKubernetes()) {
+    HSM_TRY(whole, ListThere(listed, asking, context));
+  } else {
+    HSM_RETURN_IF_ERROR(ListHere(listed, context));
+  }
+  listed.deliveries = Deliveries(asking, listed.device);
+  std::ranges::stable_sort(listed.secrets, {},
+                           [&](const json& secret) { return OrderOf(secret, sort_by); });
+  return whole;
+}
+
+// Those that may be seen from here; what cannot be read is said.
+std::vector<cluster::HSMSecret> Asking(Context& context) {
+  const auto resources = context.OpenResources();
+  if (!resources.ok()) return {};
+  auto secrets =
+      cluster::LoadAll<cluster::HSMSecret>(**resources, context.OnKubernetes() ? context.ns() : "");
+  if (secrets.ok()) return std::move(secrets->items);
+  context.Warn("what is delivered where is not known: " +
+               base::Printable(secrets.error().message()));
+  return {};
+}
+
 int Run(const ListOptions& options, Context& context) {
-  std::vector<manager::SecretCoverage> none;
-  if (!Sort(none, options.sort_by)) {
+  if (std::ranges::find(kSortBy, options.sort_by) == std::end(kSortBy)) {
     return context.Fail({base::ErrorCode::kInvalid,
                          fmt::format("--sort-by \"{}\" is not one of name, version, coverage, age",
                                      base::Printable(options.sort_by))});
   }
   const auto devices = options.devices.Choose(context);
   if (!devices.ok()) return context.Fail(devices.error());
+  const std::vector<cluster::HSMSecret> asking = Asking(context);
   std::vector<Listed> all;
   std::optional<base::Error> failed;
+  bool whole = true;
   for (const cluster::HSMDevice& device : *devices) {
-    auto listed = ListDevice(device, options.sort_by, context);
-    if (listed.ok()) {
-      all.push_back(*std::move(listed));
+    Listed listed{device, {}, {}, {}, {}};
+    auto done = ListDevice(listed, asking, options.sort_by, context);
+    if (done.ok()) {
+      whole = whole && *done;
+      all.push_back(std::move(listed));
       continue;
     }
-    if (devices->size() == 1) return context.Fail(listed.error());
-    failed = listed.error().Within(
-        fmt::format("device {}/{}", device.metadata.ns, device.metadata.name));
+    if (devices->size() == 1) return context.Fail(done.error());
+    failed =
+        done.error().Within(fmt::format("device {}/{}", device.metadata.ns, device.metadata.name));
     context.Warn(base::Printable(failed->message()));
   }
   if (all.empty()) return context.Fail(*failed);
   const int printed = PrintAll(context, all, devices->size() > 1, options.wide);
-  return printed == kDone && failed ? kPartial : printed;
+  return printed == kDone && (failed || !whole) ? kPartial : printed;
 }
 
 }  // namespace

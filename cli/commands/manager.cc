@@ -13,6 +13,7 @@ namespace {
 struct ManagerWords {
   std::string listen = "127.0.0.1:0";
   std::string url;
+  std::string api_listen;
   ServingWords serving;
 };
 
@@ -29,6 +30,17 @@ int Run(const ManagerWords& words, Context& context) {
   config.status_listen = words.serving.status_listen;
   config.credentials = words.serving.credentials;
   config.enrols = context.OnKubernetes();
+  config.api_listen = words.api_listen;
+  if (context.OnKubernetes()) {
+    const auto api = context.OpenApi();
+    if (!api.ok()) return context.Fail(api.error());
+    config.kubernetes = &(*api)->client();
+  } else if (!words.api_listen.empty()) {
+    return context.Fail(
+        {base::ErrorCode::kInvalid,
+         "--api-listen is for a Kubernetes cluster, whose API server comes there; a "
+         "cluster folder's clients come to --listen"});
+  }
   const auto served = manager::RunManager(
       **resources, config, stop.asked(), [&](const net::Listening& at) { SayListening(**log, at); },
       [&](const std::string& level, const std::string& sentence) { (*log)->Say(level, sentence); });
@@ -52,6 +64,9 @@ Verb ManagerVerb() {
                          options->listen);
             words.Option("url", "URL", "where clients reach that; by default what it listens on",
                          options->url);
+            words.Option("api-listen", "ADDRESS",
+                         "host:port of the live API behind the API server's aggregation layer",
+                         options->api_listen);
             options->serving.Declare(words, "manager/NAME");
             return [options](Context& context) -> int {
               const auto whole = options->serving.Need("manager", {});

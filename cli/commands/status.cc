@@ -13,6 +13,7 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/coverage.h"
+#include "libhsmops/manager/look.h"
 
 namespace hsmops::cli {
 namespace {
@@ -78,7 +79,7 @@ base::Result<cluster::HSMDevice> Look(const std::string& named, bool saves, Cont
   manager::Pool& pool = cluster->pool();
   const auto state = pool.ObserveAmidWrites();
   if (auto why = WhyNobodyWasAsked(state)) return *std::move(why);
-  cluster::HSMDevice device = LookAt(context, pool, state);
+  cluster::HSMDevice device = manager::Look(pool, state, context.clock().Wall());
   device.status.secrets = manager::CountSecrets(manager::Cover(pool));
   if (saves)
     (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) { status = device.status; });

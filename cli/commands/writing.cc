@@ -8,11 +8,11 @@
 #include <optional>
 #include <ostream>
 
-#include "cli/commands/mirrored_secret.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "cli/progress.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/manager/mirrored_secret.h"
 #include "libhsmops/manager/reader.h"
 
 namespace hsmops::cli {
@@ -34,13 +34,13 @@ struct Written {
   bool merged = false;  // so it has other keys, too, which nobody has read
 };
 
-json DocumentOf(const manager::Pool& pool, const Written& written,
+json DocumentOf(const cluster::HSMDevice& device, const Written& written,
                 const Result<mirror::Acknowledged>& result) {
   manager::SecretCoverage secret;
   secret.name = written.name;
   secret.keys = written.keys;
   if (result.ok()) secret.version = result->version;
-  json document = MirroredSecretOf(pool, secret);
+  json document = manager::MirroredSecretOf(device, secret);
   document["status"].erase("coverage");
   if (written.merged) document["spec"].erase("keys");
   document["status"]["devices"] = json::array();
@@ -94,10 +94,10 @@ void WarnOfMissing(Context& context, const std::vector<std::string>& expected,
 }
 
 // The next failure of its only node would lose what a put has just been told is written.
-void WarnOfLoneCopies(Context& context, const manager::Pool& pool,
+void WarnOfLoneCopies(Context& context, const cluster::HSMDevice& device,
                       const std::vector<Result<mirror::Acknowledged>>& results) {
-  const std::size_t members = pool.nodes().size();
-  if (members < 2 || pool.device().policy() == cluster::MirroringPolicy::kNone) return;
+  const std::size_t members = device.MemberNodes().size();
+  if (members < 2 || device.policy() == cluster::MirroringPolicy::kNone) return;
   std::string node;
   const auto alone = std::count_if(results.begin(), results.end(), [&](const auto& result) {
     if (!result.ok() || result->nodes.size() != 1) return false;
@@ -137,7 +137,7 @@ Result<Desk> Desk::Open(Context& context, const std::string& verb) {
 }
 
 Result<manager::Served> Desk::Read(const store::SecretName& name) {
-  return live_ ? live_->service().Get(name) : manager::Read(cluster_->pool(), name);
+  return live_ ? live_->Get(name) : manager::Read(cluster_->pool(), name);
 }
 
 void CollectGarbage(manager::Pool& pool) {
@@ -156,10 +156,10 @@ int WriteAndPrint(Context& context, const std::string& verb, std::vector<store::
 
 int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
                   std::vector<store::Write> writes, Absent absent) {
-  manager::Pool& pool = desk.pool();
+  manager::Pool* const pool = desk.pool();
   std::optional<manager::Writer> writer;
-  if (desk.live() == nullptr) {
-    auto opened = manager::Writer::Open(pool);
+  if (pool != nullptr) {
+    auto opened = manager::Writer::Open(*pool);
     if (!opened.ok()) return context.Fail(opened.error());
     writer = *std::move(opened);
     for (const std::string& warning : writer->warnings()) context.Warn(warning);
@@ -170,22 +170,23 @@ int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
     for (const auto& [key, value] : write.keys) one.keys.push_back(key);
     asked.push_back(std::move(one));
   }
-  const std::vector<std::string> expected = pool.SyncSetNodes();
+  std::vector<std::string> expected;
+  if (pool != nullptr) expected = pool->SyncSetNodes();
   std::vector<Result<mirror::Acknowledged>> results;
   {
     ProgressBar bar(context, "writing");
     results = writer ? writer->Write(std::move(writes), bar.Callback())
-                     : desk.live()->service().Put(std::move(writes), bar.Callback());
+                     : desk.live()->Put(std::move(writes), bar.Callback());
   }
   // A Primary that sends by itself answers when enough have confirmed: the others are not late.
-  if (writer && !pool.ReachesMirrors(pool.holder())) {
+  if (pool != nullptr && !pool->ReachesMirrors(pool->holder())) {
     WarnOfMissing(context, expected, results);
   } else {
-    WarnOfLoneCopies(context, pool, results);
+    WarnOfLoneCopies(context, desk.device(), results);
   }
   std::vector<json> documents;
   for (std::size_t i = 0; i < results.size(); ++i)
-    documents.push_back(DocumentOf(pool, asked[i], results[i]));
+    documents.push_back(DocumentOf(desk.device(), asked[i], results[i]));
   const json document = documents.size() == 1 ? documents[0] : ListOf(std::move(documents));
   const int printed = Print(context, document, [&](bool) {
     for (std::size_t i = 0; i < results.size(); ++i) {
@@ -219,7 +220,7 @@ int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
     }
   }
   context.out() << std::flush;
-  if (writer) CollectGarbage(pool);  // agents do it by themselves
+  if (pool != nullptr) CollectGarbage(*pool);  // agents do it by themselves
   return printed != kDone ? printed : CodeOfAll(results, absent);
 }
 

@@ -25,8 +25,12 @@ class Desk {
   // By a manager where one says where it listens; else it opens the cluster.
   static base::Result<Desk> Open(Context& context, const std::string& verb);
   base::Result<manager::Served> Read(const store::SecretName& name);
-  manager::Pool& pool() { return live_ ? live_->pool() : cluster_->pool(); }
+  const cluster::HSMDevice& device() const {
+    return live_ ? live_->device() : cluster_->pool().device();
+  }
   LiveDevice* live() { return live_.get(); }
+  // nullptr: its members are others' to talk to.
+  manager::Pool* pool() { return live_ ? nullptr : &cluster_->pool(); }
 
  private:
   std::unique_ptr<LiveDevice> live_;  // one of the two

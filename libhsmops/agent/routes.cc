@@ -20,6 +20,8 @@ bool MayAsk(const RequestKind& kind, Role role) {
       return kind.by_member;
     case Role::kReader:
       return kind.by_reader;
+    case Role::kFrontProxy:
+      return false;
   }
   return false;
 }

@@ -65,6 +65,12 @@ base::Result<HSMSecret> HSMSecret::FromJson(const nlohmann::json& document) {
 nlohmann::json HSMSecret::ToJson() const { return WriteDocument(*this); }
 nlohmann::json HSMSecret::Schema() { return SchemaOf<HSMSecret>(); }
 
+bool HSMSecret::AsksOf(const ObjectMeta& device) const {
+  if (!spec.device_ref) return true;
+  if (spec.device_ref->name != device.name) return false;
+  return spec.device_ref->ns.empty() || spec.device_ref->ns == device.ns;
+}
+
 base::Result<void> HSMSecret::Validate() const {
   Problems problems;
   if (!spec.secret_name.empty()) {

@@ -79,6 +79,9 @@ struct HSMSecret {
     return spec.secret_name.empty() ? metadata.name : spec.secret_name;
   }
 
+  // Whether it is this device's: named, in its namespace where none is, or the one that there is.
+  bool AsksOf(const ObjectMeta& device) const;
+
   bool operator==(const HSMSecret&) const = default;
 };
 

@@ -57,8 +57,11 @@ ErrorCode CodeOf(int status, bool reads) {
 }
 
 std::string CanI(const ApiVerb& asked) {
-  return fmt::format("kubectl auth can-i {} {}{}", asked.verb, asked.resource,
-                     asked.ns.empty() ? " -A" : " -n " + asked.ns);
+  const std::size_t slash = asked.resource.find('/');
+  return fmt::format(
+      "kubectl auth can-i {} {}{}{}", asked.verb, asked.resource.substr(0, slash),
+      slash == std::string::npos ? "" : " --subresource=" + asked.resource.substr(slash + 1),
+      asked.ns.empty() ? " -A" : " -n " + asked.ns);
 }
 
 std::string CrdOf(const std::string& resource) { return resource.substr(0, resource.find('/')); }

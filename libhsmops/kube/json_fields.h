@@ -1,10 +1,11 @@
 // Fields of documents that others wrote: what is not there, or of another type, is empty.
 //
-// Internal to kube/. nlohmann's value() throws where the type is another.
+// nlohmann's value() throws where the type is another.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace hsmops::kube {
 
@@ -25,6 +26,25 @@ inline nlohmann::json ObjectAt(const nlohmann::json& object, const char* key) {
   if (!object.is_object()) return {};
   const auto field = object.find(key);
   return field != object.end() && field->is_object() ? *field : nlohmann::json();
+}
+
+// By a JSON pointer (RFC 6901): "/metadata/name".
+inline std::string TextIn(const nlohmann::json& document, const char* pointer) {
+  const nlohmann::json::json_pointer at(pointer);
+  return document.contains(at) && document.at(at).is_string() ? document.at(at).get<std::string>()
+                                                              : std::string();
+}
+
+inline bool FlagIn(const nlohmann::json& document, const char* pointer) {
+  const nlohmann::json::json_pointer at(pointer);
+  return document.contains(at) && document.at(at) == true;
+}
+
+inline std::vector<nlohmann::json> ItemsIn(const nlohmann::json& document, const char* pointer) {
+  const nlohmann::json::json_pointer at(pointer);
+  return document.contains(at) && document.at(at).is_array()
+             ? document.at(at).get<std::vector<nlohmann::json>>()
+             : std::vector<nlohmann::json>();
 }
 
 }  // namespace hsmops::kube

@@ -102,28 +102,13 @@ Reply LiveApi::Answer(const Place& place, net::Received&& request) {
   }
   if (auto whole = in.reader().Finish("request"); !whole.ok())
     return PlainReply(400, whole.error().message());
-  std::unique_ptr<Front> front = TakeFront(place);
+  Fronts::Taken front = fronts_.Take(place.ns, place.device);
   Reply reply;
   reply.content_type = kLiveContentType;
   reply.body = place.verb == "put"   ? Encode(front->Put(stamp, std::move(writes)))
                : place.verb == "get" ? Encode(front->Get(*name))
                                      : Encode(front->TakeStamp());
-  GiveFront(place, std::move(front));
   return reply;
-}
-
-std::unique_ptr<Front> LiveApi::TakeFront(const Place& place) {
-  const std::lock_guard lock(mutex_);
-  auto& idle = idle_[{place.ns, place.device}];
-  if (idle.empty()) return std::make_unique<Front>(world_, place.ns, place.device);
-  std::unique_ptr<Front> front = std::move(idle.back());
-  idle.pop_back();
-  return front;
-}
-
-void LiveApi::GiveFront(const Place& place, std::unique_ptr<Front> front) {
-  const std::lock_guard lock(mutex_);
-  idle_[{place.ns, place.device}].push_back(std::move(front));
 }
 
 Result<SecretBytes> LiveClient::Ask(const std::string& verb, SecretBytes body) {

@@ -4,13 +4,11 @@
 // POST /v1/devices/NAMESPACE/NAME/ and put, get or stamp; bodies as agent/message.h has it.
 #pragma once
 
-#include <memory>
-#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "libhsmops/manager/front.h"
+#include "libhsmops/manager/fronts.h"
 #include "libhsmops/net/http_message.h"
 #include "libhsmops/net/lane.h"
 #include "libhsmops/net/transport.h"
@@ -26,8 +24,8 @@ std::vector<net::LaneLimits> LiveLanes();
 // Thread-safe.
 class LiveApi {
  public:
-  // `world` must outlive it.
-  explicit LiveApi(World& world) : world_(world) {}
+  // `fronts` must outlive it.
+  explicit LiveApi(Fronts& fronts) : fronts_(fronts) {}
 
   // Decides by the header alone, as net::Router wants it. Managers may do everything, readers get.
   std::variant<net::Route, net::Reply> Find(const net::Received& head);
@@ -41,12 +39,8 @@ class LiveApi {
   };
   static std::optional<Place> Parse(std::string_view target);
   net::Reply Answer(const Place& place, net::Received&& request);
-  std::unique_ptr<Front> TakeFront(const Place& place);
-  void GiveFront(const Place& place, std::unique_ptr<Front> front);
 
-  World& world_;
-  std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, std::vector<std::unique_ptr<Front>>> idle_;
+  Fronts& fronts_;
 };
 
 // The client's end. Thread-safe if the transport is.

@@ -13,14 +13,8 @@ using mirror::Acknowledged;
 
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenRounds{200};
 // Of values in one request, well below kMaxLiveBody.
 constexpr std::size_t kMaxBatchBytes = std::size_t{8} << 20;
-
-// Another replica may answer better, or the same one later.
-bool Passing(ErrorCode code) {
-  return code == ErrorCode::kUnavailable || code == ErrorCode::kReadOnly;
-}
 
 // Who refused, and why: managers that say the same are told together.
 class Refusals {
@@ -55,62 +49,6 @@ std::size_t BytesOf(const store::Write& write) {
 }
 
 }  // namespace
-
-// What is known of each write of one request.
-class LiveService::Batch {
- public:
-  explicit Batch(std::vector<store::Write> writes) : writes_(std::move(writes)) {
-    results_.resize(writes_.size(), Error(ErrorCode::kUnavailable, "not tried"));
-    final_.resize(writes_.size());
-    doubtful_.resize(writes_.size());
-  }
-
-  const std::vector<store::Write>& writes() const { return writes_; }
-  std::vector<Result<Acknowledged>> Take() { return std::move(results_); }
-  bool Settled() const { return std::find(final_.begin(), final_.end(), false) == final_.end(); }
-  bool InDoubt() const {
-    return std::find(doubtful_.begin(), doubtful_.end(), true) != doubtful_.end();
-  }
-
-  void Heard(const Result<std::vector<Result<Acknowledged>>>& answer) {
-    const bool whole = answer.ok() && answer->size() == writes_.size();
-    const Error lost =
-        answer.ok() ? Error(ErrorCode::kInDoubt, "fewer answers than writes") : answer.error();
-    for (std::size_t i = 0; i < writes_.size(); ++i) {
-      if (!final_[i]) Heard(i, whole ? (*answer)[i] : Result<Acknowledged>(lost));
-    }
-  }
-
- private:
-  void Heard(std::size_t i, Result<Acknowledged> result) {
-    if (result.ok()) {
-      // By this very write, which was sent before and not heard of.
-      if (doubtful_[i]) result->repeated = false;
-      results_[i] = std::move(result);
-      final_[i] = true;
-      doubtful_[i] = false;
-      return;
-    }
-    if (result.Is(ErrorCode::kInDoubt)) {
-      doubtful_[i] = true;
-      results_[i] = std::move(result);
-    } else if (!doubtful_[i]) {
-      final_[i] = !Passing(result.error().code());
-      results_[i] = std::move(result);
-    } else if (!Passing(result.error().code())) {
-      // Nothing more can be learnt: it comes too late to be done, or is not remembered any more.
-      final_[i] = true;
-      doubtful_[i] = false;
-      results_[i] = Error(ErrorCode::kInDoubt,
-                          results_[i].error().message() + "; then: " + result.error().message());
-    }
-  }
-
-  std::vector<store::Write> writes_;
-  std::vector<Result<Acknowledged>> results_;
-  std::vector<bool> final_;
-  std::vector<bool> doubtful_;
-};
 
 Result<LiveClient> LiveService::Client(const Replica& replica) {
   HSM_TRY(net::SpiffeId id,
@@ -157,19 +95,16 @@ Result<void> LiveService::Probe() {
   return stamp.ok() ? Result<void>() : stamp.error();
 }
 
-// Round after round while anything is in doubt; what surely was not done is asked of each once.
-void LiveService::Settle(const mirror::Stamp& stamp, Batch& batch) {
-  while (true) {
-    for (const Replica& replica : target_.replicas) {
+std::vector<SendWrites> LiveService::Ways(const mirror::Stamp& stamp) {
+  std::vector<SendWrites> ways;
+  for (const Replica& replica : target_.replicas) {
+    ways.push_back([this, stamp, replica](const std::vector<store::Write>& writes) {
       auto client = Client(replica);
-      batch.Heard(client.ok() ? client->Put(stamp, batch.writes())
-                              : Result<std::vector<Result<Acknowledged>>>(client.error()));
-      if (batch.Settled() || Over()) return;
-    }
-    if (!batch.InDoubt()) return;
-    clock_.SleepFor(kBetweenRounds);
-    if (Over()) return;
+      return client.ok() ? client->Put(stamp, writes)
+                         : Result<std::vector<Result<Acknowledged>>>(client.error());
+    });
   }
+  return ways;
 }
 
 std::vector<Result<Acknowledged>> LiveService::Put(std::vector<store::Write> writes,
@@ -188,9 +123,7 @@ std::vector<Result<Acknowledged>> LiveService::Put(std::vector<store::Write> wri
         results.emplace_back(stamp.error().Within("not tried"));
       break;
     }
-    Batch batch(std::move(some));
-    Settle(*stamp, batch);
-    auto told = batch.Take();
+    auto told = SettleWrites(std::move(some), Ways(*stamp), clock_, deadline_);
     std::move(told.begin(), told.end(), std::back_inserter(results));
     if (progress) progress(results.size(), writes.size());
   }

@@ -10,6 +10,7 @@
 
 #include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/live_api.h"
+#include "libhsmops/manager/write_settling.h"
 #include "libhsmops/mirror/apply.h"
 
 namespace hsmops::manager {
@@ -41,13 +42,12 @@ class LiveService {
                                                       const mirror::Progress& progress);
 
  private:
-  class Batch;
   base::Result<LiveClient> Client(const Replica& replica);
   // Asks one after the other until one's answer is not of the kind that another may answer better.
   template <typename T, typename Ask>
   base::Result<T> AskAny(const Ask& ask);
   base::Result<mirror::Stamp> FreshStamp();
-  void Settle(const mirror::Stamp& stamp, Batch& batch);
+  std::vector<SendWrites> Ways(const mirror::Stamp& stamp);
   bool Over() { return clock_.Now() >= deadline_; }
 
   net::Transport& transport_;

@@ -113,4 +113,14 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
   return worst;
 }
 
+Result<void> CheckServed(const store::SecretName& name, const Served& served) {
+  if (served.secret) return {};
+  if (served.certain)
+    return Error(ErrorCode::kNotFound, fmt::format("secret {} not found", name.text()));
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("whether {} exists is unknown: {} has none and may lack acknowledged "
+                           "writes, and the Primary does not confirm it: {}",
+                           name.text(), served.node, served.why_not_primary));
+}
+
 }  // namespace hsmops::manager

@@ -25,4 +25,7 @@ struct Served {
 // ones that could be asked hold it damaged.
 base::Result<Served> Read(Pool& pool, const store::SecretName& name);
 
+// kNotFound: there surely is none; kUnavailable: that is not known. Else it holds a secret.
+base::Result<void> CheckServed(const store::SecretName& name, const Served& served);
+
 }  // namespace hsmops::manager

@@ -15,6 +15,7 @@
 #include "libhsmops/cluster/arbiter.h"
 #include "libhsmops/cluster/endpoint.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/aggregation.h"
 #include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/controller.h"
 #include "libhsmops/manager/election.h"
@@ -76,7 +77,8 @@ class Running {
     world_->step = [this](const std::string& device, const std::string& sentence) {
       log_("info", device + ": " + sentence);
     };
-    live_.emplace(*world_);
+    fronts_.emplace(*world_);
+    live_.emplace(*fronts_);
     return {};
   }
 
@@ -99,6 +101,16 @@ class Running {
                         fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())), url});
     announcement_.emplace(resources_, clock_, rng_, config_.ns, Replica{self_.name, url});
     net::Listening listening{server_->address(), ""};
+    if (config_.kubernetes != nullptr && !config_.api_listen.empty()) {
+      HSM_TRY(aggregation_, Aggregation::Start(
+                                config_.api_listen, config_.ns, *world_, *fronts_,
+                                *config_.kubernetes, *credentials_,
+                                [this](const std::string& route, int status, base::Duration time) {
+                                  vitals_->Answered(route, status, time);
+                                },
+                                log_));
+      log_("info", "the live API for the aggregation layer is on " + aggregation_->address());
+    }
     if (config_.status_listen.empty()) return listening;
     HSM_TRY(pages_, net::StatusServer::Start(config_.status_listen, [this](std::string_view path) {
               return vitals_->Page(path, server_.get());
@@ -119,7 +131,9 @@ class Running {
     ended = true;
     announcement_->Withdraw();
     election_->Resign();
-    server_->Stop(clock_.Now() + kStopPatience);
+    const base::TimePoint until = clock_.Now() + kStopPatience;
+    server_->Stop(until);
+    if (aggregation_) aggregation_->Stop(until);
   }
 
  private:
@@ -174,6 +188,7 @@ class Running {
       } else {
         Forget("announcement");
       }
+      if (aggregation_) aggregation_->Look();
       vitals_->Saw(cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns));
       vitals_->Turned(Loop::kLook);
     } while (Sleep(kLookPeriod));
@@ -338,8 +353,10 @@ class Running {
   std::optional<net::CurlTransport> transport_;
   std::optional<World> world_;
   std::optional<Vitals> vitals_;
+  std::optional<Fronts> fronts_;
   std::optional<LiveApi> live_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<Aggregation> aggregation_;
   std::unique_ptr<net::StatusServer> pages_;
   std::mutex election_mutex_;
   std::optional<Election> election_;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "libhsmops/cluster/resource_store.h"
+#include "libhsmops/kube/rest_client.h"
 #include "libhsmops/net/credentials.h"
 #include "libhsmops/net/status_server.h"
 
@@ -18,6 +19,10 @@ struct ServerConfig {
   std::string url;            // where clients reach it; empty: https:// and what it listens on
   std::string status_listen;  // health pages and metrics over plain HTTP; empty: not there
   net::CredentialFiles credentials;
+  // Of Kubernetes alone: the way to the API server (it must outlive the manager), and where the
+  // live API behind its aggregation layer listens; empty: not there.
+  kube::RestClient* kubernetes = nullptr;
+  std::string api_listen;
   bool enrols = false;  // blank tokens of a device that is new; in a cluster folder init does it
 };
 

@@ -39,17 +39,23 @@ struct StoreContextFree {
 
 }  // namespace
 
+Result<TrustStore> MakeTrust(base::ByteView pem) {
+  HSM_TRY(const auto authorities, ParseCertificates(pem, kMaxAuthorities));
+  TrustStore trust(X509_STORE_new());
+  for (const Certificate& authority : authorities) {
+    if (X509_check_ca(authority.get()) != 1)
+      return Error(ErrorCode::kInvalid, "holds a certificate that is not one of a CA");
+    if (X509_STORE_add_cert(trust.get(), authority.get()) != 1)
+      return Error(ErrorCode::kInvalid, TakeOpenSslError());
+  }
+  return trust;
+}
+
 Result<void> Credentials::LoadAuthorities(const std::string& path) {
   HSM_TRY(const base::SecretBytes pem, base::ReadRegularFile(path, kMaxPemBytes));
-  auto authorities = ParseCertificates(pem, kMaxAuthorities);
-  if (!authorities.ok()) return Refused(path, authorities.error().message());
-  trust_.reset(X509_STORE_new());
-  for (const Certificate& authority : *authorities) {
-    if (X509_check_ca(authority.get()) != 1)
-      return Refused(path, "holds a certificate that is not one of a CA");
-    if (X509_STORE_add_cert(trust_.get(), authority.get()) != 1)
-      return Refused(path, TakeOpenSslError());
-  }
+  auto trust = MakeTrust(pem);
+  if (!trust.ok()) return Refused(path, trust.error().message());
+  trust_ = *std::move(trust);
   return {};
 }
 

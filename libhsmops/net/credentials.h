@@ -15,6 +15,9 @@ inline constexpr std::size_t kMaxPemBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxAuthorities = 16;
 inline constexpr std::size_t kMaxChain = 8;
 
+// kInvalid, saying which: no certificate in it, too many, or one that is not a CA's.
+base::Result<TrustStore> MakeTrust(base::ByteView pem);
+
 // Paths of PEM files, for instance those of a mounted kubernetes.io/tls Secret.
 struct CredentialFiles {
   std::string ca;    // whom we believe: one CA or, while one replaces another, several

@@ -5,7 +5,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "libhsmops/base/bytes.h"
 #include "libhsmops/base/clock.h"
@@ -21,6 +23,9 @@ struct Received {
   // By lower-case name; those of one name joined by ", " (RFC 9110 §5.3). From outside.
   std::map<std::string, std::string> headers;
   base::SecretBytes body;
+  // Of a front proxy alone: every field as it came, names in lower case, since a value of one whom
+  // it speaks for may hold a comma.
+  std::vector<std::pair<std::string, std::string>> fields = {};
 };
 
 struct Reply {

@@ -63,13 +63,18 @@ base::Duration TimeFor(std::size_t bytes) {
 // What new connections begin with, as long as the credentials stay.
 struct TlsContext {
   std::shared_ptr<const Credentials> credentials;
+  std::shared_ptr<const FrontProxies> proxies;  // nullptr: it is for members of the pool
   asio::ssl::context context{asio::ssl::context::tls_server};
 };
 
-Result<std::shared_ptr<TlsContext>> MakeTlsContext(std::shared_ptr<const Credentials> credentials) {
+Result<std::shared_ptr<TlsContext>> MakeTlsContext(std::shared_ptr<const Credentials> credentials,
+                                                   std::shared_ptr<const FrontProxies> proxies) {
   auto made = std::make_shared<TlsContext>();
   made->credentials = std::move(credentials);
-  HSM_RETURN_IF_ERROR(ConfigureServer(*made->context.native_handle(), *made->credentials));
+  made->proxies = std::move(proxies);
+  SSL_CTX& context = *made->context.native_handle();
+  HSM_RETURN_IF_ERROR(made->proxies ? ConfigureServer(context, *made->credentials, *made->proxies)
+                                    : ConfigureServer(context, *made->credentials));
   return made;
 }
 
@@ -104,7 +109,9 @@ class HttpServer::Server {
   void Stop(base::TimePoint deadline);
 
   // Whether a connection that began with these credentials may go on with them.
-  bool Outdated(const TlsContext& tls) { return credentials_.Current() != tls.credentials; }
+  bool Outdated(const TlsContext& tls) {
+    return credentials_.Current() != tls.credentials || Proxies() != tls.proxies;
+  }
 
   class Session;
 
@@ -118,6 +125,9 @@ class HttpServer::Server {
   std::atomic<bool> stopping{false};
 
  private:
+  std::shared_ptr<const FrontProxies> Proxies() const {
+    return config.proxies ? config.proxies() : nullptr;
+  }
   asio::awaitable<void> Accept();
   void Admit(tcp::socket socket);
   std::shared_ptr<TlsContext> TlsNow();
@@ -247,7 +257,8 @@ asio::awaitable<bool> HttpServer::Server::Session::Handshake() {
     }
     co_return false;
   }
-  auto proven = ProvenPeer(*stream_.native_handle());
+  const auto& connection = *stream_.native_handle();
+  auto proven = tls_->proxies ? ProvenProxy(connection) : ProvenPeer(connection);
   if (!proven.ok()) {
     server_.refusals.Note(Refusal::kHandshake, peer_, proven.error().message());
     co_return false;
@@ -304,6 +315,7 @@ Received HttpServer::Server::Session::HeadOf(const Parser& parser) const {
   for (const auto& field : message) {
     std::string name(field.name_string());
     for (char& c : name) c = beast::detail::ascii_tolower(c);
+    if (tls_->proxies) head.fields.emplace_back(name, field.value());
     auto [entry, is_new] = head.headers.try_emplace(std::move(name), field.value());
     if (!is_new) entry->second.append(", ").append(field.value());
   }
@@ -497,7 +509,9 @@ asio::awaitable<void> HttpServer::Server::Session::Linger() {
 
 Result<void> HttpServer::Server::Listen() {
   HSM_CHECK(!config.lanes.empty() && config.io_threads > 0);
-  HSM_TRY(tls_, MakeTlsContext(credentials_.Current()));
+  if (!config.proxies || Proxies()) {
+    HSM_TRY(tls_, MakeTlsContext(credentials_.Current(), Proxies()));
+  }
   HSM_RETURN_IF_ERROR(ListenOn(acceptor_, config.listen));
   error_code error;
   address = TextOf(acceptor_.local_endpoint(error));
@@ -526,10 +540,13 @@ asio::awaitable<void> HttpServer::Server::Accept() {
   }
 }
 
+// nullptr: it is not known whom to let in.
 std::shared_ptr<TlsContext> HttpServer::Server::TlsNow() {
-  if (Outdated(*tls_)) {
-    if (auto made = MakeTlsContext(credentials_.Current()); made.ok()) tls_ = *std::move(made);
-  }
+  if (tls_ && !Outdated(*tls_)) return tls_;
+  const auto proxies = Proxies();
+  if (config.proxies && !proxies) return nullptr;
+  if (auto made = MakeTlsContext(credentials_.Current(), proxies); made.ok())
+    tls_ = *std::move(made);
   return tls_;
 }
 
@@ -538,13 +555,18 @@ void HttpServer::Server::Admit(tcp::socket socket) {
   const tcp::endpoint remote = socket.remote_endpoint(error);
   if (error) return;  // gone already
   const std::string remote_address = remote.address().to_string();
+  auto tls = TlsNow();
+  if (!tls) {
+    refusals.Note(Refusal::kHandshake, remote_address, "it is not known yet whom to let in");
+    return;
+  }
   if (!admission.OpenConnection()) {
     refusals.Note(Refusal::kConnections, remote_address, "too many connections are open");
     return;
   }
   socket.set_option(tcp::no_delay(true), error);
-  auto session =
-      std::make_shared<Session>(*this, std::move(socket), TlsNow(), remote_address, TextOf(remote));
+  auto session = std::make_shared<Session>(*this, std::move(socket), std::move(tls), remote_address,
+                                           TextOf(remote));
   {
     const std::lock_guard lock(mutex_);
     sessions_.emplace(session.get(), session);

@@ -1,4 +1,4 @@
-// HttpServer: HTTP/1.1 over mutual TLS 1.3 for the members of one pool.
+// HttpServer: HTTP/1.1 over mutual TLS 1.3 for the members of one pool, or for front proxies.
 //
 // A peer is whom its certificate proves it to be, or it is nobody here. Every stage has a limit in
 // time and in bytes, so that peers who are slow, silent or too many cost the others nothing: I/O is
@@ -12,6 +12,7 @@
 
 #include "libhsmops/net/admission.h"
 #include "libhsmops/net/credential_source.h"
+#include "libhsmops/net/front_proxies.h"
 #include "libhsmops/net/http_message.h"
 #include "libhsmops/net/lane.h"
 #include "libhsmops/net/refusals.h"
@@ -39,13 +40,18 @@ struct ServerLimits {
 // where there was none, and how long it took from its header on.
 using Answered = std::function<void(const std::string& route, int status, base::Duration time)>;
 
+// Who may speak for others to a server, as it is now; nullptr: nobody knows, so nobody is let in.
+// Called for every connection: it does not wait.
+using ProxySource = std::function<std::shared_ptr<const FrontProxies>()>;
+
 struct ServerConfig {
   // "127.0.0.1:8443", "[::1]:8443", ":8443" (every address, IPv4 and IPv6); port 0: a free one.
   std::string listen;
   unsigned io_threads = 2;
   std::vector<LaneLimits> lanes;  // at least one
   ServerLimits limits;
-  Answered answered;  // may be empty
+  Answered answered;         // may be empty
+  ProxySource proxies = {};  // it is theirs alone, and not for members of the pool
 };
 
 // Thread-safe, but for Stop and the destructor.

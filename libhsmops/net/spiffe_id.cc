@@ -70,6 +70,8 @@ std::string_view Name(Role role) {
       return "manager";
     case Role::kReader:
       return "reader";
+    case Role::kFrontProxy:
+      return "front-proxy";
   }
   return "reader";
 }
@@ -99,6 +101,7 @@ Result<SpiffeId> Identity::Id() const {
 }
 
 std::string Identity::text() const {
+  if (role == Role::kFrontProxy) return fmt::format("{} {}", Name(role), name);
   return fmt::format("{}{}/{}/{}", kScheme, pool, Name(role), name);
 }
 

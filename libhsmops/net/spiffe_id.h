@@ -26,7 +26,12 @@ struct SpiffeId {
   bool operator==(const SpiffeId&) const = default;
 };
 
-enum class Role : std::uint8_t { kMember, kManager, kReader };
+enum class Role : std::uint8_t {
+  kMember,
+  kManager,
+  kReader,
+  kFrontProxy,  // of no pool, and in no path: who speaks for others (front_proxies.h)
+};
 // "member", "manager", "reader": as in the path.
 std::string_view Name(Role role);
 

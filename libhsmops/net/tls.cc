@@ -70,6 +70,29 @@ int VerifyClient(X509_STORE_CTX* chain, void* argument) {
   return 0;
 }
 
+// The last one counts, as for who wrote the rule (Go's crypto/x509). Empty: none that is text.
+std::string CommonName(const X509& certificate) {
+  const X509_NAME* subject = X509_get_subject_name(&certificate);
+  int last = -1;
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) last = at;
+  if (last < 0) return {};
+  unsigned char* text = nullptr;
+  const int size =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+  if (size < 0) return {};
+  std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+  OPENSSL_free(text);
+  return base::Printable(name) == name ? name : std::string();
+}
+
+int VerifyProxy(X509_STORE_CTX* chain, void* argument) {
+  if (X509_verify_cert(chain) != 1) return 0;
+  const auto& proxies = *static_cast<const FrontProxies*>(argument);
+  if (proxies.LetsIn(CommonName(*X509_STORE_CTX_get0_cert(chain)))) return 1;
+  X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
+  return 0;
+}
+
 // The alerts of RFC 8446 §6.2 by which a server refuses a certificate within its handshake. Others,
 // such as internal_error, may come after it has acted on a request.
 bool RefusesCertificate(int description) {
@@ -135,13 +158,35 @@ Result<void> ConfigureServer(ssl_ctx_st& context, const Credentials& credentials
   return {};
 }
 
-Result<Proven> ProvenPeer(const ssl_st& connection) {
+Result<void> ConfigureServer(ssl_ctx_st& context, const Credentials& credentials,
+                             const FrontProxies& proxies) {
+  HSM_RETURN_IF_ERROR(ConfigureServer(context, credentials));
+  if (SSL_CTX_set1_verify_cert_store(&context, &proxies.trust()) != 1) return TlsFailed("trust");
+  SSL_CTX_set_cert_verify_callback(&context, VerifyProxy, const_cast<FrontProxies*>(&proxies));
+  return {};
+}
+
+namespace {
+
+Result<const X509*> VerifiedLeaf(const ssl_st& connection) {
   const X509* leaf = SSL_get0_peer_certificate(&connection);
-  if (leaf == nullptr || SSL_get_verify_result(&connection) != X509_V_OK)
-    return Error(ErrorCode::kAuthFailed, "no certificate that was verified");
+  if (leaf != nullptr && SSL_get_verify_result(&connection) == X509_V_OK) return leaf;
+  return Error(ErrorCode::kAuthFailed, "no certificate that was verified");
+}
+
+}  // namespace
+
+Result<Proven> ProvenPeer(const ssl_st& connection) {
+  HSM_TRY(const X509* leaf, VerifiedLeaf(connection));
   HSM_TRY(Identity identity, IdentityOf(*leaf));
   HSM_TRY(const base::WallTime not_after, NotAfter(*leaf));
   return Proven{std::move(identity), not_after};
+}
+
+Result<Proven> ProvenProxy(const ssl_st& connection) {
+  HSM_TRY(const X509* leaf, VerifiedLeaf(connection));
+  HSM_TRY(const base::WallTime not_after, NotAfter(*leaf));
+  return Proven{{"", Role::kFrontProxy, CommonName(*leaf)}, not_after};
 }
 
 std::string WhyRefused(const ssl_st& connection) {

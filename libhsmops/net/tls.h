@@ -10,6 +10,7 @@
 #include <string>
 
 #include "libhsmops/net/credentials.h"
+#include "libhsmops/net/front_proxies.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -31,6 +32,10 @@ base::Result<void> ConfigureClient(ssl_ctx_st& context, const Credentials& crede
 // outlive it.
 base::Result<void> ConfigureServer(ssl_ctx_st& context, const Credentials& credentials);
 
+// Makes it that of a server which talks to these proxies and to nobody else. All must outlive it.
+base::Result<void> ConfigureServer(ssl_ctx_st& context, const Credentials& credentials,
+                                   const FrontProxies& proxies);
+
 // Who is at the other end, after a handshake that the configuration above let pass, and until when
 // its certificate says so.
 struct Proven {
@@ -39,6 +44,8 @@ struct Proven {
 };
 // kAuthFailed: nobody proved anything.
 base::Result<Proven> ProvenPeer(const ssl_st& connection);
+// The same of a front proxy.
+base::Result<Proven> ProvenProxy(const ssl_st& connection);
 
 // Why a server's handshake refused the peer's certificate; empty: not for that.
 std::string WhyRefused(const ssl_st& connection);

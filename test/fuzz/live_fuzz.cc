@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   manager::World world{resources, clock, rng, executor,
                        [](const std::string&, const std::string&, const store::Uid&,
                           const store::Uid&) -> std::unique_ptr<mirror::Member> { std::abort(); }};
-  manager::LiveApi live(world);
+  manager::Fronts fronts(world);
+  manager::LiveApi live(fronts);
   // The target to the first zero, then the body.
   const base::ByteView all(data, size);
   std::size_t end = 0;

@@ -56,6 +56,20 @@ void ApiServer::MakeCertificates() {
           {"x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
            "-CAcreateserial", "-days", "2", "-extfile", "server.ext", "-out", "server.crt"});
   OpenSsl(folder, {"genrsa", "-out", "sa.key", "2048"});
+  // Whom extension servers believe: another CA, and one name of it.
+  OpenSsl(folder, {"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-keyout", "proxy-ca.key", "-out", "proxy-ca.crt", "-days", "2", "-subj",
+                   "/CN=test-front-proxy-ca"});
+  ProxyCertificate("front-proxy-client");
+}
+
+std::string ApiServer::ProxyCertificate(const std::string& name) {
+  OpenSsl(folder_.path(),
+          {"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+           "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/CN=" + name});
+  OpenSsl(folder_.path(), {"x509", "-req", "-in", name + ".csr", "-CA", "proxy-ca.crt", "-CAkey",
+                           "proxy-ca.key", "-CAcreateserial", "-days", "2", "-out", name + ".crt"});
+  return folder_ / name;
 }
 
 std::string ApiServer::ClientCertificate(const std::string& user, const std::string& group,
@@ -88,17 +102,31 @@ void ApiServer::Start() {
       "--advertise-client-urls", etcd, "--listen-peer-urls", "http://127.0.0.1:2380",
       "--initial-advertise-peer-urls", "http://127.0.0.1:2380", "--initial-cluster",
       "default=http://127.0.0.1:2380", "--unsafe-no-fsync"});
-  server_ = std::make_unique<Process>(std::vector<std::string>{
-      Program("kube-apiserver"), "--etcd-servers=" + etcd, fmt::format("--secure-port={}", kPort),
-      "--bind-address=0.0.0.0", "--advertise-address=" + network_.AddressOf(node_),
-      "--endpoint-reconciler-type=none", "--cert-dir=" + (folder_ / "certs"),
-      "--tls-cert-file=" + (folder_ / "server.crt"),
-      "--tls-private-key-file=" + (folder_ / "server.key"),
-      "--client-ca-file=" + (folder_ / "ca.crt"), "--token-auth-file=" + (folder_ / "tokens.csv"),
-      "--service-account-key-file=" + (folder_ / "sa.key"),
-      "--service-account-signing-key-file=" + (folder_ / "sa.key"),
-      "--service-account-issuer=https://kubernetes.default", "--authorization-mode=RBAC",
-      "--service-cluster-ip-range=10.96.0.0/24", "--enable-aggregator-routing=true"});
+  server_ = std::make_unique<Process>(
+      std::vector<std::string>{Program("kube-apiserver"),
+                               "--etcd-servers=" + etcd,
+                               fmt::format("--secure-port={}", kPort),
+                               "--bind-address=0.0.0.0",
+                               "--advertise-address=" + network_.AddressOf(node_),
+                               "--endpoint-reconciler-type=none",
+                               "--cert-dir=" + (folder_ / "certs"),
+                               "--tls-cert-file=" + (folder_ / "server.crt"),
+                               "--tls-private-key-file=" + (folder_ / "server.key"),
+                               "--client-ca-file=" + (folder_ / "ca.crt"),
+                               "--token-auth-file=" + (folder_ / "tokens.csv"),
+                               "--service-account-key-file=" + (folder_ / "sa.key"),
+                               "--service-account-signing-key-file=" + (folder_ / "sa.key"),
+                               "--service-account-issuer=https://kubernetes.default",
+                               "--authorization-mode=RBAC",
+                               "--service-cluster-ip-range=10.96.0.0/24",
+                               "--enable-aggregator-routing=true",
+                               "--requestheader-client-ca-file=" + (folder_ / "proxy-ca.crt"),
+                               "--requestheader-allowed-names=front-proxy-client",
+                               "--requestheader-username-headers=X-Remote-User",
+                               "--requestheader-group-headers=X-Remote-Group",
+                               "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+                               "--proxy-client-cert-file=" + (folder_ / "front-proxy-client.crt"),
+                               "--proxy-client-key-file=" + (folder_ / "front-proxy-client.key")});
   const auto limit = steady_clock::now() + kReadyWithin;
   while (!IsReady()) {
     REQUIRE_MESSAGE(steady_clock::now() < limit, "no API server within 90 s: ", server_->err());

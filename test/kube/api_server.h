@@ -32,6 +32,9 @@ class ApiServer {
   // this is FILE.
   std::string ClientCertificate(const std::string& user, const std::string& group, int days = 2);
 
+  // One of the CA whose "front-proxy-client" may speak for others to extension servers.
+  std::string ProxyCertificate(const std::string& name);
+
   // The real kubectl, as that user, from the node that the calling thread is in.
   Ended Kubectl(std::vector<std::string> words, const std::string& user = "admin",
                 const std::string& input = {});

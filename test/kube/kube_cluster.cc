@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "libhsmops/base/encoding.h"
 #include "test/support/fetch.h"
 #include "test/support/paths.h"
 
@@ -43,6 +44,31 @@ KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers)
     StartAgent(node);
   }
   for (int i = 1; i <= managers; ++i) StartManager(i);
+  if (managers > 0) RegisterLiveApi(managers);
+}
+
+// Without kubelet and controllers: the Service's endpoints are written by hand.
+void KubeCluster::RegisterLiveApi(int managers) {
+  const Network::Visit there(*network_, "client");
+  api_->Must({"apply", "-f", TestFolder() + "/../manifests/live"});
+  std::string slice = R"(apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: hsm-manager
+  labels: {kubernetes.io/service-name: hsm-manager}
+addressType: IPv4
+ports: [{name: api, port: 9445, protocol: TCP}]
+endpoints:
+)";
+  for (int i = 1; i <= managers; ++i)
+    slice += fmt::format("- {{addresses: [{}], conditions: {{ready: true}}}}\n",
+                         network_->AddressOf(ManagerName(i)));
+  api_->Must({"apply", "-n", kSystem, "-f", "-"}, slice);
+  const std::string ca = ReadText(folder_ / "pki" + "/certs/ca.crt");
+  api_->Must({"patch", "apiservice", "v1alpha1.live.hsm.j5t.io", "--type=merge", "-p",
+              fmt::format(R"({{"spec":{{"caBundle":"{}"}}}})", base::Base64(base::AsBytes(ca)))});
+  api_->Must({"wait", "--for=condition=Available", "--timeout=60s", "apiservice",
+              "v1alpha1.live.hsm.j5t.io"});
 }
 
 void KubeCluster::InstallRoles() {
@@ -57,12 +83,16 @@ void KubeCluster::InstallRoles() {
       api_->Must({"create", "rolebinding", user + "-" + role, "--clusterrole", role, "--user", user,
                   "-n", kSystem});
   }
+  api_->Must({"create", "clusterrolebinding", "manager-delegator", "--clusterrole",
+              "system:auth-delegator", "--user", "manager"});
+  api_->Must({"create", "rolebinding", "manager-reader", "-n", "kube-system", "--role",
+              "extension-apiserver-authentication-reader", "--user", "manager"});
 }
 
 std::string KubeCluster::Issue(const std::string& role, const std::string& name) {
   const std::string out = folder_ / fmt::format("{}-{}", role, name);
   const Ended issued = Run({CliPath(), "--local", folder_ / "pki", "certs", "issue", "--" + role,
-                            name, "--out", out, "--force"});
+                            name, "--out", out, "--dns", "hsm-manager.hsm-system.svc", "--force"});
   REQUIRE_MESSAGE(issued.code == 0, issued.err);
   return out;
 }
@@ -87,8 +117,8 @@ void KubeCluster::StartManager(int number) {
   auto& manager = managers_[number];
   manager = std::make_unique<Process>(std::vector<std::string>{
       CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem), "manager", "--listen",
-      network_->AddressOf(name) + ":9444", "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt",
-      "--key", certs + "/tls.key"});
+      network_->AddressOf(name) + ":9444", "--api-listen", network_->AddressOf(name) + ":9445",
+      "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"});
   REQUIRE_MESSAGE(!manager->Says("listening on ").empty(), manager->err());
 }
 
@@ -114,9 +144,15 @@ spec:
 }
 
 Ended KubeCluster::Hsm(std::vector<std::string> words, const std::string& user) {
+  return HsmWith("", std::move(words), user);
+}
+
+Ended KubeCluster::HsmWith(const std::string& input, std::vector<std::string> words,
+                           const std::string& user) {
   const Network::Visit there(*network_, "client");
   words.insert(words.begin(), {CliPath(), "--kubeconfig", api_->Kubeconfig(user, kSystem)});
-  return Run(std::move(words), {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}});
+  return Run(std::move(words),
+             {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}, .folder = {}, .input = input});
 }
 
 Ended KubeCluster::Until(const std::vector<std::string>& words, int code, const std::string& text) {

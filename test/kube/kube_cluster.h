@@ -36,6 +36,9 @@ class KubeCluster {
   Ended Hsm(std::vector<std::string> words, const std::string& user = "operator");
   // Again and again until it ends with this code and says this; the test fails if it does not.
   Ended Until(const std::vector<std::string>& words, int code, const std::string& text);
+  // The same with this on standard input.
+  Ended HsmWith(const std::string& input, std::vector<std::string> words,
+                const std::string& user = "owner");
   // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
   std::string Kubectl(std::vector<std::string> words, bool must = true);
   // The page /primary of this agent, again and again until it is so, or 40 s are over.
@@ -48,6 +51,7 @@ class KubeCluster {
     std::string pages;
   };
   void InstallRoles();
+  void RegisterLiveApi(int managers);
   std::string Issue(const std::string& role, const std::string& name);
 
   const std::vector<std::string> nodes_;

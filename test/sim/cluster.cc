@@ -158,7 +158,8 @@ ManagerHost::Life::Life(ManagerHost& host, std::uint64_t number)
                {kNamespace, "hsm-manager", fmt::format("{}.{}", host.name_, number),
                 "https://" + host.name_}),
       controller(world, kNamespace, kDevice),
-      live(world) {}
+      fronts(world),
+      live(fronts) {}
 
 ManagerHost::ManagerHost(Cluster& cluster, int number)
     : cluster_(cluster),

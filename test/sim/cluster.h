@@ -118,6 +118,7 @@ class ManagerHost {
     manager::Election election;
     manager::GrantRelay relay;
     manager::Controller controller;
+    manager::Fronts fronts;
     manager::LiveApi live;
   };
   void Elect(Life& life);

@@ -1,0 +1,97 @@
+// The live API behind the aggregation layer of a real API server.
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+#include "test/kube/kube_cluster.h"
+
+namespace hsmops::test {
+namespace {
+
+bool Holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("secrets through the API server: written, listed, read, compared, deleted") {
+  KubeCluster cluster({"a", "b"}, 2);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+
+  const Ended put = cluster.HsmWith("hunter2", {"put", "app/db", "--stdin-key", "password"});
+  CHECK_MESSAGE(put.code == 0, put.out, put.err);
+  CHECK_MESSAGE(Holds(put.out, "app/db written, version 1."), put.out);
+  const Ended list = cluster.Hsm({"list"}, "viewer");
+  CHECK_MESSAGE(list.code == 0, list.out, list.err);
+  CHECK_MESSAGE((Holds(list.out, "app/db") && Holds(list.out, "full")), list.out);
+  CHECK(cluster.Hsm({"get", "app/db", "--key", "password", "--raw"}, "owner").out == "hunter2");
+  const Ended hidden = cluster.Hsm({"get", "app/db"}, "owner");
+  CHECK_MESSAGE(Holds(hidden.out, "password: (hidden), 7 bytes"), hidden.out, hidden.err);
+  CHECK(cluster.Hsm({"get", "app/none"}, "owner").code == 4);
+
+  const std::string table = cluster.Kubectl({"get", "mirroredsecrets"});
+  CHECK_MESSAGE((Holds(table, "COVERAGE") && Holds(table, "payments:app:db")), table);
+  const std::string object =
+      cluster.Kubectl({"get", "mirroredsecret", "payments:app:db", "-o", "yaml"});
+  CHECK_MESSAGE((Holds(object, "kind: MirroredSecret") && !Holds(object, "aHVudGVyMg")), object);
+  const std::string raw = cluster.Kubectl({"get", "--raw",
+                                           "/apis/live.hsm.j5t.io/v1alpha1/namespaces/hsm-system/"
+                                           "mirroredsecrets/payments:app:db/value"});
+  CHECK_MESSAGE(Holds(raw, "aHVudGVyMg=="), raw);
+  const std::string healths = cluster.Kubectl({"get", "devicehealths"});
+  CHECK_MESSAGE((Holds(healths, "payments") && Holds(healths, "Ready")), healths);
+  CHECK(Holds(cluster.Kubectl({"api-resources", "--api-group=live.hsm.j5t.io"}), "MirroredSecret"));
+
+  CHECK(cluster.Hsm({"diff", "a", "b"}, "viewer").code == 0);
+  const Ended health = cluster.Hsm({"health", "--live"}, "viewer");
+  CHECK_MESSAGE((health.code == 0 && Holds(health.out, "healthy")), health.out, health.err);
+  for (const char* const purpose : {"promote", "failover", "write"}) {
+    const Ended check = cluster.Hsm({"check", "--for", purpose}, "viewer");
+    CHECK_MESSAGE((check.code == 0 && Holds(check.out, "yes: ")), check.out, check.err);
+  }
+  CHECK(cluster.Hsm({"rename-key", "app/db", "password", "pw"}, "owner").code == 0);
+  const Ended stale =
+      cluster.HsmWith("x", {"put", "app/db", "--stdin-key", "pw", "--expect", "1.1"});
+  CHECK_MESSAGE(stale.code == 5, stale.out, stale.err);
+  CHECK(cluster.Hsm({"delete", "app/db", "--yes"}, "owner").code == 0);
+  CHECK(cluster.Hsm({"get", "app/db"}, "owner").code == 4);
+  CHECK(cluster.Hsm({"delete", "app/db", "--yes"}, "owner").code == 4);
+}
+
+TEST_CASE("the live API: who may what, and who may speak for others") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy");
+  CHECK(cluster.HsmWith("v", {"put", "app", "--stdin-key", "k"}).code == 0);
+  for (const char* const user : {"viewer", "operator", "alice"}) {
+    CAPTURE(user);
+    const Ended get = cluster.Hsm({"--device", "payments", "get", "app", "--reveal"}, user);
+    CHECK(get.code == 1);
+    const Ended put = cluster.HsmWith("w", {"put", "app", "--stdin-key", "k"}, user);
+    CHECK(put.code == 1);
+    CHECK(cluster.Hsm({"delete", "app", "--yes"}, user).code == 1);
+    if (std::string(user) == "alice") continue;
+    CHECK_MESSAGE(Holds(get.err,
+                        "kubectl auth can-i get mirroredsecrets.live.hsm.j5t.io "
+                        "--subresource=value -n hsm-system"),
+                  get.err);
+    CHECK(cluster.Hsm({"list"}, user).code == 0);
+  }
+  CHECK(cluster.Hsm({"get", "app", "--key", "k", "--raw"}, "owner").out == "v");
+}
+
+TEST_CASE("the live API is down: list shows what is on record, and says so") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy");
+  CHECK(cluster.HsmWith("v", {"put", "app", "--stdin-key", "k"}).code == 0);
+  cluster.Manager(1).Signal(SIGKILL);
+  const Ended list = cluster.Hsm({"list"}, "viewer");
+  CHECK_MESSAGE(list.code == 7, list.out, list.err);
+  CHECK_MESSAGE(Holds(list.err, "kubectl get apiservice v1alpha1.live.hsm.j5t.io"), list.err);
+  const Ended put = cluster.HsmWith("v", {"--timeout", "5s", "put", "app", "--stdin-key", "k"});
+  CHECK_MESSAGE(put.code == 1, put.out, put.err);
+}
+
+}  // namespace hsmops::test
