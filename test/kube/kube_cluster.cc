@@ -118,7 +118,9 @@ void KubeCluster::StartManager(int number) {
   manager = std::make_unique<Process>(std::vector<std::string>{
       CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem), "manager", "--listen",
       network_->AddressOf(name) + ":9444", "--api-listen", network_->AddressOf(name) + ":9445",
-      "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"});
+      "--status-listen", network_->AddressOf(name) + ":0", "--ca", certs + "/ca.crt", "--cert",
+      certs + "/tls.crt", "--key", certs + "/tls.key"});
+  manager_pages_[number] = manager->Says("health and metrics on ");
   REQUIRE_MESSAGE(!manager->Says("listening on ").empty(), manager->err());
 }
 
@@ -171,6 +173,13 @@ std::string KubeCluster::Kubectl(std::vector<std::string> words, bool must) {
   const Network::Visit there(*network_, "client");
   words.insert(words.end(), {"-n", kSystem});
   return must ? api_->Must(std::move(words)) : api_->Kubectl(std::move(words)).out;
+}
+
+std::string KubeCluster::MetricsOf(const std::string& pages) {
+  const Network::Visit there(*network_, "client");
+  const Fetched page = Fetch(pages + "/metrics");
+  REQUIRE_MESSAGE(page.status == 200, pages);
+  return page.body;
 }
 
 bool KubeCluster::BecomesPage(const std::string& node, long status, const std::string& text) {

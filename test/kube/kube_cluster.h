@@ -41,6 +41,9 @@ class KubeCluster {
                 const std::string& user = "owner");
   // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
   std::string Kubectl(std::vector<std::string> words, bool must = true);
+  // The page /metrics of this agent, or of this manager.
+  std::string Metrics(const std::string& node) { return MetricsOf(agents_.at(node).pages); }
+  std::string Metrics(int manager) { return MetricsOf(manager_pages_.at(manager)); }
   // The page /primary of this agent, again and again until it is so, or 40 s are over.
   bool BecomesPage(const std::string& node, long status, const std::string& text);
 
@@ -52,6 +55,7 @@ class KubeCluster {
   };
   void InstallRoles();
   void RegisterLiveApi(int managers);
+  std::string MetricsOf(const std::string& pages);
   std::string Issue(const std::string& role, const std::string& name);
 
   const std::vector<std::string> nodes_;
@@ -61,6 +65,7 @@ class KubeCluster {
   std::unique_ptr<ApiServer> api_;
   std::map<std::string, Agent_> agents_;
   std::map<int, std::unique_ptr<Process>> managers_;
+  std::map<int, std::string> manager_pages_;
 };
 
 }  // namespace hsmops::test
