@@ -48,6 +48,9 @@ void FieldSchema::operator()(std::string_view name, std::uint64_t&) {
 void FieldSchema::operator()(std::string_view name, std::chrono::seconds&) {
   Property(*schema_, name) = kInteger;
 }
+void FieldSchema::IntOrString(std::string_view name, std::string&) {
+  Property(*schema_, name) = {{"x-kubernetes-int-or-string", true}};
+}
 // A number of seconds, or text in Go's form.
 void FieldSchema::operator()(std::string_view name, std::chrono::milliseconds&) {
   Property(*schema_, name) = {{"x-kubernetes-int-or-string", true}};

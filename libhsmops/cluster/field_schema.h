@@ -42,6 +42,7 @@ class FieldSchema {
   void operator()(std::string_view name, std::map<std::string, std::string>&);
   void operator()(std::string_view name, std::map<std::string, int>&);
   void Micro(std::string_view name, std::optional<base::WallTime>& value) { (*this)(name, value); }
+  void IntOrString(std::string_view name, std::string&);
   void Always(std::string_view name, const std::string&);
 
   template <NamedEnum E>

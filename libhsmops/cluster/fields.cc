@@ -111,6 +111,15 @@ void FieldReader::operator()(std::string_view name, std::string& value) {
   (void)ReadText(name, value);
 }
 
+void FieldReader::IntOrString(std::string_view name, std::string& value) {
+  const json* child = Child(name);
+  if (child != nullptr && child->is_number_integer()) {
+    value = child->dump();
+  } else {
+    (*this)(name, value);
+  }
+}
+
 void FieldReader::operator()(std::string_view name, bool& value) {
   const json* child = Child(name);
   if (child == nullptr) return;

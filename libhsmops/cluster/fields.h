@@ -63,6 +63,8 @@ class FieldReader {
   void operator()(std::string_view name, std::map<std::string, std::string>& value);
   void operator()(std::string_view name, std::map<std::string, int>& value);
   void Micro(std::string_view name, std::optional<base::WallTime>& value) { (*this)(name, value); }
+  // Text, or a whole number, which is read as its digits.
+  void IntOrString(std::string_view name, std::string& value);
 
   template <NamedEnum E>
   void operator()(std::string_view name, E& value) {
@@ -134,6 +136,7 @@ class FieldWriter {
   void operator()(std::string_view name, std::map<std::string, std::string>& value);
   void operator()(std::string_view name, std::map<std::string, int>& value);
   void Micro(std::string_view name, const std::optional<base::WallTime>& value);
+  void IntOrString(std::string_view name, std::string& value) { (*this)(name, value); }
   // The string also when it is empty.
   void Always(std::string_view name, const std::string& value);
 

@@ -100,11 +100,15 @@ void Describe(Fields& fields, HSMDeviceSpec& spec) {
   fields("maxDevices", spec.max_devices);
   fields("allowedNamespaces", spec.allowed_namespaces);
   fields("mirroring", spec.mirroring);
-  if constexpr (Fields::kReading) {  // the two older spellings; the newer wins where both are given
+  if constexpr (Fields::kReading) {  // the older spellings; the newer wins where both are given
     UsbSpec usb;
     fields("usb", usb);
     if (!spec.discovery) spec.discovery.emplace();
     if (fields.Has("usb") && !spec.discovery->usb) spec.discovery->usb = usb;
+    DevicePathSpec path;
+    fields("devicePath", path);
+    if (fields.Has("devicePath") && !spec.discovery->device_path)
+      spec.discovery->device_path = path;
     if (*spec.discovery == DiscoverySpec{}) spec.discovery.reset();
     std::string library_path;
     fields("pkcs11LibraryPath", library_path);

@@ -103,7 +103,8 @@ struct MirroringSpec {
 struct HSMDeviceSpec {
   DeviceType device_type = DeviceType::kGeneric;
   std::map<std::string, std::string> node_selector;
-  std::optional<DiscoverySpec> discovery;  // the older spec.usb is read into discovery.usb
+  // The older spec.usb and spec.devicePath are read into it.
+  std::optional<DiscoverySpec> discovery;
   Pkcs11Spec pkcs11;  // the older spec.pkcs11LibraryPath is read into library_path
   int max_devices = 10;
   std::vector<std::string> allowed_namespaces;

@@ -36,7 +36,7 @@ void Describe(Fields& fields, DeviceSyncStatus& status) {
   fields("nodeName", status.node_name);
   fields("deviceName", status.device_name);
   fields("status", status.status);
-  fields("version", status.version);
+  fields.IntOrString("version", status.version);  // the older operator counts
   fields("lastSyncTime", status.last_sync_time);
   fields("lastError", status.last_error);
 }

@@ -68,7 +68,7 @@ TEST_CASE("every field of the interface is read, and written as it was") {
   CHECK(device->ToJson() == document);
 }
 
-TEST_CASE("both older spellings are read, the newer one wins") {
+TEST_CASE("the older spellings are read, the newer one wins") {
   HSMDevice device =
       Device("usb: {vendorId: '20a0', productId: '4230'}, pkcs11LibraryPath: /old.so");
   CHECK(device.spec.discovery->usb->vendor_id == "20a0");
@@ -78,6 +78,10 @@ TEST_CASE("both older spellings are read, the newer one wins") {
       "{libraryPath: /new.so}");
   CHECK(device.spec.discovery->usb->vendor_id == "b");
   CHECK(device.spec.pkcs11.library_path == "/new.so");
+  device = Device("devicePath: {path: /dev/old, permissions: '0660'}");
+  CHECK(device.spec.discovery->device_path == DevicePathSpec{"/dev/old", "0660"});
+  device = Device("devicePath: {path: /dev/old}, discovery: {devicePath: {path: /dev/new}}");
+  CHECK(device.spec.discovery->device_path->path == "/dev/new");
 }
 
 TEST_CASE("unknown fields are pruned, null is absent, and a foreign operator's status is read") {
@@ -219,6 +223,9 @@ TEST_CASE("secrets, operations, leases and events are read and written as they w
     deviceSyncStatus: [{nodeName: a, status: Error, lastError: e}], servedFrom: a, version: v, conditions: [{type: Ready, status: "True", reason: R,
     message: m, observedGeneration: 1, lastTransitionTime: "2026-01-02T03:04:05Z"}]}})");
   CHECK(HSMSecret::FromJson(secret)->ToJson() == secret);
+  json older = secret;  // that operator counts versions
+  older["status"]["deviceSyncStatus"][0]["version"] = 7;
+  CHECK(HSMSecret::FromJson(older)->status.device_sync_status[0].version == "7");
   const json operation = Yaml(
       R"({apiVersion: hsm.j5t.io/v1alpha1, kind: HSMOperation, metadata: {name: op, namespace: hsm-system},
     spec: {deviceRef: {name: payments}, type: Promote, targetNode: b, expectedPrimary: a, winner: b, secret: s, version: 7.142.00c0ffee00c0ffee, full: false, acceptLoss: true,
