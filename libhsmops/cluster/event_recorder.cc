@@ -48,15 +48,28 @@ Result<std::vector<Event>> EventsOf(ResourceStore& store, const EventSubject& su
   return std::move(loaded.items);
 }
 
-Result<Event> EventRecorder::Record(const EventSubject& subject, const What& what) {
+namespace {
+
+Result<EventRecorder::What> Fitted(EventRecorder::What what) {
   if (what.reason.empty() || what.reason.size() > kMaxEventReasonBytes ||
       what.action.size() > kMaxEventReasonBytes) {
     return Error(ErrorCode::kInvalid, fmt::format("an Event's reason and action have 1 to {} bytes",
                                                   kMaxEventReasonBytes));
   }
-  What fitted = what;
-  fitted.note = Cut(what.note);
-  if (fitted.action.empty()) fitted.action = fitted.reason;
+  what.note = Cut(what.note);
+  if (what.action.empty()) what.action = what.reason;
+  return what;
+}
+
+}  // namespace
+
+Result<Event> EventRecorder::Tell(const EventSubject& subject, const What& what) {
+  HSM_TRY(const What fitted, Fitted(what));
+  return Add(subject, fitted, clock_.Wall());
+}
+
+Result<Event> EventRecorder::Record(const EventSubject& subject, const What& what) {
+  HSM_TRY(const What fitted, Fitted(what));
   for (int attempt = 0;; ++attempt) {
     const base::WallTime now = clock_.Wall();
     HSM_TRY(std::vector<Event> events, EventsOf(store_, subject));

@@ -11,7 +11,9 @@ constexpr Named<Kind> kKindNames[] = {{Kind::kHsmDevice, "HSMDevice"},
                                       {Kind::kHsmSecret, "HSMSecret"},
                                       {Kind::kHsmOperation, "HSMOperation"},
                                       {Kind::kLease, "Lease"},
-                                      {Kind::kEvent, "Event"}};
+                                      {Kind::kEvent, "Event"},
+                                      {Kind::kSecret, "Secret"},
+                                      {Kind::kEndpointSlice, "EndpointSlice"}};
 
 bool IsEdge(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -37,6 +39,10 @@ std::string_view ApiVersion(Kind kind) {
       return "coordination.k8s.io/v1";
     case Kind::kEvent:
       return "events.k8s.io/v1";
+    case Kind::kSecret:
+      return "v1";
+    case Kind::kEndpointSlice:
+      return "discovery.k8s.io/v1";
     default:
       return kGroupVersion;
   }
@@ -54,11 +60,17 @@ std::string_view Plural(Kind kind) {
       return "leases";
     case Kind::kEvent:
       return "events";
+    case Kind::kSecret:
+      return "secrets";
+    case Kind::kEndpointSlice:
+      return "endpointslices";
   }
   return {};
 }
 
-bool HasStatus(Kind kind) { return kind != Kind::kLease && kind != Kind::kEvent; }
+bool HasStatus(Kind kind) {
+  return kind == Kind::kHsmDevice || kind == Kind::kHsmSecret || kind == Kind::kHsmOperation;
+}
 
 Result<void> CheckName(std::string_view name) {
   if (name.empty()) return Error(ErrorCode::kInvalid, "must not be empty");

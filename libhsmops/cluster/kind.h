@@ -16,9 +16,19 @@ inline constexpr std::size_t kMaxNameBytes = 253;      // RFC 1123 subdomain, as
 inline constexpr std::size_t kMaxNamespaceBytes = 63;  // RFC 1123 label
 inline constexpr std::string_view kDefaultNamespace = "default";
 
-enum class Kind : std::uint8_t { kHsmDevice, kHsmSecret, kHsmOperation, kLease, kEvent };
+enum class Kind : std::uint8_t {
+  kHsmDevice,
+  kHsmSecret,
+  kHsmOperation,
+  kLease,
+  kEvent,
+  // Of Kubernetes alone. A Secret is its metadata: values do not pass through a ResourceStore.
+  kSecret,
+  kEndpointSlice,
+};
 std::span<const Named<Kind>> NamesOf(Kind);  // "HSMDevice", "HSMSecret", …
 
+// Those that a cluster folder holds.
 inline constexpr std::array kAllKinds = {Kind::kHsmDevice, Kind::kHsmSecret, Kind::kHsmOperation,
                                          Kind::kLease, Kind::kEvent};
 

@@ -55,16 +55,26 @@ ApiVerb Asked(const char* verb, Kind kind, std::string_view ns, std::string_view
 }  // namespace
 
 std::string PathOf(Kind kind, std::string_view ns, std::string_view name) {
-  std::string path = fmt::format("/apis/{}", cluster::ApiVersion(kind));
+  const std::string_view version = cluster::ApiVersion(kind);
+  const bool core = version.find('/') == std::string_view::npos;
+  std::string path = fmt::format("/{}/{}", core ? "api" : "apis", version);
   if (!ns.empty()) path += fmt::format("/namespaces/{}", ns);
   path += fmt::format("/{}", cluster::Plural(kind));
   if (!name.empty()) path += fmt::format("/{}", name);
   return path;
 }
 
+std::string AcceptFor(Kind kind, bool list) {
+  if (kind != Kind::kSecret) return "application/json";
+  return fmt::format("application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1",
+                     list ? "List" : "");
+}
+
 std::string ResourceOf(Kind kind) {
   const std::string_view version = cluster::ApiVersion(kind);
-  return fmt::format("{}.{}", cluster::Plural(kind), version.substr(0, version.find('/')));
+  const std::size_t slash = version.find('/');
+  if (slash == std::string_view::npos) return std::string(cluster::Plural(kind));
+  return fmt::format("{}.{}", cluster::Plural(kind), version.substr(0, slash));
 }
 
 // 429 surely did nothing, so it is asked again however often there is time for it.
@@ -74,6 +84,7 @@ Result<RestAnswer> KubeResourceStore::Ask(const ApiVerb& asked, RestRequest requ
     RestRequest one;
     one.method = request.method;
     one.path = request.path;
+    one.accept = request.accept;
     one.body = request.body.Clone();
     one.deadline = deadline;
     HSM_TRY(RestAnswer answer, client_->Call(std::move(one)));
@@ -89,6 +100,7 @@ Result<Object> KubeResourceStore::Get(Kind kind, std::string_view ns, std::strin
     return cluster::NoSuchObject({kind, std::string(ns), std::string(name)});
   RestRequest request;
   request.path = PathOf(kind, ns, name);
+  request.accept = AcceptFor(kind, false);
   HSM_TRY(const RestAnswer answer, Ask(Asked("get", kind, ns, name), std::move(request)));
   HSM_TRY(json document, Parsed(answer.body));
   return ObjectOf(kind, std::move(document));
@@ -99,6 +111,7 @@ Result<KubeResourceStore::Page> KubeResourceStore::ReadPage(Kind kind, std::stri
   RestRequest request;
   request.path = fmt::format("{}?limit={}{}{}", PathOf(kind, ns), kPageSize,
                              next.empty() ? "" : "&continue=", base::PercentEncoded(next, "-._~"));
+  request.accept = AcceptFor(kind, true);
   HSM_TRY(const RestAnswer answer, Ask(Asked("list", kind, ns, ""), std::move(request)));
   HSM_TRY(json document, Parsed(answer.body));
   Page page;
@@ -152,6 +165,9 @@ Result<ObjectList> KubeResourceStore::List(Kind kind, std::string_view ns) {
 
 Result<Object> KubeResourceStore::Write(const ApiVerb& asked, std::string method, std::string path,
                                         const Object& object, std::string_view version) {
+  if (object.key().kind == Kind::kSecret)
+    return Error(ErrorCode::kInvalid,
+                 "a Secret is written with its values, and not as its metadata");
   json document = object.document();
   json& metadata = document["metadata"];
   if (version.empty()) {

@@ -60,6 +60,8 @@ class KubeResourceStore : public cluster::ResourceStore {
 // "/apis/hsm.j5t.io/v1alpha1/namespaces/hsm-system/hsmdevices/payments"; without `ns` of all
 // namespaces, without `name` the collection.
 std::string PathOf(cluster::Kind kind, std::string_view ns, std::string_view name = {});
+// What is asked for: of a Secret its metadata alone, so that no value is ever sent here.
+std::string AcceptFor(cluster::Kind kind, bool list);
 // "hsmdevices.hsm.j5t.io"
 std::string ResourceOf(cluster::Kind kind);
 

@@ -51,7 +51,8 @@ Result<void> KubeWatch::Connect() {
       fmt::format("{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
                   PathOf(kind_, ns_), kStreamTime.count(), version_);
   const base::TimePoint deadline = store_.clock_.Now() + store_.timeout_;
-  HSM_TRY(std::shared_ptr<RestStream> stream, store_.client_->Stream(path, deadline));
+  HSM_TRY(std::shared_ptr<RestStream> stream,
+          store_.client_->Stream(path, deadline, AcceptFor(kind_, false)));
   if (!IsSuccess(stream->status())) {
     RestAnswer refusal;
     refusal.status = stream->status();

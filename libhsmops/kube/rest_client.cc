@@ -100,11 +100,13 @@ Result<RestAnswer> RestClient::Call(RestRequest request) {
 }
 
 Result<std::unique_ptr<RestStream>> RestClient::Stream(const std::string& path,
-                                                       base::TimePoint deadline) {
+                                                       base::TimePoint deadline,
+                                                       const std::string& accept) {
   for (int tries = 0;; ++tries) {
     HSM_TRY(const auto proof, auth_.Current(deadline));
     RestRequest request;
     request.path = path;
+    request.accept = accept;
     request.deadline = deadline;
     request.max_answer_bytes = kMaxLineBytes;
     auto stream =

@@ -43,7 +43,8 @@ class RestClient {
 
   // A GET whose answer is read as it comes. Errors as Call's; later ones come from Next.
   base::Result<std::unique_ptr<RestStream>> Stream(const std::string& path,
-                                                   base::TimePoint deadline);
+                                                   base::TimePoint deadline,
+                                                   const std::string& accept = "application/json");
 
   const ClientConfig& config() const { return config_; }
 

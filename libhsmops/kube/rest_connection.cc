@@ -177,7 +177,7 @@ void RestConnection::SetServer(CurlOptions& options, const RestRequest& request,
 void RestConnection::SetRequest(CurlOptions& options, const RestRequest& request,
                                 RestExchange& exchange) {
   CurlHeaders& headers = exchange.headers;
-  headers.Add("Accept: application/json");
+  headers.Add("Accept: " + request.accept);
   headers.Add("Expect:");
   if (!as_->authorization.empty()) headers.AddSecret("Authorization", as_->authorization);
   AddImpersonation(config_.user, headers);

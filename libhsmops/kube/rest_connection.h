@@ -21,6 +21,7 @@ inline constexpr std::chrono::seconds kConnectTime{10};
 struct RestRequest {
   std::string method = "GET";
   std::string path;  // "/api/v1/namespaces/x/secrets?limit=500", percent-encoded
+  std::string accept = "application/json";
   std::string content_type = "application/json";  // of the body, where there is one
   base::SecretBytes body;
   base::TimePoint deadline;  // for all of it

@@ -152,7 +152,7 @@ void AppendBase64(SecretBytes& out, base::ByteView value) {
 
 }  // namespace
 
-SecretBytes WithData(const json& document, const store::Keys& keys) {
+SecretBytes WithData(const json& document, const store::Keys& keys, const std::string& first) {
   std::string text = document.dump();
   std::size_t size = text.size() + 16;
   for (const auto& [name, value] : keys) size += name.size() + value.size() / 3 * 4 + 16;
@@ -161,12 +161,13 @@ SecretBytes WithData(const json& document, const store::Keys& keys) {
   text.pop_back();  // the last brace
   AppendText(out, text);
   AppendText(out, document.empty() ? "\"data\":{" : ",\"data\":{");
-  bool first = true;
+  AppendText(out, first);
+  bool comma = !first.empty();
   for (const auto& [name, value] : keys) {
-    AppendText(out, fmt::format("{}{}:\"", first ? "" : ",", json(name).dump()));
+    AppendText(out, fmt::format("{}{}:\"", comma ? "," : "", json(name).dump()));
     AppendBase64(out, value.view());
     AppendText(out, "\"");
-    first = false;
+    comma = true;
   }
   AppendText(out, "}}");
   return out;

@@ -10,8 +10,10 @@
 
 namespace hsmops::kube {
 
-// `document`, an object without values, as JSON with `data` in base64 added to it.
-base::SecretBytes WithData(const nlohmann::json& document, const store::Keys& keys);
+// `document`, an object without values, as JSON with `data` in base64 added to it. `first`: a
+// member of that which comes before the keys, as JSON.
+base::SecretBytes WithData(const nlohmann::json& document, const store::Keys& keys,
+                           const std::string& first = {});
 
 // Keys and values of an object's `data` (base64) and `stringData`, which overrules it as in
 // Kubernetes; and the object without them. kInvalid, with no value in the message: no JSON object,

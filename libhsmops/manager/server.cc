@@ -21,6 +21,7 @@
 #include "libhsmops/manager/election.h"
 #include "libhsmops/manager/grant_relay.h"
 #include "libhsmops/manager/live_api.h"
+#include "libhsmops/manager/secret_delivery.h"
 #include "libhsmops/manager/vitals.h"
 #include "libhsmops/net/curl_transport.h"
 #include "libhsmops/net/http_server.h"
@@ -40,6 +41,7 @@ constexpr std::chrono::milliseconds kIdlePeriod{500};
 constexpr int kPhases = 10;  // of that period, in which the turns of different devices begin
 constexpr std::chrono::milliseconds kLookPeriod{1000};
 constexpr std::chrono::seconds kStopPatience{10};
+constexpr std::chrono::seconds kOneWrite{10};  // of a Secret
 // Every member is asked several times a second: with a connection for each kept, a handshake, which
 // costs more than all else in a request, is rare.
 constexpr net::CurlLimits kKept{.idle_per_peer = 4, .idle = 512};
@@ -126,6 +128,7 @@ class Running {
       const std::jthread elects([this] { Elect(); });
       const std::jthread relays([this] { Relay(); });
       const std::jthread looks([this] { Look(); });
+      const std::jthread delivers([this] { Deliver(); });
       Control();
     }
     ended = true;
@@ -192,6 +195,22 @@ class Running {
       vitals_->Saw(cluster::LoadAll<cluster::HSMDevice>(resources_, config_.ns));
       vitals_->Turned(Loop::kLook);
     } while (Sleep(kLookPeriod));
+  }
+
+  // The HSMSecrets of Kubernetes, while this replica leads.
+  void Deliver() {
+    if (config_.kubernetes == nullptr) return;
+    kube::SecretWriter writer(*config_.kubernetes, clock_, kOneWrite);
+    std::optional<SecretDelivery> delivery;
+    while (!stop_) {
+      if (!Leads()) {
+        delivery.reset();
+        if (!Sleep(kRelayPeriod)) return;
+        continue;
+      }
+      if (!delivery) delivery.emplace(*world_, *fronts_, writer, config_.ns, log_);
+      delivery->Step(kLookPeriod);
+    }
   }
 
   // False: it is time to stop.

@@ -85,8 +85,17 @@ void KubeCluster::InstallRoles() {
   }
   api_->Must({"create", "clusterrolebinding", "manager-delegator", "--clusterrole",
               "system:auth-delegator", "--user", "manager"});
+  api_->Must({"create", "clusterrolebinding", "manager-secrets", "--clusterrole",
+              "hsm-manager-secrets", "--user", "manager"});
+  AllowDelivery(kSystem);
   api_->Must({"create", "rolebinding", "manager-reader", "-n", "kube-system", "--role",
               "extension-apiserver-authentication-reader", "--user", "manager"});
+}
+
+void KubeCluster::AllowDelivery(const std::string& ns) {
+  const Network::Visit there(*network_, "client");
+  api_->Must({"create", "rolebinding", "manager-delivery", "-n", ns, "--clusterrole",
+              "hsm-manager-delivery", "--user", "manager"});
 }
 
 std::string KubeCluster::Issue(const std::string& role, const std::string& name) {
@@ -180,6 +189,16 @@ std::string KubeCluster::MetricsOf(const std::string& pages) {
   const Fetched page = Fetch(pages + "/metrics");
   REQUIRE_MESSAGE(page.status == 200, pages);
   return page.body;
+}
+
+std::string KubeCluster::KubectlAnywhere(std::vector<std::string> words) {
+  const Network::Visit there(*network_, "client");
+  return api_->Kubectl(std::move(words)).out;
+}
+
+void KubeCluster::Apply(const std::string& manifest) {
+  const Network::Visit there(*network_, "client");
+  api_->Must({"apply", "-f", "-"}, manifest);
 }
 
 bool KubeCluster::BecomesPage(const std::string& node, long status, const std::string& text) {

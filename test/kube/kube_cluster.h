@@ -27,6 +27,8 @@ class KubeCluster {
   ApiServer& api() { return *api_; }
   // A device "payments" of all nodes: D 3 s, a look every second, minInterval 0.
   void ApplyDevice();
+  // The manager's role for Secrets there.
+  void AllowDelivery(const std::string& ns);
   void StartAgent(const std::string& node);
   Process& Agent(const std::string& node) { return *agents_.at(node).process; }
   void StartManager(int number);
@@ -41,6 +43,9 @@ class KubeCluster {
                 const std::string& user = "owner");
   // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
   std::string Kubectl(std::vector<std::string> words, bool must = true);
+  // The same without a namespace of its own.
+  std::string KubectlAnywhere(std::vector<std::string> words);
+  void Apply(const std::string& manifest);
   // The page /metrics of this agent, or of this manager.
   std::string Metrics(const std::string& node) { return MetricsOf(agents_.at(node).pages); }
   std::string Metrics(int manager) { return MetricsOf(manager_pages_.at(manager)); }

@@ -1,0 +1,371 @@
+#include "libhsmops/manager/secret_delivery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "libhsmops/base/failpoint.h"
+#include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/event_recorder.h"
+#include "libhsmops/cluster/typed_store.h"
+
+namespace hsmops::manager {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using cluster::HSMDevice;
+using cluster::HSMSecret;
+using cluster::Kind;
+using cluster::Object;
+
+namespace {
+
+constexpr std::chrono::seconds kLookAtDevices{1};
+constexpr std::chrono::milliseconds kNow{20};
+constexpr std::chrono::seconds kShortestPause{1};
+constexpr std::chrono::seconds kAwaited{10};  // what a watch is given to tell of what we wrote
+constexpr int kQuietTries = 3;
+constexpr std::chrono::seconds kFirstList{5};
+constexpr const char* kController = "hsm.j5t.io/manager";
+
+base::Duration PauseAfter(int failures) {
+  const int doublings = std::clamp(failures - 1, 0, 6);
+  return std::min<base::Duration>(kShortestPause * (1 << doublings), kLongestPause);
+}
+
+// Where HSMSecrets are looked for: everywhere, unless that is not allowed.
+std::string WhereToLook(World& world, const std::string& ns, const SecretDelivery::Log& log) {
+  const auto all = world.resources.List(Kind::kHsmSecret, "");
+  if (!all.Is(ErrorCode::kAuthFailed)) return "";
+  log("warning", fmt::format("HSMSecrets are delivered in namespace {} alone: {}", ns,
+                             base::Printable(all.error().message())));
+  return ns;
+}
+
+cluster::OwnerReference OwnerOf(const HSMSecret& secret) {
+  return {std::string(cluster::kGroupVersion),
+          std::string(cluster::Name(Kind::kHsmSecret)),
+          secret.metadata.name,
+          secret.metadata.uid,
+          true,
+          true};
+}
+
+}  // namespace
+
+SecretDelivery::SecretDelivery(World& world, Fronts& fronts, kube::SecretWriter& writer,
+                               std::string ns, Log log)
+    : world_(world),
+      fronts_(fronts),
+      writer_(writer),
+      ns_(std::move(ns)),
+      log_(std::move(log)),
+      devices_seen_(world.resources, world.clock, Kind::kHsmDevice, ns_,
+                    [this](const Name&) { Hurry(); }),
+      asked_(world.resources, world.clock, Kind::kHsmSecret, WhereToLook(world, ns_, log_),
+             [this](const Name& name) { Mark(name); }) {
+  const base::TimePoint until = world_.clock.Now() + kFirstList;
+  (void)devices_seen_.WaitKnown(until);
+  (void)asked_.WaitKnown(until);
+}
+
+void SecretDelivery::Hurry() {
+  const std::lock_guard lock(mutex_);
+  hurry_ = true;
+  wake_.notify_all();
+}
+
+void SecretDelivery::Mark(const Name& name) {
+  const std::lock_guard lock(mutex_);
+  due_.insert(name);
+  wake_.notify_all();
+}
+
+std::set<SecretDelivery::Name> SecretDelivery::TakeDue() {
+  const base::TimePoint now = world_.clock.Now();
+  std::set<Name> due;
+  {
+    const std::lock_guard lock(mutex_);
+    due.swap(due_);
+  }
+  for (auto& [name, entry] : entries_) {
+    if (entry->retry_at && *entry->retry_at <= now) due.insert(name);
+  }
+  return due;
+}
+
+// Secrets are watched where they may be delivered to, and nowhere else.
+void SecretDelivery::FollowNamespaces() {
+  std::set<std::string> wanted{ns_};
+  for (const HSMDevice& device : devices_) {
+    for (const std::string& ns : device.spec.allowed_namespaces) wanted.insert(ns == "*" ? "" : ns);
+  }
+  if (wanted.contains("")) wanted = {""};
+  std::erase_if(secrets_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  for (const std::string& ns : wanted) {
+    auto& watched = secrets_[ns];
+    if (watched) continue;
+    watched = std::make_unique<cluster::WatchedKind>(world_.resources, world_.clock, Kind::kSecret,
+                                                     ns, [this](const Name& name) {
+                                                       // Most are nobody's of ours.
+                                                       Mark({name.first, "/" + name.second});
+                                                     });
+    (void)watched->WaitKnown(world_.clock.Now() + kFirstList);
+  }
+}
+
+// `now`: somebody is to be judged by what they hold.
+void SecretDelivery::RefreshDevices(bool now) {
+  const auto listed = devices_seen_.List();
+  if (!listed.ok()) return;  // those of before: that one cannot look says nothing of who is there
+  std::vector<HSMDevice> devices;
+  for (const Object& object : *listed) {
+    auto device = HSMDevice::FromJson(object.document());
+    if (device.ok()) devices.push_back(*std::move(device));
+  }
+  const auto names = [](const std::vector<HSMDevice>& all) {
+    std::set<std::string> set;
+    for (const HSMDevice& device : all)
+      set.insert(fmt::format("{} {}", device.metadata.name, device.metadata.generation));
+    return set;
+  };
+  const bool others = names(devices) != names(devices_);
+  devices_ = std::move(devices);
+  FollowNamespaces();
+  // All at once: one that hangs keeps no other waiting longer than itself.
+  std::map<std::string, DeviceVersions::Changes> changes;
+  std::vector<base::Executor::Task> tasks;
+  for (const HSMDevice& device : devices_) {
+    const std::string& name = device.metadata.name;
+    auto& versions = versions_.try_emplace(name, world_, ns_, name).first->second;
+    const base::Duration age = world_.clock.Now() - versions.refreshed();
+    if (entries_.empty() || age < (now ? kNow : kLookAtDevices)) continue;
+    tasks.push_back([&device, &versions, &its = changes[name]] { its = versions.Refresh(device); });
+  }
+  world_.executor.RunAll(std::move(tasks));
+  for (const auto& [key, entry] : entries_) {
+    const auto its = changes.find(entry->device);
+    if (its == changes.end()) continue;
+    if (its->second.all || its->second.names.contains(entry->source)) Mark(key);
+  }
+  if (!others) return;
+  for (const auto& [key, entry] : entries_) Mark(key);
+}
+
+std::set<SecretDelivery::Name> SecretDelivery::WhoAsksFor(const Name& secret) const {
+  std::set<Name> who;
+  for (const auto& [key, entry] : entries_) {
+    if (key.first == secret.first && entry->target == secret.second) who.insert(key);
+  }
+  return who;
+}
+
+void SecretDelivery::Step(base::Duration longest) {
+  std::set<Name> names;
+  for (const Name& name : TakeDue()) {
+    if (name.second.starts_with('/')) {
+      names.merge(WhoAsksFor({name.first, name.second.substr(1)}));
+    } else {
+      names.insert(name);
+    }
+  }
+  for (const Name& name : names) {
+    auto& entry = entries_[name];
+    if (!entry) entry = std::make_unique<Entry>();
+  }
+  RefreshDevices(!names.empty());
+  std::vector<base::Executor::Task> tasks;
+  for (const Name& name : names)
+    tasks.push_back([this, name, &entry = *entries_.at(name)] { Work(name, entry); });
+  world_.executor.RunAll(std::move(tasks));
+  std::erase_if(entries_, [&](const auto& entry) {
+    const auto asked = asked_.Find(entry.first.first, entry.first.second);
+    return asked.ok() && !*asked;
+  });
+  if (!names.empty()) return;
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, std::chrono::nanoseconds(std::min<base::Duration>(longest, kLookAtDevices)),
+                 [&] { return hurry_ || !due_.empty(); });
+  hurry_ = false;
+}
+
+TargetSecret SecretDelivery::TargetOf(const HSMSecret& secret, Entry& entry) {
+  TargetSecret target;
+  const auto watched =
+      secrets_.contains("") ? secrets_.find("") : secrets_.find(secret.metadata.ns);
+  if (watched == secrets_.end()) {
+    target.why = "Secrets of this namespace are not watched yet";
+    return target;
+  }
+  const auto found = watched->second->Find(secret.metadata.ns, secret.SecretName());
+  if (!found.ok()) {
+    target.why = found.error().message();
+    return target;
+  }
+  target.known = true;
+  if (!entry.awaited_secret.empty()) {
+    const bool told = *found && (*found)->version() == entry.awaited_secret;
+    if (told || world_.clock.Now() - entry.awaited_since >= kAwaited) {
+      entry.awaited_secret.clear();
+    } else {
+      target.exists = target.ours = true;
+      target.version = entry.awaited_secret;
+      return target;
+    }
+  }
+  if (!*found) return target;
+  target.exists = true;
+  target.version = (*found)->version();
+  const auto& document = (*found)->document();
+  const auto owners = document.at("metadata").find("ownerReferences");
+  if (owners == document.at("metadata").end()) return target;
+  for (const auto& owner : *owners) {
+    if (owner.value("uid", "") == secret.metadata.uid) {
+      target.ours = true;
+    } else if (owner.value("controller", false)) {
+      target.controller = owner.value("kind", "") + " " + owner.value("name", "");
+    }
+  }
+  return target;
+}
+
+void SecretDelivery::Failed(Entry& entry) {
+  ++entry.failures;
+  entry.retry_at = world_.clock.Now() + PauseAfter(entry.failures);
+}
+
+void SecretDelivery::Work(const Name& name, Entry& entry) {
+  const auto asked = asked_.Find(name.first, name.second);
+  if (!asked.ok() || !*asked) return;
+  const auto secret = HSMSecret::FromJson((*asked)->document());
+  if (!secret.ok()) {
+    log_("warning", fmt::format("HSMSecret {}/{}: {}", name.first, name.second,
+                                base::Printable(secret.error().message())));
+    return;
+  }
+  // It is on its way out, and its Secret with it; or the watch is about to tell of what we wrote.
+  if (secret->metadata.deletion_timestamp) return;
+  if (secret->metadata.resource_version == entry.overtaken) return;
+  entry.retry_at.reset();
+  entry.target = secret->SecretName();
+  Settle(*secret, entry);
+}
+
+void SecretDelivery::Settle(const HSMSecret& secret, Entry& entry) {
+  const auto chosen = ChooseDevice(secret, devices_, ns_);
+  if (!chosen) return;
+  // As it is stored.
+  const auto now = std::chrono::floor<std::chrono::seconds>(world_.clock.Wall());
+  if (chosen->device == nullptr) {
+    entry.device.clear();
+    if (!Write(secret, StatusAfter(secret, "", chosen->none, {}, {}, now), entry)) Failed(entry);
+    return;
+  }
+  const HSMDevice& device = *chosen->device;
+  entry.device = device.metadata.name;
+  entry.source = secret.HsmName();
+  if (const auto not_at_all = WhyNotAtAll(secret, device)) {
+    if (!Write(secret, StatusAfter(secret, entry.device, *not_at_all, {}, {}, now), entry))
+      Failed(entry);
+    return;
+  }
+  const HeldVersion held = versions_.at(entry.device).Of(entry.source);
+  const TargetSecret target = TargetOf(secret, entry);
+  const DeliveryVerdict verdict = Judge(secret, held, target, entry.memory);
+  std::optional<Delivered> delivered;
+  std::optional<DeliveryFailure> failure;
+  if (verdict.action == DeliveryAction::kDeliver) {
+    auto done = Deliver(secret, device, target, entry);
+    if (done.ok()) {
+      delivered = *std::move(done);
+    } else if (done.Is(ErrorCode::kConflict) && entry.failures < kQuietTries) {
+      return Failed(entry);  // the watch is about to tell what it is that is there
+    } else {
+      failure = DeliveryFailure{done.Is(ErrorCode::kLimit) ? "SecretTooLarge" : "NotDelivered",
+                                done.error().message()};
+    }
+  } else if (verdict.action == DeliveryAction::kRemove) {
+    if (const auto gone = Remove(secret, target); !gone.ok())
+      failure = DeliveryFailure{"NotRemoved", gone.error().message()};
+  }
+  base::Failpoint("deliver.status");
+  const bool written =
+      Write(secret, StatusAfter(secret, entry.device, verdict, delivered, failure, now), entry);
+  if (failure || !written || verdict.reason == "TargetUnknown") return Failed(entry);
+  entry.failures = 0;
+  // Made and removed again before anybody looked, it is told of by nobody.
+  if (!entry.awaited_secret.empty()) entry.retry_at = entry.awaited_since + kAwaited;
+}
+
+Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevice& device,
+                                          const TargetSecret& target, Entry& entry) {
+  HSM_TRY(const auto name, store::SecretName::Parse(secret.HsmName()));
+  Fronts::Taken front = fronts_.Take(ns_, device.metadata.name);
+  HSM_TRY(Served served, front->Get(name));
+  HSM_RETURN_IF_ERROR(CheckServed(name, served));
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : served.secret->keys) bytes += value.size();
+  if (bytes > kube::kMaxKubeSecretBytes) {
+    return Error(ErrorCode::kLimit, fmt::format("its values have {} bytes, and a Secret at most {}",
+                                                bytes, kube::kMaxKubeSecretBytes));
+  }
+  const store::Version version = served.secret->version;
+  // A mirror that is behind must not undo what was delivered.
+  if (!served.by_primary && version < entry.memory.delivered)
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("{} holds an older version than was delivered", served.node));
+  const kube::SecretContent content{secret.metadata.ns,
+                                    secret.SecretName(),
+                                    secret.spec.secret_type,
+                                    OwnerOf(secret),
+                                    {{"app.kubernetes.io/managed-by", "kubectl-hsm"}},
+                                    {{"hsm.j5t.io/device", ns_ + "/" + device.metadata.name},
+                                     {"hsm.j5t.io/name", name.text()},
+                                     {"hsm.j5t.io/version", version.Full()}},
+                                    std::move(served.secret->keys)};
+  base::Failpoint("deliver.write");
+  const auto written =
+      target.exists ? writer_.Replace(content, target.version) : writer_.Create(content);
+  base::Failpoint("deliver.written");
+  if (!written.ok()) return written.error().Within("writing the Secret");
+  entry.memory = {*written, version};
+  entry.awaited_secret = *written;
+  entry.awaited_since = world_.clock.Now();
+  return Delivered{version, served.node, target.exists && *written == target.version};
+}
+
+Result<void> SecretDelivery::Remove(const HSMSecret& secret, const TargetSecret& target) {
+  auto gone = writer_.Remove(secret.metadata.ns, secret.SecretName(), target.version);
+  if (gone.Is(ErrorCode::kNotFound)) return {};
+  return gone;
+}
+
+// Only where it says something else. False: it has to be tried again.
+bool SecretDelivery::Write(const HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry) {
+  if (status == secret.status) return true;
+  const std::string event = EventBetween(secret.status, status);
+  const std::string message = status.last_error;
+  HSMSecret changed = secret;
+  changed.status = std::move(status);
+  const auto saved = cluster::SaveStatus(world_.resources, changed);
+  // Who was faster has changed it, and the watch tells of that; what is gone has no status.
+  if (saved.Is(ErrorCode::kConflict) || saved.Is(ErrorCode::kNotFound)) return true;
+  if (!saved.ok()) {
+    log_("warning", saved.error().message());
+    return false;
+  }
+  // What is the same as stored makes no new version, and the watch has nothing to tell.
+  if (saved->metadata.resource_version != secret.metadata.resource_version)
+    entry.overtaken = secret.metadata.resource_version;
+  if (event.empty()) return true;
+  cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng, kController, ns_);
+  (void)recorder.Tell(
+      cluster::SubjectOf(secret),
+      {event == "Synced" ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
+       event == "Synced" ? "the Secret holds what the device does" : message});
+  return true;
+}
+
+}  // namespace hsmops::manager

@@ -1,0 +1,89 @@
+// SecretDelivery: makes the Secrets that HSMSecrets ask for, as the manager that leads.
+//
+// Works off what changed: HSMSecrets, Secrets and devices are watched, and what a device holds is
+// compared by its digest once a second, so that nothing is asked of the API server while nothing
+// happens. What fails is tried again after a pause of at most kLongestPause, and at once when the
+// device answers again.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "libhsmops/cluster/watched_kind.h"
+#include "libhsmops/kube/secret_writer.h"
+#include "libhsmops/manager/delivery_plan.h"
+#include "libhsmops/manager/device_versions.h"
+#include "libhsmops/manager/fronts.h"
+
+namespace hsmops::manager {
+
+inline constexpr std::chrono::seconds kLongestPause{60};
+
+class SecretDelivery {
+ public:
+  // `level`: "info" or "warning".
+  using Log = std::function<void(const std::string& level, const std::string& sentence)>;
+
+  // Begins to watch. All must outlive it. `ns`: of the devices.
+  SecretDelivery(World& world, Fronts& fronts, kube::SecretWriter& writer, std::string ns, Log log);
+
+  // Does what is due; then waits until something is, or for `longest`. Returns soon after Hurry.
+  void Step(base::Duration longest);
+  void Hurry();
+
+ private:
+  using Name = cluster::WatchedKind::Name;
+  struct Entry {
+    std::string source;  // the device and the name there, as it was judged last
+    std::string device;
+    std::string target;  // the Secret's name
+    DeliveryMemory memory;
+    // What the watches have not told of yet: the Secret as we wrote it, and when; the HSMSecret as
+    // it was before its status was written.
+    std::string awaited_secret;
+    base::TimePoint awaited_since{};
+    std::string overtaken;
+    int failures = 0;
+    std::optional<base::TimePoint> retry_at;
+  };
+
+  void Mark(const Name& name);
+  std::set<Name> TakeDue();
+  std::set<Name> WhoAsksFor(const Name& secret) const;
+  void FollowNamespaces();
+  void RefreshDevices(bool now);
+  void Work(const Name& name, Entry& entry);
+  void Settle(const cluster::HSMSecret& secret, Entry& entry);
+  TargetSecret TargetOf(const cluster::HSMSecret& secret, Entry& entry);
+  base::Result<Delivered> Deliver(const cluster::HSMSecret& secret,
+                                  const cluster::HSMDevice& device, const TargetSecret& target,
+                                  Entry& entry);
+  base::Result<void> Remove(const cluster::HSMSecret& secret, const TargetSecret& target);
+  bool Write(const cluster::HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry);
+  void Failed(Entry& entry);
+
+  World& world_;
+  Fronts& fronts_;
+  kube::SecretWriter& writer_;
+  const std::string ns_;
+  const Log log_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::set<Name> due_;
+  bool hurry_ = false;
+  std::map<Name, std::unique_ptr<Entry>> entries_;
+  std::vector<cluster::HSMDevice> devices_;  // as of this step
+  std::map<std::string, DeviceVersions> versions_;
+  std::set<std::string> said_;
+  cluster::WatchedKind devices_seen_;
+  cluster::WatchedKind asked_;                                            // HSMSecrets
+  std::map<std::string, std::unique_ptr<cluster::WatchedKind>> secrets_;  // by namespace
+};
+
+}  // namespace hsmops::manager

@@ -1,0 +1,153 @@
+// HSMSecrets and the Secrets that are made of them, on a real API server.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <thread>
+
+#include "libhsmops/base/encoding.h"
+#include "test/kube/kube_cluster.h"
+
+namespace hsmops::test {
+namespace {
+
+bool Holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// A device "payments" of two nodes, with app/db = hunter2.
+struct Scene {
+  explicit Scene(const std::vector<std::string>& nodes = {"a", "b"}, int managers = 1)
+      : cluster(nodes, managers) {
+    cluster.ApplyDevice();
+    cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+    Put("hunter2");
+  }
+
+  void Put(const std::string& value) {
+    const Ended put = cluster.HsmWith(value, {"put", "app/db", "--stdin-key", "password"});
+    REQUIRE_MESSAGE(put.code == 0, put.out, put.err);
+  }
+  void Apply(const std::string& spec, const std::string& name = "db",
+             const std::string& ns = "hsm-system") {
+    cluster.Apply(
+        fmt::format("apiVersion: hsm.j5t.io/v1alpha1\nkind: HSMSecret\nmetadata: {{name: "
+                    "{}, namespace: {}}}\nspec: {}\n",
+                    name, ns, spec));
+  }
+  std::string Field(const std::string& kind, const std::string& path,
+                    const std::string& name = "db", const std::string& ns = "hsm-system") {
+    return cluster.KubectlAnywhere({"get", kind, name, "-n", ns, "-o", "jsonpath=" + path});
+  }
+  // Until the Secret's password is this.
+  bool Becomes(const std::string& kind, const std::string& path, const std::string& value,
+               const std::string& name = "db", const std::string& ns = "hsm-system") {
+    for (int i = 0; i < 200; ++i) {
+      if (Field(kind, path, name, ns) == value) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    MESSAGE(kind, " ", path, ": ", Field(kind, path, name, ns));
+    return false;
+  }
+  bool Delivers(const std::string& value, const std::string& name = "db",
+                const std::string& ns = "hsm-system") {
+    return Becomes("secret", "{.data.password}", base::Base64(base::AsBytes(value)), name, ns);
+  }
+
+  KubeCluster cluster;
+};
+
+const std::string kStatus = "{.status.syncStatus}";
+const std::string kReady = R"({.status.conditions[?(@.type=="Ready")].reason})";
+const std::string kStale = R"({.status.conditions[?(@.type=="Stale")].status})";
+
+}  // namespace
+
+TEST_CASE("an HSMSecret is delivered, follows the device, is put right, and goes with its owner") {
+  Scene scene;
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("hunter2"));
+  CHECK(scene.Becomes("hsmsecret", kStatus, "InSync"));
+  CHECK(scene.Field("hsmsecret", "{.status.version}").starts_with("1."));
+  CHECK(scene.Field("hsmsecret", "{.status.servedFrom}") == "a");
+  CHECK(scene.Field("secret", "{.metadata.ownerReferences[0].kind}") == "HSMSecret");
+  const std::string columns =
+      scene.cluster.Kubectl({"get", "hsmsecret", "-o",
+                             "custom-columns=NAME:.metadata.name,STATUS:.status.syncStatus,LAST-"
+                             "SYNC:.status.lastSyncTime"});
+  CHECK_MESSAGE((Holds(columns, "InSync") && !Holds(columns, "<none>")), columns);
+  CHECK(Holds(scene.cluster.Hsm({"list"}, "viewer").out, "hsm-system/db"));
+
+  scene.Put("changed");
+  CHECK(scene.Delivers("changed"));
+  // A key that the device does not have goes; what somebody wrote by hand is put right.
+  scene.cluster.Kubectl({"patch", "secret", "db", "--type=merge", "-p",
+                         R"({"data":{"password":"eA==","other":"eA=="}})"});
+  CHECK(scene.Delivers("changed"));
+  CHECK(scene.Field("secret", "{.data.other}").empty());
+  scene.cluster.Kubectl({"delete", "secret", "db"});
+  CHECK(scene.Delivers("changed"));
+  const std::string before = scene.Field("hsmsecret", "{.status.lastSyncTime}");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  scene.cluster.Kubectl({"annotate", "hsmsecret", "db", "hsm.j5t.io/force-sync=1"});
+  CHECK(scene.Becomes("hsmsecret", "{.status.lastForceSync}", "1"));
+  CHECK(scene.Field("hsmsecret", "{.status.lastSyncTime}") != before);
+
+  CHECK(scene.cluster.Hsm({"delete", "app/db", "--yes"}, "owner").code == 0);
+  CHECK(scene.Becomes("hsmsecret", kStatus, "Error"));
+  CHECK(scene.Becomes("hsmsecret", kStale, "True"));
+  CHECK(scene.Delivers("changed"));  // Retain
+  scene.cluster.Kubectl({"patch", "hsmsecret", "db", "--type=merge", "-p",
+                         R"({"spec":{"deletionPolicy":"Delete"}})"});
+  CHECK(scene.Becomes("secret", "{.data.password}", ""));
+}
+
+TEST_CASE("a Secret of somebody else is not touched, unless it is adopted") {
+  Scene scene;
+  scene.cluster.Kubectl({"create", "secret", "generic", "db", "--from-literal=mine=1"});
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Becomes("hsmsecret", kReady, "ForeignSecret"));
+  CHECK(scene.Field("secret", "{.data.mine}") == "MQ==");
+  CHECK(scene.Field("secret", "{.data.password}").empty());
+  bool told = false;
+  for (int i = 0; i < 50 && !told; ++i) {
+    told = Holds(scene.cluster.Kubectl({"get", "events", "--field-selector", "reason=Conflict"}),
+                 "not ours");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  CHECK(told);
+  scene.Apply("{hsmPath: app/db, adopt: true}");
+  CHECK(scene.Delivers("hunter2"));
+  CHECK(scene.Field("secret", "{.data.mine}").empty());
+}
+
+TEST_CASE("a namespace that the device does not allow gets a condition and no value") {
+  Scene scene;
+  scene.cluster.KubectlAnywhere({"create", "namespace", "payments"});
+  scene.cluster.AllowDelivery("payments");
+  scene.Apply("{hsmPath: app/db}", "db", "payments");
+  CHECK(scene.Becomes("hsmsecret", kReady, "NamespaceNotAllowed", "db", "payments"));
+  CHECK(scene.Field("secret", "{.data.password}", "db", "payments").empty());
+  scene.cluster.Kubectl({"patch", "hsmdevice", "payments", "--type=merge", "-p",
+                         R"({"spec":{"allowedNamespaces":["payments"]}})"});
+  CHECK(scene.Delivers("hunter2", "db", "payments"));
+}
+
+TEST_CASE("an outage keeps the last value; a mirror serves while the Primary is gone") {
+  Scene scene({"a", "b", "c"}, 2);
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("hunter2"));
+  scene.cluster.Agent("a").Signal(SIGKILL);
+  scene.Apply("{hsmPath: app/db}", "more");
+  CHECK(scene.Delivers("hunter2", "more"));
+  scene.cluster.Agent("b").Signal(SIGKILL);
+  scene.cluster.Agent("c").Signal(SIGKILL);
+  CHECK(scene.Becomes("hsmsecret", kStale, "True"));
+  CHECK(scene.Becomes("hsmsecret", kStatus, "OutOfSync"));
+  CHECK(scene.Delivers("hunter2"));
+  scene.cluster.StartAgent("b");
+  scene.cluster.StartAgent("c");
+  CHECK(scene.Becomes("hsmsecret", kStatus, "InSync"));
+}
+
+}  // namespace hsmops::test
