@@ -138,6 +138,8 @@ void RestConnection::SetForAll(CurlOptions& options) {
       .Set(CURLOPT_MAXCONNECTS, 1L)
       .Set(CURLOPT_TCP_NODELAY, 1L)
       .Set(CURLOPT_TCP_KEEPALIVE, 1L)
+      .Set(CURLOPT_TCP_KEEPIDLE, 10L)
+      .Set(CURLOPT_TCP_KEEPINTVL, 5L)
       .Set(CURLOPT_USERAGENT, kUserAgent);
   if (!config_.cluster.proxy_url.empty())
     options.Set(CURLOPT_PROXY, config_.cluster.proxy_url.c_str());

@@ -13,10 +13,6 @@ using store::InventoryItem;
 
 namespace {
 
-// R is read again this often, and at once when the device's status names another Primary or the one
-// that was asked does not answer.
-constexpr std::chrono::seconds kReload{10};
-
 std::bitset<store::kBuckets> Differing(const std::optional<store::InventoryDigest>& before,
                                        const store::InventoryDigest& now) {
   std::bitset<store::kBuckets> buckets;
@@ -27,19 +23,13 @@ std::bitset<store::kBuckets> Differing(const std::optional<store::InventoryDiges
 
 }  // namespace
 
-Result<void> DeviceVersions::OpenPool(const cluster::HSMDevice& device) {
-  const base::TimePoint now = world_.clock.Now();
-  const std::string spec = std::to_string(device.metadata.generation);
-  if (!pool_ || opened_version_ != spec) {
-    HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
-    opened_version_ = spec;
-  } else if (node_.empty() || device.status.primary_node != pool_->holder() ||
-             now - reloaded_ >= kReload) {
-    HSM_RETURN_IF_ERROR(pool_->ReloadArbiter());
-  } else {
-    return {};
+Result<void> DeviceVersions::OpenPool() {
+  bool open = !pool_;
+  if (pool_) {
+    HSM_TRY(open, pool_->ReloadDevice());
+    if (!open) return pool_->ReloadArbiter();
   }
-  reloaded_ = now;
+  HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
   return {};
 }
 
@@ -51,9 +41,9 @@ DeviceVersions::Changes DeviceVersions::Lose(std::string why) {
   return {known || !same, {}};
 }
 
-DeviceVersions::Changes DeviceVersions::Refresh(const cluster::HSMDevice& device) {
+DeviceVersions::Changes DeviceVersions::Refresh() {
   refreshed_ = world_.clock.Now();
-  if (const auto opened = OpenPool(device); !opened.ok()) return Lose(opened.error().message());
+  if (const auto opened = OpenPool(); !opened.ok()) return Lose(opened.error().message());
   const std::string primary = pool_->holder();
   std::vector<std::string> nodes = pool_->SyncSetNodes();
   if (!primary.empty()) nodes.insert(nodes.begin(), primary);

@@ -37,15 +37,14 @@ class DeviceVersions {
     bool all = false;
     std::set<std::string> names;
   };
-  // Asks the Primary or, when that does not answer, who else holds what is acknowledged. `device`:
-  // as it is now.
-  Changes Refresh(const cluster::HSMDevice& device);
+  // Asks the Primary or, when that does not answer, who else holds what is acknowledged.
+  Changes Refresh();
 
   HeldVersion Of(const std::string& name) const;
   base::TimePoint refreshed() const { return refreshed_; }
 
  private:
-  base::Result<void> OpenPool(const cluster::HSMDevice& device);
+  base::Result<void> OpenPool();
   base::Result<Changes> ReadFrom(const std::string& node);
   Changes Lose(std::string why);
 
@@ -53,8 +52,6 @@ class DeviceVersions {
   const std::string ns_;
   const std::string device_;
   std::unique_ptr<Pool> pool_;
-  std::string opened_version_;  // of the device's spec
-  base::TimePoint reloaded_{};
   base::TimePoint refreshed_{};
   std::optional<store::InventoryDigest> digest_;
   std::map<store::Id, store::InventoryItem> items_;

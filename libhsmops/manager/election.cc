@@ -17,7 +17,9 @@ Result<void> Election::Step() {
     return Claim(std::move(fresh), true);
   }
   if (!lease.ok()) return lease.error();
-  if (!Over(*lease) && leader_ != options_.identity) return {};
+  const bool over = Over(*lease);
+  if (!over && leader_ != options_.identity) return {};
+  if (!over && renewed_ && clock_.Now() - *renewed_ < options_.renew) return {};
   return Claim(*std::move(lease), false);
 }
 

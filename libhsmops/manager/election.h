@@ -21,6 +21,7 @@ struct ElectionOptions {
   std::string identity;                                     // of this process, and of no other run
   std::string url;                                          // where its live API is; may be empty
   base::Duration lease_duration = std::chrono::seconds(8);  // whole seconds
+  base::Duration renew = {};  // at most this often; zero: at each step
 };
 
 class Election {

@@ -142,7 +142,7 @@ void SecretDelivery::RefreshDevices(bool now) {
     auto& versions = versions_.try_emplace(name, world_, ns_, name).first->second;
     const base::Duration age = world_.clock.Now() - versions.refreshed();
     if (entries_.empty() || age < (now ? kNow : kLookAtDevices)) continue;
-    tasks.push_back([&device, &versions, &its = changes[name]] { its = versions.Refresh(device); });
+    tasks.push_back([&versions, &its = changes[name]] { its = versions.Refresh(); });
   }
   world_.executor.RunAll(std::move(tasks));
   for (const auto& [key, entry] : entries_) {

@@ -15,6 +15,8 @@
 #include "libhsmops/cluster/arbiter.h"
 #include "libhsmops/cluster/endpoint.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/cluster/watching_store.h"
+#include "libhsmops/manager/agent_endpoints.h"
 #include "libhsmops/manager/aggregation.h"
 #include "libhsmops/manager/announcement.h"
 #include "libhsmops/manager/controller.h"
@@ -36,6 +38,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopLook{50};
 constexpr std::chrono::milliseconds kElectPeriod{1000};
+constexpr std::chrono::seconds kLease{8};
+constexpr base::Duration kRenew = std::chrono::milliseconds(2500);
 constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
 constexpr int kPhases = 10;  // of that period, in which the turns of different devices begin
@@ -46,11 +50,49 @@ constexpr std::chrono::seconds kOneWrite{10};  // of a Secret
 // costs more than all else in a request, is rare.
 constexpr net::CurlLimits kKept{.idle_per_peer = 4, .idle = 512};
 
+// What a manager reads of Kubernetes, by watches: its devices where their agents are, the Leases
+// and the operations.
+class Watched {
+ public:
+  Watched(cluster::ResourceStore& store, base::Clock& clock, const std::string& ns)
+      : slices_(store, clock, cluster::Kind::kEndpointSlice, ns),
+        store_(store, clock, ns,
+               {cluster::Kind::kHsmDevice, cluster::Kind::kHsmOperation, cluster::Kind::kLease},
+               [this](const cluster::Object& object) { return Shown(object); }) {}
+  cluster::ResourceStore& store() { return store_; }
+
+ private:
+  // Where an agent was last stays known: neither a slice that is gone nor one that cannot be looked
+  // at makes a member unreachable that answers where it was.
+  cluster::Object Shown(const cluster::Object& object) {
+    if (object.key().kind != cluster::Kind::kHsmDevice) return object;
+    const std::string& name = object.key().name;
+    const auto slices = slices_.List();
+    const std::lock_guard lock(mutex_);
+    auto& last = last_[name];
+    if (slices.ok()) {
+      for (auto& [node, url] : EndpointsOf(*slices, name)) last[node] = url;
+    }
+    return slices.ok() || !last.empty() ? WithEndpoints(object, last) : object;
+  }
+
+  cluster::WatchedKind slices_;
+  std::mutex mutex_;
+  std::map<std::string, std::map<std::string, std::string>> last_;  // by device and node
+  cluster::WatchingStore store_;
+};
+
 class Running {
  public:
   Running(cluster::ResourceStore& resources, const ServerConfig& config,
           const std::atomic<bool>& stop, const ServerLog& log)
-      : resources_(resources), config_(config), stop_(stop), log_(log) {}
+      : watched_(config.kubernetes == nullptr
+                     ? nullptr
+                     : std::make_unique<Watched>(resources, clock_, config.ns)),
+        resources_(watched_ ? watched_->store() : resources),
+        config_(config),
+        stop_(stop),
+        log_(log) {}
 
   Result<void> Open() {
     HSM_TRY(credentials_, net::CredentialSource::Open(config_.credentials, clock_, log_));
@@ -97,11 +139,13 @@ class Running {
                          [this](const net::Received& head) { return Find(head); },
                          [this](const std::string& line) { log_("warning", line); }));
     const std::string url = config_.url.empty() ? "https://" + server_->address() : config_.url;
-    election_.emplace(
-        resources_, clock_,
-        ElectionOptions{config_.ns, "hsm-manager",
-                        fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())), url});
-    announcement_.emplace(resources_, clock_, rng_, config_.ns, Replica{self_.name, url});
+    election_.emplace(resources_, clock_,
+                      ElectionOptions{config_.ns, "hsm-manager",
+                                      fmt::format("{}.{}", self_.name, base::Hex(rng_.Array<4>())),
+                                      url, kLease, watched_ ? kRenew : base::Duration(0)});
+    // On Kubernetes clients go through the API server.
+    if (!watched_)
+      announcement_.emplace(resources_, clock_, rng_, config_.ns, Replica{self_.name, url});
     net::Listening listening{server_->address(), ""};
     if (config_.kubernetes != nullptr && !config_.api_listen.empty()) {
       HSM_TRY(aggregation_, Aggregation::Start(
@@ -132,7 +176,7 @@ class Running {
       Control();
     }
     ended = true;
-    announcement_->Withdraw();
+    if (announcement_) announcement_->Withdraw();
     election_->Resign();
     const base::TimePoint until = clock_.Now() + kStopPatience;
     server_->Stop(until);
@@ -185,7 +229,8 @@ class Running {
   void Look() {
     do {
       (void)credentials_->Current();  // so that a change of its files is noticed and told
-      if (auto announced = announcement_->Step(); !announced.ok()) {
+      if (auto announced = announcement_ ? announcement_->Step() : Result<void>();
+          !announced.ok()) {
         Tell("announcement",
              "clients are not told of this manager: " + announced.error().message());
       } else {
@@ -360,11 +405,12 @@ class Running {
     said_.erase(subject);
   }
 
+  base::SystemClock clock_;
+  const std::unique_ptr<Watched> watched_;
   cluster::ResourceStore& resources_;
   const ServerConfig& config_;
   const std::atomic<bool>& stop_;
   const ServerLog& log_;
-  base::SystemClock clock_;
   base::SystemRng rng_;
   base::ThreadExecutor executor_;
   std::unique_ptr<net::CredentialSource> credentials_;

@@ -92,6 +92,23 @@ void KubeCluster::InstallRoles() {
               "extension-apiserver-authentication-reader", "--user", "manager"});
 }
 
+std::string KubeCluster::SliceOf(const std::string& device) const {
+  std::string slice = fmt::format(R"(apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: {0}
+  namespace: {1}
+  labels: {{hsm.j5t.io/device: {0}}}
+addressType: IPv4
+ports: [{{name: agent, port: 9443, protocol: TCP}}]
+endpoints:
+)",
+                                  device, kSystem);
+  for (const std::string& node : nodes_)
+    slice += fmt::format("- {{addresses: [{}], nodeName: {}}}\n", network_->AddressOf(node), node);
+  return slice;
+}
+
 void KubeCluster::AllowDelivery(const std::string& ns) {
   const Network::Visit there(*network_, "client");
   api_->Must({"create", "rolebinding", "manager-delivery", "-n", ns, "--clusterrole",

@@ -27,6 +27,8 @@ class KubeCluster {
   ApiServer& api() { return *api_; }
   // A device "payments" of all nodes: D 3 s, a look every second, minInterval 0.
   void ApplyDevice();
+  // An EndpointSlice that says where the agents of this device are.
+  std::string SliceOf(const std::string& device) const;
   // The manager's role for Secrets there.
   void AllowDelivery(const std::string& ns);
   void StartAgent(const std::string& node);

@@ -64,7 +64,10 @@ TEST_CASE("roles: each may what it is for, by asking and by trying") {
       {"create", "hsmoperations.hsm.j5t.io", {"manager", "operator", "owner"}},
       {"update", "hsmdevices.hsm.j5t.io/status", {"manager"}},
       {"update", "leases.coordination.k8s.io", {"manager"}},
-      {"get", "secrets", {}}};
+      {"list", "mirroredsecrets.live.hsm.j5t.io", {"viewer", "operator", "owner"}},
+      {"get", "mirroredsecrets.live.hsm.j5t.io/value", {"owner"}},
+      {"update", "mirroredsecrets.live.hsm.j5t.io/value", {"owner"}},
+      {"patch", "secrets", {"manager"}}};
   for (const Right& right : rights) {
     for (const std::string user : {"manager", "viewer", "operator", "owner", "alice"}) {
       CAPTURE(user);
@@ -118,6 +121,25 @@ TEST_CASE(
   REQUIRE(cluster.BecomesPage("a", 200, "it takes writes"));
   cluster.Until({"health"}, 0, "payments: healthy; Primary a");
   CHECK(cluster.Hsm({"history"}).err.find("no promotion yet") != std::string::npos);
+}
+
+TEST_CASE("agents are found by EndpointSlices, and stay known when these are gone") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.Apply(cluster.SliceOf("payments"));
+  cluster.Apply(R"(apiVersion: hsm.j5t.io/v1alpha1
+kind: HSMDevice
+metadata: {name: payments, namespace: hsm-system}
+spec:
+  deviceType: Generic
+  mirroring: {policy: ReadOnly, primaryNode: a, targetNodes: [b], autoFailover: true}
+)");
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a, 2 of 2 members up");
+  CHECK(cluster.HsmWith("v", {"put", "app", "--stdin-key", "k"}).code == 0);
+  CHECK(cluster.Hsm({"get", "app", "--key", "k", "--raw"}, "owner").out == "v");
+  cluster.Kubectl({"delete", "endpointslice", "payments"});
+  CHECK(cluster.HsmWith("w", {"put", "app", "--stdin-key", "k"}).code == 0);
+  const Ended health = cluster.Hsm({"health", "--live"});
+  CHECK_MESSAGE(health.code == 0, health.out, health.err);
 }
 
 }  // namespace hsmops::test

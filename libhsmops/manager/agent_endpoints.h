@@ -1,0 +1,24 @@
+// AgentEndpoints: where the agents of a device are, as EndpointSlices with the label
+// hsm.j5t.io/device say it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libhsmops/cluster/object.h"
+
+namespace hsmops::manager {
+
+// By node: "https://10.0.0.11:9443". Of several endpoints on one node one that is ready; the port
+// named "agent", else the first. Pure.
+std::map<std::string, std::string> EndpointsOf(const std::vector<cluster::Object>& slices,
+                                               const std::string& device);
+
+// The HSMDevice with these in spec.mirroring.endpoints, over those that it names itself. A member
+// that has none, by spec or by what its status knows, is there all the same, where nobody answers:
+// that an endpoint vanished is no reason for a member to. Its resourceVersion tells of the change.
+cluster::Object WithEndpoints(const cluster::Object& device,
+                              const std::map<std::string, std::string>& endpoints);
+
+}  // namespace hsmops::manager
