@@ -6,6 +6,7 @@
 
 #include "libhsmops/agent/frame.h"
 #include "libhsmops/agent/verb.h"
+#include "libhsmops/base/failpoint.h"
 
 namespace hsmops::agent {
 
@@ -70,7 +71,10 @@ class HttpChannel : public Channel {
     http.body = std::move(request);
     http.deadline = clock_.Now() + kind->patience;
     http.max_answer_bytes = kMaxFrameBytes;
-    HSM_TRY(net::Answer answer, transport_.Call(peer_, std::move(http)));
+    auto called = transport_.Call(peer_, std::move(http));
+    base::Failpoint(kind->name.data());
+    if (!called.ok()) return called.error();
+    net::Answer answer = *std::move(called);
     if (answer.status == 200 && answer.content_type == kMemberContentType)
       return std::move(answer.body);
     return Refused(answer);

@@ -1,5 +1,6 @@
 #include "libhsmops/cluster/watching_store.h"
 
+#include "libhsmops/base/failpoint.h"
 #include "libhsmops/cluster/object_rules.h"
 
 namespace hsmops::cluster {
@@ -92,6 +93,7 @@ Result<ObjectList> WatchingStore::List(Kind kind, std::string_view ns) {
 
 // However it ended, it may have done something.
 Result<Object> WatchingStore::Wrote(const ObjectKey& key, Result<Object> written) {
+  base::Failpoint(Name(key.kind).data());
   Touch(key, written.ok() ? written->version() : std::string());
   if (!written.ok()) return written;
   return Show(*std::move(written));

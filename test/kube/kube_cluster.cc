@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "libhsmops/base/encoding.h"
@@ -141,13 +143,49 @@ void KubeCluster::StartManager(int number) {
   const std::string certs = Issue("manager", name);
   const Network::Visit there(*network_, name);
   auto& manager = managers_[number];
-  manager = std::make_unique<Process>(std::vector<std::string>{
-      CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem), "manager", "--listen",
-      network_->AddressOf(name) + ":9444", "--api-listen", network_->AddressOf(name) + ":9445",
-      "--status-listen", network_->AddressOf(name) + ":0", "--ca", certs + "/ca.crt", "--cert",
-      certs + "/tls.crt", "--key", certs + "/tls.key"});
+  std::filesystem::create_directories(FailpointFolder(number));
+  manager = std::make_unique<Process>(
+      std::vector<std::string>{
+          CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem), "manager", "--listen",
+          network_->AddressOf(name) + ":9444", "--api-listen", network_->AddressOf(name) + ":9445",
+          "--status-listen", network_->AddressOf(name) + ":0", "--ca", certs + "/ca.crt", "--cert",
+          certs + "/tls.crt", "--key", certs + "/tls.key"},
+      ProcessOptions{
+          .env = {{"KHSM_FAILPOINTS", FailpointFolder(number)}}, .folder = {}, .input = {}});
   manager_pages_[number] = manager->Says("health and metrics on ");
   REQUIRE_MESSAGE(!manager->Says("listening on ").empty(), manager->err());
+}
+
+std::string KubeCluster::FailpointFolder(int manager) const {
+  return folder_ / ("failpoints-" + ManagerName(manager));
+}
+
+int KubeCluster::Leader() {
+  const std::string mark = "manager-";
+  const auto limit = steady_clock::now() + kBecomes;
+  for (;;) {
+    const std::string holder =
+        Kubectl({"get", "lease", "hsm-manager", "-o", "jsonpath={.spec.holderIdentity}"});
+    if (holder.starts_with(mark)) return holder[mark.size()] - '0';
+    REQUIRE_MESSAGE(steady_clock::now() < limit, "nobody leads: ", holder);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+void KubeCluster::Arm(int manager, const std::string& failpoint) {
+  WriteText(FailpointFolder(manager) + "/" + failpoint, "");
+}
+
+void KubeCluster::KillStopped(int manager) {
+  const auto limit = steady_clock::now() + kBecomes;
+  const std::string stat = fmt::format("/proc/{}/stat", Manager(manager).pid());
+  for (;;) {
+    const std::string text = ReadText(stat);
+    if (text.substr(text.rfind(')') + 2, 1) == "T") break;
+    REQUIRE_MESSAGE(steady_clock::now() < limit, "the manager came to no failpoint");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  Manager(manager).Signal(SIGKILL);
 }
 
 void KubeCluster::ApplyDevice() {
@@ -206,6 +244,25 @@ std::string KubeCluster::MetricsOf(const std::string& pages) {
   const Fetched page = Fetch(pages + "/metrics");
   REQUIRE_MESSAGE(page.status == 200, pages);
   return page.body;
+}
+
+KubeCluster::Direct KubeCluster::AskManager(int number, const std::string& path,
+                                            const std::string& identity,
+                                            const std::vector<std::string>& headers,
+                                            const std::string& method) {
+  const Network::Visit there(*network_, "client");
+  std::vector<std::string> words{"curl", "-sk", "-X", method, "-w", "\n%{http_code}"};
+  if (!identity.empty())
+    words.insert(words.end(), {"--cert", identity + ".crt", "--key", identity + ".key"});
+  for (const std::string& header : headers) words.insert(words.end(), {"-H", header});
+  words.push_back(fmt::format("https://{}:9445{}", network_->AddressOf(ManagerName(number)), path));
+  const Ended ended = Run(words);
+  const std::size_t line = ended.out.rfind('\n');
+  return {ended.code, ended.out.substr(line + 1), ended.out.substr(0, line)};
+}
+
+std::string KubeCluster::ManagerIdentity(int number) {
+  return Issue("manager", ManagerName(number)) + "/tls";
 }
 
 std::string KubeCluster::KubectlAnywhere(std::vector<std::string> words) {

@@ -36,6 +36,13 @@ class KubeCluster {
   void StartManager(int number);
   Process& Manager(int number) { return *managers_.at(number); }
 
+  // The number of the manager that leads.
+  int Leader();
+  // The next time that this manager comes to the failpoint it stops there.
+  void Arm(int manager, const std::string& failpoint);
+  // Waits until it has, and kills it.
+  void KillStopped(int manager);
+
   // kubectl-hsm as this user in hsm-system, from the client's node.
   Ended Hsm(std::vector<std::string> words, const std::string& user = "operator");
   // Again and again until it ends with this code and says this; the test fails if it does not.
@@ -48,6 +55,18 @@ class KubeCluster {
   // The same without a namespace of its own.
   std::string KubectlAnywhere(std::vector<std::string> words);
   void Apply(const std::string& manifest);
+  // curl, past the API server, to the port of this manager that is for the API server: the status
+  // and the body, or curl's own code. `identity`: FILE of FILE.crt and FILE.key; empty: none.
+  struct Direct {
+    int curl = 0;
+    std::string status;
+    std::string body;
+  };
+  Direct AskManager(int number, const std::string& path, const std::string& identity,
+                    const std::vector<std::string>& headers = {},
+                    const std::string& method = "GET");
+  // The folder of a manager's certificate, as FILE of AskManager.
+  std::string ManagerIdentity(int number);
   // The page /metrics of this agent, or of this manager.
   std::string Metrics(const std::string& node) { return MetricsOf(agents_.at(node).pages); }
   std::string Metrics(int manager) { return MetricsOf(manager_pages_.at(manager)); }
@@ -60,6 +79,7 @@ class KubeCluster {
     std::unique_ptr<Process> process;
     std::string pages;
   };
+  std::string FailpointFolder(int manager) const;
   void InstallRoles();
   void RegisterLiveApi(int managers);
   std::string MetricsOf(const std::string& pages);

@@ -81,6 +81,44 @@ TEST_CASE("the live API: who may what, and who may speak for others") {
   CHECK(cluster.Hsm({"get", "app", "--key", "k", "--raw"}, "owner").out == "v");
 }
 
+TEST_CASE("past the API server: nobody is let in but its front proxy, and that for whom it says") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy");
+  CHECK(cluster.HsmWith("v", {"put", "app", "--stdin-key", "k"}).code == 0);
+  const std::string list = "/apis/live.hsm.j5t.io/v1alpha1/namespaces/hsm-system/mirroredsecrets";
+  const std::string value = list + "/payments:app/value";
+  for (const std::string& identity : {std::string(), cluster.ManagerIdentity(1),
+                                      cluster.api().ClientCertificate("admin", "system:masters"),
+                                      cluster.api().ProxyCertificate("not-the-proxy")}) {
+    CAPTURE(identity);
+    const auto refused = cluster.AskManager(1, value, identity, {"X-Remote-User: owner"});
+    CHECK(refused.curl != 0);
+    CHECK(refused.status == "000");
+  }
+  const std::string proxy = cluster.api().ProxyCertificate("front-proxy-client");
+  const auto ask = [&](const std::string& path, const std::vector<std::string>& headers,
+                       const std::string& method = "GET") {
+    return cluster.AskManager(1, path, proxy, headers, method).status;
+  };
+  CHECK(ask(value, {"X-Remote-User: owner"}) == "200");
+  CHECK(ask(value, {}) == "401");
+  CHECK(ask(value, {"X-Remote-User: alice"}) == "403");
+  CHECK(ask(value, {"X-Remote-User: viewer"}) == "403");
+  CHECK(ask(list, {"X-Remote-User: viewer"}) == "200");
+  CHECK(ask(value, {"X-Remote-User: alice", "X-Remote-Group: system:masters"}) == "200");
+  // One group whose name has a comma is no two groups.
+  CHECK(ask(value, {"X-Remote-User: alice", "X-Remote-Group: x, system:masters"}) == "403");
+  CHECK(ask(value, {"X-Remote-User: owner"}, "POST") == "405");
+  CHECK(ask(list, {"X-Remote-User: owner"}, "DELETE") == "405");
+  CHECK(ask(list + "?watch=true", {"X-Remote-User: owner"}) == "405");
+  CHECK(ask("/apis/live.hsm.j5t.io/v2", {"X-Remote-User: owner"}) == "404");
+  CHECK(ask("/v1/devices/hsm-system/payments/get", {"X-Remote-User: owner"}, "POST") == "404");
+  CHECK(ask(list + "/payments:app%zz/value", {"X-Remote-User: owner"}) == "400");
+  const std::string other = "/apis/live.hsm.j5t.io/v1alpha1/namespaces/default/mirroredsecrets";
+  CHECK(ask(other, {"X-Remote-User: admin", "X-Remote-Group: system:masters"}) == "503");
+}
+
 TEST_CASE("the live API is down: list shows what is on record, and says so") {
   KubeCluster cluster({"a", "b"}, 1);
   cluster.ApplyDevice();
