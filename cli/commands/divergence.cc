@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cli/commands/handover.h"
+#include "cli/commands/live_device.h"
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
@@ -32,23 +33,10 @@ struct DivergenceWords {
 
 using manager::SetAside;
 
-nlohmann::json DocumentOf(const SetAside& aside) {
-  const std::string name = base::Printable(aside.item.name);
-  return {{"apiVersion", "live.hsm.j5t.io/v1alpha1"},
-          {"kind", "QuarantinedSecret"},
-          {"metadata", {{"name", name}}},
-          {"name", name},
-          {"nodeName", aside.node},
-          {"version", aside.item.version.Full()},
-          {"deleted", aside.item.tombstone},
-          {"keys", aside.item.keys},
-          {"writtenAt", base::FormatTime(aside.item.written_at)}};
-}
-
 // `unknown`: some member could not be asked, so the list may be short.
 int List(Context& context, const std::vector<SetAside>& all, bool unknown) {
   std::vector<nlohmann::json> items;
-  for (const SetAside& aside : all) items.push_back(DocumentOf(aside));
+  for (const SetAside& aside : all) items.push_back(manager::QuarantinedSecretOf(aside));
   const int printed = Print(context, ListOf(std::move(items)), [&](bool) {
     Table table({"NAME", "NODE", "VERSION", "WHAT", "KEYS", "WRITTEN"});
     for (const SetAside& aside : all) {
@@ -68,6 +56,37 @@ int List(Context& context, const std::vector<SetAside>& all, bool unknown) {
   return printed == kDone && unknown ? kPartial : printed;
 }
 
+// Where they are looked for: at the members, or by a manager.
+class Place {
+ public:
+  static Result<Place> Open(Context& context) {
+    Place place;
+    if (context.OnKubernetes()) {
+      HSM_TRY(place.live_, OpenLive(context));
+      HSM_TRY(auto api, OpenAggregated(context, place.live_->device().metadata.ns));
+      place.api_ = std::make_unique<manager::AggregatedClient>(std::move(api));
+    } else {
+      HSM_TRY(place.cluster_, context.OpenCluster("divergence"));
+    }
+    return place;
+  }
+  Result<manager::SetAsideSearch> Find(const manager::SetAsideFilter& filter) {
+    return api_ ? api_->FindSetAside(live_->device().metadata.name, filter)
+                : manager::FindSetAside(cluster_->pool(), filter);
+  }
+  Result<store::Secret> Read(const SetAside& one) {
+    if (api_) return api_->ReadSetAside(live_->device().metadata.name, one);
+    return cluster_->pool().At(one.node).ReadQuarantined({one.item.id, one.item.version});
+  }
+  // Whoever discards one has the device then.
+  void Leave() { cluster_.reset(); }
+
+ private:
+  std::unique_ptr<LocalCluster> cluster_;
+  std::unique_ptr<LiveDevice> live_;
+  std::unique_ptr<manager::AggregatedClient> api_;
+};
+
 Result<std::string> Export(const store::Secret& secret) {
   nlohmann::json document{
       {"apiVersion", "v1"},
@@ -79,7 +98,7 @@ Result<std::string> Export(const store::Secret& secret) {
   return document.dump(2) + "\n";
 }
 
-int ExportTo(const std::string& path, const SetAside& one, manager::Pool& pool, Context& context) {
+int ExportTo(const std::string& path, const SetAside& one, Place& place, Context& context) {
   if (path.empty())
     return context.Fail(
         Error(ErrorCode::kInvalid, "export writes the values to a file: add --to FILE"));
@@ -90,7 +109,7 @@ int ExportTo(const std::string& path, const SetAside& one, manager::Pool& pool, 
   if (std::filesystem::exists(path))
     return context.Fail(
         Error(ErrorCode::kConflict, base::Printable(path) + " exists; name a new file"));
-  const auto secret = pool.At(one.node).ReadQuarantined({one.item.id, one.item.version});
+  const auto secret = place.Read(one);
   if (!secret.ok()) return context.Fail(secret.error());
   const auto text = Export(*secret);
   if (auto written = base::WriteFile(path, base::AsBytes(*text), 0600); !written.ok())
@@ -123,11 +142,10 @@ int Run(const DivergenceWords& words, Context& context) {
               fmt::format("divergence \"{}\" is not one of list, show, export, discard",
                           base::Printable(words.action))));
   }
-  auto cluster = context.OpenCluster("divergence");
-  if (!cluster.ok()) return context.Fail(cluster.error());
-  manager::Pool& pool = (*cluster)->pool();
+  auto place = Place::Open(context);
+  if (!place.ok()) return context.Fail(place.error());
   const manager::SetAsideFilter filter{words.name, words.node, words.version};
-  const auto search = manager::FindSetAside(pool, filter);
+  const auto search = place->Find(filter);
   if (!search.ok()) return context.Fail(search.error());
   for (const auto& [node, error] : search->unknown)
     context.Warn(fmt::format("{} cannot be asked: {}", node, error.message()));
@@ -135,9 +153,10 @@ int Run(const DivergenceWords& words, Context& context) {
   const auto one = manager::OneSetAside(*search, filter);
   if (!one.ok()) return context.Fail(one.error());
   if (words.action == "show")
-    return Print(context, DocumentOf(*one), [&](bool) { (void)List(context, {*one}, false); });
-  if (words.action == "export") return ExportTo(words.out, *one, pool, context);
-  cluster->reset();  // whoever discards it has the device then
+    return Print(context, manager::QuarantinedSecretOf(*one),
+                 [&](bool) { (void)List(context, {*one}, false); });
+  if (words.action == "export") return ExportTo(words.out, *one, *place, context);
+  place->Leave();
   return Discard(*one, words.yes, context);
 }
 

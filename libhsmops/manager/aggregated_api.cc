@@ -9,11 +9,13 @@
 #include "libhsmops/cluster/label_selector.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/kube/secret_data.h"
+#include "libhsmops/manager/delivery_plan.h"
 #include "libhsmops/manager/election.h"
 #include "libhsmops/manager/live_reply.h"
 #include "libhsmops/manager/live_write.h"
 #include "libhsmops/manager/look.h"
 #include "libhsmops/manager/mirrored_secret.h"
+#include "libhsmops/manager/set_aside.h"
 
 namespace hsmops::manager {
 
@@ -132,6 +134,7 @@ Result<Reply> AggregatedApi::Do(const LivePath& path, const std::string& verb, b
                              ns_, path.ns));
   }
   if (path.subresource == "diff") return Diff(path);
+  if (path.subresource == "divergence") return Divergence(path);
   if (path.resource == "devicehealths") return Healths(path, table);
   if (path.subresource.empty()) return Secrets(path, table);
   if (verb == "get") return Value(path);
@@ -235,12 +238,39 @@ Result<Reply> AggregatedApi::Diff(const LivePath& path) {
   return JsonReply(200, DiffOf(left, of_left, right, of_right));
 }
 
+Result<Reply> AggregatedApi::Divergence(const LivePath& path) {
+  Fronts::Taken front = fronts_.Take(ns_, path.name);
+  HSM_TRY(Pool * pool, front->pool());
+  HSM_TRY(const SetAsideSearch search,
+          FindSetAside(*pool, {path.At("name"), path.At("node"), path.At("version")}));
+  return JsonReply(200, ListOf(search));
+}
+
+// The one in quarantine on that node.
+Result<Served> AggregatedApi::SetAsideValue(Pool& pool, const LivePath& path,
+                                            const store::SecretName& name) {
+  const auto version = ParseFullVersion(path.At("version"));
+  if (!version)
+    return Error(ErrorCode::kInvalid, "node goes with version, as devicehealths/divergence has it");
+  const std::string node = path.At("node");
+  if (!pool.Has(node))
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("node {} is not a member", base::Printable(node)));
+  HSM_TRY(store::Secret secret,
+          pool.At(node).ReadQuarantined({store::IdOf(pool.uid(), name), *version}).Within(node));
+  return Served{std::move(secret), node, false, false, "it is in quarantine there", true};
+}
+
 Result<Reply> AggregatedApi::Value(const LivePath& path) {
   HSM_TRY(const DeviceAndSecret one, ParseMirroredName(path.name));
   Fronts::Taken front = fronts_.Take(ns_, one.device);
-  HSM_TRY(const Served served, front->Get(one.secret));
-  HSM_RETURN_IF_ERROR(CheckServed(one.secret, served));
   HSM_TRY(Pool * pool, front->pool());
+  Result<Served> read =
+      path.At("node").empty() ? front->Get(one.secret) : SetAsideValue(*pool, path, one.secret);
+  if (!read.ok()) return read.error();
+  const Served served = *std::move(read);
+  HSM_RETURN_IF_ERROR(CheckServed(one.secret, served));
+  HSM_TRY(pool, front->pool());
   Reply reply;
   reply.content_type = "application/json";
   reply.body = kube::WithData(MirroredSecretOf(pool->device(), one.secret.text(), served),

@@ -11,7 +11,9 @@
 //   stamp=STAMP      when the write was first asked for, as dryRun=All answers it in status.stamp:
 //                    what comes later than ten seconds after is done no more. Without it the write
 //                    is done whenever it comes.
-// GET devicehealths/NAME/diff?left=NODE&right=NODE compares two members.
+// GET devicehealths/NAME/diff?left=NODE&right=NODE compares two members;
+// devicehealths/NAME/divergence, with name, node and version, lists what is in quarantine, whose
+// values are read by GET mirroredsecrets/NAME/value?node=NODE&version=VERSION.
 #pragma once
 
 #include <functional>
@@ -55,7 +57,10 @@ class AggregatedApi {
   base::Result<net::Reply> Secrets(const LivePath& path, bool table);
   base::Result<net::Reply> Healths(const LivePath& path, bool table);
   base::Result<net::Reply> Diff(const LivePath& path);
+  base::Result<net::Reply> Divergence(const LivePath& path);
   base::Result<net::Reply> Value(const LivePath& path);
+  static base::Result<Served> SetAsideValue(Pool& pool, const LivePath& path,
+                                            const store::SecretName& name);
   base::Result<net::Reply> Write(const LivePath& path, bool removes, const net::Received& request);
   base::Result<std::vector<std::string>> DevicesOf(const LivePath& path);
 

@@ -131,10 +131,41 @@ Result<json> AggregatedClient::Diff(const std::string& device, const std::string
                    base::PercentEncoded(left, "-._~"), base::PercentEncoded(right, "-._~"))});
 }
 
+Result<SetAsideSearch> AggregatedClient::FindSetAside(const std::string& device,
+                                                      const SetAsideFilter& filter) {
+  std::string query;
+  const auto add = [&query](const char* option, const std::string& value) {
+    if (!value.empty())
+      query += fmt::format("{}{}={}", query.empty() ? "?" : "&", option,
+                           base::PercentEncoded(value, "-._~"));
+  };
+  add("name", filter.name);
+  add("node", filter.node);
+  add("version", filter.version);
+  HSM_TRY(const json list,
+          AskForJson({VerbFor("get", "devicehealths/divergence", ns_, device),
+                      fmt::format("devicehealths/{}/divergence{}", device, query)}));
+  return ParseSetAside(list);
+}
+
+Result<store::Secret> AggregatedClient::ReadSetAside(const std::string& device,
+                                                     const SetAside& one) {
+  HSM_TRY(const store::SecretName name, store::SecretName::Parse(one.item.name));
+  HSM_TRY(Served served,
+          ReadValue(device, name,
+                    fmt::format("?node={}&version={}", one.node, one.item.version.Full())));
+  return std::move(*served.secret);
+}
+
 Result<Served> AggregatedClient::Get(const std::string& device, const store::SecretName& name) {
+  return ReadValue(device, name, "");
+}
+
+Result<Served> AggregatedClient::ReadValue(const std::string& device, const store::SecretName& name,
+                                           const std::string& query) const {
   HSM_TRY(const SecretBytes body,
           Ask({VerbFor("get", "mirroredsecrets/value", ns_, MirroredName(device, name.text())),
-               ValuePath(device, name)}));
+               ValuePath(device, name) + query}));
   auto parted = kube::PartData(body.view());
   if (!parted.ok()) return Error(ErrorCode::kCorrupt, parted.error().message());
   const json& document = parted->document;

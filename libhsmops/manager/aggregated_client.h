@@ -13,6 +13,7 @@
 #include "libhsmops/base/executor.h"
 #include "libhsmops/kube/api_status.h"
 #include "libhsmops/manager/reader.h"
+#include "libhsmops/manager/set_aside.h"
 #include "libhsmops/mirror/apply.h"
 
 namespace hsmops::manager {
@@ -41,6 +42,9 @@ class AggregatedClient {
   base::Result<nlohmann::json> Health(const std::string& device);
   base::Result<nlohmann::json> Diff(const std::string& device, const std::string& left,
                                     const std::string& right);
+  base::Result<SetAsideSearch> FindSetAside(const std::string& device,
+                                            const SetAsideFilter& filter);
+  base::Result<store::Secret> ReadSetAside(const std::string& device, const SetAside& one);
   // kNotFound: there surely is none. With its values where they are read.
   base::Result<Served> Get(const std::string& device, const store::SecretName& name);
   // As LiveService's.
@@ -57,6 +61,8 @@ class AggregatedClient {
     std::string method = "GET";
     base::SecretBytes body = {};
   };
+  base::Result<Served> ReadValue(const std::string& device, const store::SecretName& name,
+                                 const std::string& query) const;
   base::Result<base::SecretBytes> Ask(Asked asked) const;
   base::Result<nlohmann::json> AskForJson(Asked asked) const;
   base::Result<void> FreshenStamp(const std::string& device, const store::SecretName& name);

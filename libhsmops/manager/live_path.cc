@@ -69,7 +69,7 @@ Result<std::map<std::string, std::string>> QueryOf(std::string_view text) {
 
 bool IsSubresource(std::string_view resource, std::string_view subresource) {
   return (resource == "mirroredsecrets" && subresource == "value") ||
-         (resource == "devicehealths" && subresource == "diff");
+         (resource == "devicehealths" && (subresource == "diff" || subresource == "divergence"));
 }
 
 }  // namespace

@@ -245,7 +245,8 @@ net::Reply DiscoveryReply(LivePath::What what) {
              {ApiResource("mirroredsecrets", "MirroredSecret", {"get", "list"}, {"msec"}),
               ApiResource("mirroredsecrets/value", "MirroredSecret", {"delete", "get", "update"}),
               ApiResource("devicehealths", "DeviceHealth", {"get", "list"}),
-              ApiResource("devicehealths/diff", "DeviceHealth", {"get"})}}});
+              ApiResource("devicehealths/diff", "DeviceHealth", {"get"}),
+              ApiResource("devicehealths/divergence", "DeviceHealth", {"get"})}}});
 }
 
 std::string WarningHeader(const std::vector<std::string>& warnings) {

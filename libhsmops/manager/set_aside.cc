@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <bitset>
+#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/kube/json_fields.h"
+#include "libhsmops/manager/delivery_plan.h"
 
 namespace hsmops::manager {
 
@@ -59,6 +62,53 @@ Result<SetAside> OneSetAside(const SetAsideSearch& search, const SetAsideFilter&
                  fmt::format("{} versions of {} are in quarantine: add --node and --version",
                              search.found.size(), name));
   return search.found.front();
+}
+
+nlohmann::json QuarantinedSecretOf(const SetAside& aside) {
+  const std::string name = base::Printable(aside.item.name);
+  return {{"apiVersion", "live.hsm.j5t.io/v1alpha1"},
+          {"kind", "QuarantinedSecret"},
+          {"metadata", {{"name", name}}},
+          {"name", name},
+          {"nodeName", aside.node},
+          {"version", aside.item.version.Full()},
+          {"deleted", aside.item.tombstone},
+          {"keys", aside.item.keys},
+          {"writtenAt", base::FormatTime(aside.item.written_at)}};
+}
+
+nlohmann::json ListOf(const SetAsideSearch& search) {
+  nlohmann::json list{{"apiVersion", "v1"},
+                      {"kind", "List"},
+                      {"metadata", nlohmann::json::object()},
+                      {"items", nlohmann::json::array()}};
+  for (const SetAside& aside : search.found) list["items"].push_back(QuarantinedSecretOf(aside));
+  for (const auto& [node, error] : search.unknown)
+    list["metadata"]["unknown"][node] = base::Printable(error.message());
+  return list;
+}
+
+Result<SetAsideSearch> ParseSetAside(const nlohmann::json& list) {
+  SetAsideSearch search;
+  for (const nlohmann::json& item : kube::ItemsIn(list, "/items")) {
+    SetAside aside;
+    aside.node = kube::TextAt(item, "nodeName");
+    aside.item.name = kube::TextAt(item, "name");
+    const auto version = ParseFullVersion(kube::TextAt(item, "version"));
+    const auto written = base::ParseTime(kube::TextAt(item, "writtenAt"));
+    if (aside.node.empty() || !version || !written.ok())
+      return Error(ErrorCode::kCorrupt, "a version in quarantine without node, version or time");
+    aside.item.version = *version;
+    aside.item.written_at = *written;
+    aside.item.tombstone = kube::FlagIn(item, "/deleted");
+    for (const nlohmann::json& key : kube::ItemsIn(item, "/keys"))
+      aside.item.keys.push_back(kube::TextIn(key, ""));
+    search.found.push_back(std::move(aside));
+  }
+  const nlohmann::json unknown = kube::ObjectAt(kube::ObjectAt(list, "metadata"), "unknown");
+  for (const auto& [node, why] : unknown.items())
+    search.unknown.emplace_back(node, Error(ErrorCode::kUnavailable, kube::TextIn(why, "")));
+  return search;
 }
 
 namespace {

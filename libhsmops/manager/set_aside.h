@@ -2,6 +2,7 @@
 // discarded for good. The same for the manager that leads and for a command.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,13 @@ base::Result<SetAsideSearch> FindSetAside(Pool& pool, const SetAsideFilter& filt
 // kInvalid: no name, or several versions fit. kNotFound: everybody was asked, and there is none.
 // kUnavailable: there may be one on who could not be asked.
 base::Result<SetAside> OneSetAside(const SetAsideSearch& search, const SetAsideFilter& filter);
+
+// As the live API tells of it: a QuarantinedSecret, without values; and a v1 List of them, with who
+// could not be asked under metadata.unknown.
+nlohmann::json QuarantinedSecretOf(const SetAside& aside);
+nlohmann::json ListOf(const SetAsideSearch& search);
+// kCorrupt: that is none.
+base::Result<SetAsideSearch> ParseSetAside(const nlohmann::json& list);
 
 // The step that is noted before anything is discarded; its message says which one.
 inline constexpr const char* kDiscardStep = "discard";

@@ -119,6 +119,35 @@ TEST_CASE("past the API server: nobody is let in but its front proxy, and that f
   CHECK(ask(other, {"X-Remote-User: admin", "X-Remote-Group: system:masters"}) == "503");
 }
 
+TEST_CASE("what a returning Primary had alone is listed, exported and discarded") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  CHECK(cluster.HsmWith("one", {"put", "app", "--stdin-key", "k"}).code == 0);
+  cluster.Agent("b").Signal(SIGKILL);
+  cluster.Until({"health"}, 0, "1 of 2 members up");
+  const Ended alone = cluster.HsmWith("two", {"put", "app", "--stdin-key", "k"});
+  CHECK_MESSAGE(alone.code == 0, alone.out, alone.err);
+  cluster.Agent("a").Signal(SIGKILL);
+  cluster.StartAgent("b");
+  const Ended forced = cluster.Hsm({"failover", "--to", "b", "--accept-loss", "--yes"});
+  CHECK_MESSAGE(forced.code == 0, forced.out, forced.err);
+  cluster.StartAgent("a");
+  cluster.Until({"divergence", "list"}, 0, "app");
+  const Ended list = cluster.Hsm({"divergence", "list"}, "viewer");
+  CHECK_MESSAGE((list.code == 0 && Holds(list.out, "app") && !Holds(list.out, "two")), list.out);
+  TempFolder folder;
+  CHECK(cluster.Hsm({"divergence", "export", "app", "--to", folder / "f"}, "viewer").code == 1);
+  const Ended exported =
+      cluster.Hsm({"divergence", "export", "app", "--to", folder / "f"}, "owner");
+  CHECK_MESSAGE(exported.code == 0, exported.out, exported.err);
+  CHECK(Holds(ReadText(folder / "f"), "dHdv"));
+  CHECK(cluster.Hsm({"get", "app", "--key", "k", "--raw"}, "owner").out == "one");
+  const Ended discarded = cluster.Hsm({"divergence", "discard", "app", "--yes"}, "operator");
+  CHECK_MESSAGE(discarded.code == 0, discarded.out, discarded.err);
+  CHECK(Holds(cluster.Hsm({"divergence", "list"}, "viewer").err, "nothing is in quarantine"));
+}
+
 TEST_CASE("the live API is down: list shows what is on record, and says so") {
   KubeCluster cluster({"a", "b"}, 1);
   cluster.ApplyDevice();
