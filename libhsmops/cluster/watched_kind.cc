@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace hsmops::cluster {
@@ -12,7 +13,9 @@ using base::Result;
 
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenTries{500};
+constexpr std::chrono::milliseconds kFirstPause{250};  // after a try that failed, doubled each time
+constexpr std::chrono::seconds kLongestPause{15};
+constexpr std::chrono::milliseconds kLookForStop{20};
 constexpr std::chrono::milliseconds kLookForKnown{5};
 constexpr std::chrono::seconds kOneWait{1};  // of the watch; nothing is asked for it
 
@@ -68,11 +71,6 @@ Result<std::optional<Object>> WatchedKind::Find(const std::string& ns,
   return found == objects_.end() ? std::optional<Object>() : found->second;
 }
 
-void WatchedKind::Failed(const Error& error) {
-  const std::lock_guard lock(mutex_);
-  error_ = error;
-}
-
 // What was listed before and is not now went in between.
 void WatchedKind::Replace(ObjectList list) {
   std::set<Name> changed;
@@ -125,11 +123,21 @@ void WatchedKind::Run(const std::stop_token& stop) {
     const auto watch = Begin();
     if (watch.ok()) {
       Follow(**watch, stop);
-      continue;
+    } else {
+      Pause(watch.error(), stop);
     }
-    Failed(watch.error());
-    clock_.SleepFor(kBetweenTries);
   }
+}
+
+// What is not allowed, or not served, is not asked for all the time.
+void WatchedKind::Pause(const Error& error, const std::stop_token& stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    error_ = error;
+  }
+  pause_ = std::clamp<base::Duration>(pause_ * 2, kFirstPause, kLongestPause);
+  const base::TimePoint until = clock_.Now() + pause_;
+  while (!stop.stop_requested() && clock_.Now() < until) clock_.SleepFor(kLookForStop);
 }
 
 void WatchedKind::Follow(Watch& watch, const std::stop_token& stop) {
@@ -137,17 +145,17 @@ void WatchedKind::Follow(Watch& watch, const std::stop_token& stop) {
     const auto change = watch.Next(clock_.Now() + kOneWait);
     if (!change.ok()) {
       // The watch goes on from where it was; what is known says nothing of now until it does.
-      Failed(change.error());
-      clock_.SleepFor(kBetweenTries);
+      Pause(change.error(), stop);
       continue;
     }
     if (*change && (*change)->type == ChangeType::kResync) {
       auto list = store_.List(kind_, ns_);
-      if (!list.ok()) return Failed(list.error());
+      if (!list.ok()) return Pause(list.error(), stop);
       Replace(*std::move(list));
     } else if (*change) {
       Take(**change);
     }
+    pause_ = {};
     const std::lock_guard lock(mutex_);
     error_.reset();
   }

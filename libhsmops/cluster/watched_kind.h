@@ -49,7 +49,7 @@ class WatchedKind {
   base::Result<std::shared_ptr<Watch>> Begin();
   void Replace(ObjectList list);
   void Take(const Change& change);
-  void Failed(const base::Error& error);
+  void Pause(const base::Error& error, const std::stop_token& stop);
 
   ResourceStore& store_;
   base::Clock& clock_;
@@ -60,6 +60,7 @@ class WatchedKind {
   std::map<Name, Object> objects_;
   std::optional<base::Error> error_;  // unset: what is known is so
   std::shared_ptr<Watch> watch_;
+  base::Duration pause_{};  // the last one; of the thread alone
   std::jthread thread_;  // last: it uses the others
 };
 

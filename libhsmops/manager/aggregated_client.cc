@@ -200,14 +200,16 @@ AggregatedClient::Asked AggregatedClient::Write(const std::string& device,
   return asked;
 }
 
-// Says with no effect whether writes are taken, too: until it has, nothing is in doubt.
+// Says with no effect whether writes are taken, too: until it has, nothing is in doubt. Asked by
+// the verb that is going to be used, which is what the client has a right to.
 Result<void> AggregatedClient::FreshenStamp(const std::string& device,
-                                            const store::SecretName& name) {
+                                            const store::SecretName& name, bool removes) {
   const base::TimePoint now = clock_.Now();
   if (!stamp_.empty() && now - stamped_ < mirror::kFreshStamp / 2) return {};
-  Asked asked{VerbFor("update", "mirroredsecrets/value", ns_, MirroredName(device, name.text())),
-              ValuePath(device, name) + "?dryRun=All&merge=true", "PUT",
-              SecretBytes::FromText("{}")};
+  Asked asked{VerbFor(removes ? "delete" : "update", "mirroredsecrets/value", ns_,
+                      MirroredName(device, name.text())),
+              ValuePath(device, name) + "?dryRun=All" + (removes ? "" : "&merge=true"),
+              removes ? "DELETE" : "PUT", removes ? SecretBytes() : SecretBytes::FromText("{}")};
   auto answer = AskForJson(std::move(asked));
   if (answer.Is(ErrorCode::kInDoubt))
     return Error(ErrorCode::kUnavailable, answer.error().message());
@@ -221,7 +223,7 @@ Result<void> AggregatedClient::FreshenStamp(const std::string& device,
 
 Result<void> AggregatedClient::Probe(const std::string& device) {
   HSM_TRY(const store::SecretName name, store::SecretName::Parse("probe"));
-  return FreshenStamp(device, name);
+  return FreshenStamp(device, name, false);
 }
 
 Result<Acknowledged> AggregatedClient::PutOne(const std::string& device,
@@ -244,7 +246,8 @@ std::vector<Result<Acknowledged>> AggregatedClient::Put(const std::string& devic
   while (results.size() < writes.size()) {
     const std::size_t first = results.size();
     const std::size_t some = std::min(kAtOnce, writes.size() - first);
-    if (const auto fresh = FreshenStamp(device, writes[first].name); !fresh.ok()) {
+    if (const auto fresh = FreshenStamp(device, writes[first].name, writes[first].remove);
+        !fresh.ok()) {
       results.resize(writes.size(), fresh.error().Within("not tried"));
       break;
     }

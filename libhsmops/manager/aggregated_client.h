@@ -65,7 +65,8 @@ class AggregatedClient {
                                  const std::string& query) const;
   base::Result<base::SecretBytes> Ask(Asked asked) const;
   base::Result<nlohmann::json> AskForJson(Asked asked) const;
-  base::Result<void> FreshenStamp(const std::string& device, const store::SecretName& name);
+  base::Result<void> FreshenStamp(const std::string& device, const store::SecretName& name,
+                                  bool removes);
   base::Result<mirror::Acknowledged> PutOne(const std::string& device,
                                             const store::Write& write) const;
   Asked Write(const std::string& device, const store::Write& write) const;
