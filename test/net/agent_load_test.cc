@@ -176,6 +176,7 @@ TEST_CASE("a handshake that does not end is ended by the agent and told once") {
 TEST_CASE("an expired, a foreign and a wrong role's certificate are refused and told once") {
   LoneAgent agent;
   const std::string certs = agent.cluster().folder() + "/certs";
+  REQUIRE(agent.cluster().Agent("a").WaitFor("the token is usable"));  // it looks each second
   const std::size_t lines = agent.LinesSaid();
   SUBCASE("expired") {
     const auto files =
@@ -206,7 +207,7 @@ TEST_CASE("an expired, a foreign and a wrong role's certificate are refused and 
     }
     agent.IsAsBefore("/reader/app: role");
   }
-  CHECK(agent.LinesSaid() == lines + 1);
+  CHECK_MESSAGE(agent.LinesSaid() == lines + 1, agent.cluster().Agent("a").err());
 }
 
 }  // namespace hsmops::test
