@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 namespace hsmops::test {
@@ -13,6 +14,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr int kPort = 6443;
+constexpr const char* kEtcd = "http://127.0.0.1:2379";
 constexpr seconds kReadyWithin{90};
 
 std::string Program(const std::string& name) {
@@ -94,17 +96,21 @@ void ApiServer::MakeTokens() {
   WriteText(folder_ / "tokens.csv", file);
 }
 
-void ApiServer::Start() {
+void ApiServer::LaunchEtcd() {
   const Network::Visit there(network_, node_);
-  const std::string etcd = "http://127.0.0.1:2379";
+  const std::string etcd = kEtcd;
   etcd_ = std::make_unique<Process>(std::vector<std::string>{
       Program("etcd"), "--data-dir", folder_ / "etcd", "--listen-client-urls", etcd,
       "--advertise-client-urls", etcd, "--listen-peer-urls", "http://127.0.0.1:2380",
       "--initial-advertise-peer-urls", "http://127.0.0.1:2380", "--initial-cluster",
       "default=http://127.0.0.1:2380", "--unsafe-no-fsync"});
+}
+
+void ApiServer::LaunchServer() {
+  const Network::Visit there(network_, node_);
   server_ = std::make_unique<Process>(
       std::vector<std::string>{Program("kube-apiserver"),
-                               "--etcd-servers=" + etcd,
+                               fmt::format("--etcd-servers={}", kEtcd),
                                fmt::format("--secure-port={}", kPort),
                                "--bind-address=0.0.0.0",
                                "--advertise-address=" + network_.AddressOf(node_),
@@ -127,6 +133,10 @@ void ApiServer::Start() {
                                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
                                "--proxy-client-cert-file=" + (folder_ / "front-proxy-client.crt"),
                                "--proxy-client-key-file=" + (folder_ / "front-proxy-client.key")});
+}
+
+void ApiServer::WaitReady() {
+  const Network::Visit there(network_, node_);
   const auto limit = steady_clock::now() + kReadyWithin;
   while (!IsReady()) {
     REQUIRE_MESSAGE(steady_clock::now() < limit, "no API server within 90 s: ", server_->err());
@@ -139,14 +149,42 @@ bool ApiServer::IsReady() {
   return Kubectl({"get", "--raw", "/readyz"}).out == "ok";
 }
 
+void ApiServer::Start() {
+  LaunchEtcd();
+  LaunchServer();
+  WaitReady();
+}
+
 void ApiServer::Stop() {
   server_.reset();
   etcd_.reset();
 }
 
-std::string ApiServer::Kubeconfig(const std::string& user, const std::string& ns) {
-  const std::string path = folder_ / fmt::format("{}.{}.kubeconfig", user, ns);
-  WriteText(path, fmt::format(R"(apiVersion: v1
+void ApiServer::StopEtcd() { etcd_.reset(); }
+
+void ApiServer::StartEtcd() {
+  LaunchEtcd();
+  WaitReady();
+}
+
+void ApiServer::KeepRecord() const {
+  std::filesystem::copy(folder_ / "etcd", folder_ / "etcd.kept",
+                        std::filesystem::copy_options::recursive);
+}
+
+void ApiServer::PutRecordBack() const {
+  std::filesystem::remove_all(folder_ / "etcd");
+  std::filesystem::rename(folder_ / "etcd.kept", folder_ / "etcd");
+}
+
+std::string ApiServer::Kubeconfig(const std::string& user, const std::string& ns,
+                                  const std::string& server) {
+  const std::string path =
+      folder_ / fmt::format("{}.{}{}.kubeconfig", user, ns, server.empty() ? "" : ".other");
+  const std::lock_guard lock(mutex_);
+  if (!kubeconfigs_.insert(path).second) return path;
+  WriteText(path,
+            fmt::format(R"(apiVersion: v1
 kind: Config
 current-context: test
 clusters:
@@ -165,7 +203,7 @@ contexts:
     user: {}
     namespace: {}
 )",
-                              url(), CaFile(), user, Token(user), user, ns));
+                        server.empty() ? url() : server, CaFile(), user, Token(user), user, ns));
   return path;
 }
 

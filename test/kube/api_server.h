@@ -6,6 +6,8 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,8 +27,10 @@ class ApiServer {
   // What proves a user of that name: "admin" is of system:masters, others may nothing by
   // themselves.
   const std::string& Token(const std::string& user) const { return tokens_.at(user); }
-  // The path of a kubeconfig with one context, of that user, in `ns`.
-  std::string Kubeconfig(const std::string& user, const std::string& ns = "default");
+  // The path of a kubeconfig with one context, of that user, in `ns`; `server` empty: url().
+  // Thread-safe.
+  std::string Kubeconfig(const std::string& user, const std::string& ns = "default",
+                         const std::string& server = {});
 
   // A certificate of the cluster's CA, expired where `days` is negative: FILE.crt and FILE.key, and
   // this is FILE.
@@ -41,18 +45,32 @@ class ApiServer {
   // The same as admin, which must end with 0; what it printed.
   std::string Must(std::vector<std::string> words, const std::string& input = {});
 
+  // What it proves to its clients by.
+  std::string CertificateFile() const { return folder_ / "server.crt"; }
+  std::string KeyFile() const { return folder_ / "server.key"; }
+
   void Start();  // both, and returns when it is ready
   void Stop();   // kill -9 of both
+  void StopEtcd();
+  void StartEtcd();  // and returns when the server, which went on, is ready again
+  // What etcd has, kept and put back; both while etcd is stopped.
+  void KeepRecord() const;
+  void PutRecordBack() const;
 
  private:
   void MakeCertificates();
   void MakeTokens();
+  void LaunchEtcd();
+  void LaunchServer();
+  void WaitReady();
   bool IsReady();
 
   const Network& network_;
   const std::string node_;
   TempFolder folder_;
   std::map<std::string, std::string> tokens_;
+  std::mutex mutex_;
+  std::set<std::string> kubeconfigs_;  // written
   std::unique_ptr<Process> etcd_;
   std::unique_ptr<Process> server_;
 };

@@ -1,12 +1,10 @@
 // HSMSecrets and the Secrets that are made of them, on a real API server.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <csignal>
 #include <thread>
 
-#include "libhsmops/base/encoding.h"
-#include "test/kube/kube_cluster.h"
+#include "test/kube/delivery_scene.h"
 
 namespace hsmops::test {
 namespace {
@@ -15,47 +13,7 @@ bool Holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// A device "payments" of two nodes, with app/db = hunter2.
-struct Scene {
-  explicit Scene(const std::vector<std::string>& nodes = {"a", "b"}, int managers = 1)
-      : cluster(nodes, managers) {
-    cluster.ApplyDevice();
-    cluster.Until({"health"}, 0, "payments: healthy; Primary a");
-    Put("hunter2");
-  }
-
-  void Put(const std::string& value) {
-    const Ended put = cluster.HsmWith(value, {"put", "app/db", "--stdin-key", "password"});
-    REQUIRE_MESSAGE(put.code == 0, put.out, put.err);
-  }
-  void Apply(const std::string& spec, const std::string& name = "db",
-             const std::string& ns = "hsm-system") {
-    cluster.Apply(
-        fmt::format("apiVersion: hsm.j5t.io/v1alpha1\nkind: HSMSecret\nmetadata: {{name: "
-                    "{}, namespace: {}}}\nspec: {}\n",
-                    name, ns, spec));
-  }
-  std::string Field(const std::string& kind, const std::string& path,
-                    const std::string& name = "db", const std::string& ns = "hsm-system") {
-    return cluster.KubectlAnywhere({"get", kind, name, "-n", ns, "-o", "jsonpath=" + path});
-  }
-  // Until the Secret's password is this.
-  bool Becomes(const std::string& kind, const std::string& path, const std::string& value,
-               const std::string& name = "db", const std::string& ns = "hsm-system") {
-    for (int i = 0; i < 200; ++i) {
-      if (Field(kind, path, name, ns) == value) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
-    MESSAGE(kind, " ", path, ": ", Field(kind, path, name, ns));
-    return false;
-  }
-  bool Delivers(const std::string& value, const std::string& name = "db",
-                const std::string& ns = "hsm-system") {
-    return Becomes("secret", "{.data.password}", base::Base64(base::AsBytes(value)), name, ns);
-  }
-
-  KubeCluster cluster;
-};
+using Scene = DeliveryScene;
 
 const std::string kStatus = "{.status.syncStatus}";
 const std::string kReady = R"({.status.conditions[?(@.type=="Ready")].reason})";

@@ -29,13 +29,17 @@ std::vector<std::string> AllNodes(std::vector<std::string> nodes, int managers) 
 
 }  // namespace
 
-KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers)
+KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers, ManagersGo go)
     : nodes_(nodes), network_(std::make_unique<Network>(AllNodes(nodes, managers))) {
   api_ = std::make_unique<ApiServer>(*network_, "api");
+  if (go == ManagersGo::kThroughFaults) {
+    faults_ = std::make_unique<FaultProxy>(
+        *network_, "api",
+        FaultProxy::Certificates{api_->CaFile(), api_->CertificateFile(), api_->KeyFile()});
+  }
+  ApplyCrds();
   {
     const Network::Visit there(*network_, "client");
-    api_->Must({"apply", "-f", TestFolder() + "/../manifests/crds"});
-    api_->Must({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
     api_->Must({"create", "namespace", kSystem});
     InstallRoles();
   }
@@ -47,6 +51,12 @@ KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers)
   }
   for (int i = 1; i <= managers; ++i) StartManager(i);
   if (managers > 0) RegisterLiveApi(managers);
+}
+
+void KubeCluster::ApplyCrds() {
+  const Network::Visit there(*network_, "client");
+  api_->Must({"apply", "-f", TestFolder() + "/../manifests/crds"});
+  api_->Must({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
 }
 
 // Without kubelet and controllers: the Service's endpoints are written by hand.
@@ -141,15 +151,16 @@ void KubeCluster::StartAgent(const std::string& node) {
 void KubeCluster::StartManager(int number) {
   const std::string name = ManagerName(number);
   const std::string certs = Issue("manager", name);
+  const std::string server = faults_ ? faults_->url() : api_->url();
   const Network::Visit there(*network_, name);
   auto& manager = managers_[number];
   std::filesystem::create_directories(FailpointFolder(number));
   manager = std::make_unique<Process>(
       std::vector<std::string>{
-          CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem), "manager", "--listen",
-          network_->AddressOf(name) + ":9444", "--api-listen", network_->AddressOf(name) + ":9445",
-          "--status-listen", network_->AddressOf(name) + ":0", "--ca", certs + "/ca.crt", "--cert",
-          certs + "/tls.crt", "--key", certs + "/tls.key"},
+          CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem, server), "manager",
+          "--listen", network_->AddressOf(name) + ":9444", "--api-listen",
+          network_->AddressOf(name) + ":9445", "--status-listen", network_->AddressOf(name) + ":0",
+          "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"},
       ProcessOptions{
           .env = {{"KHSM_FAILPOINTS", FailpointFolder(number)}}, .folder = {}, .input = {}});
   manager_pages_[number] = manager->Says("health and metrics on ");
@@ -273,6 +284,23 @@ std::string KubeCluster::KubectlAnywhere(std::vector<std::string> words) {
 void KubeCluster::Apply(const std::string& manifest) {
   const Network::Visit there(*network_, "client");
   api_->Must({"apply", "-f", "-"}, manifest);
+}
+
+bool KubeCluster::NobodyLeads() {
+  const auto limit = steady_clock::now() + kBecomes;
+  for (;;) {
+    bool leads = false;
+    for (const auto& [number, manager] : managers_)
+      leads = leads || Metrics(number).find("\nleader 1") != std::string::npos;
+    if (!leads) return true;
+    if (steady_clock::now() >= limit) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+long KubeCluster::PrimaryPage(const std::string& node) const {
+  const Network::Visit there(*network_, "client");
+  return Fetch(agents_.at(node).pages + "/primary").status;
 }
 
 bool KubeCluster::BecomesPage(const std::string& node, long status, const std::string& text) {

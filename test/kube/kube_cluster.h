@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "test/kube/api_server.h"
+#include "test/kube/fault_proxy.h"
 #include "test/support/network.h"
 #include "test/support/process.h"
 #include "test/support/softhsm_tokens.h"
@@ -19,12 +20,20 @@
 
 namespace hsmops::test {
 
+// How managers reach the API server; everybody else reaches it straight.
+enum class ManagersGo { kStraight, kThroughFaults };
+
 class KubeCluster {
  public:
   // CRDs, the namespace hsm-system, certificates, tokens, agents, and so many managers.
-  KubeCluster(const std::vector<std::string>& nodes, int managers);
+  KubeCluster(const std::vector<std::string>& nodes, int managers,
+              ManagersGo go = ManagersGo::kStraight);
 
   ApiServer& api() { return *api_; }
+  // Only where managers go through it.
+  FaultProxy& faults() { return *faults_; }
+  const std::vector<std::string>& nodes() const { return nodes_; }
+  void ApplyCrds();
   // A device "payments" of all nodes: D 3 s, a look every second, minInterval 0.
   void ApplyDevice();
   // An EndpointSlice that says where the agents of this device are.
@@ -47,7 +56,7 @@ class KubeCluster {
   Ended Hsm(std::vector<std::string> words, const std::string& user = "operator");
   // Again and again until it ends with this code and says this; the test fails if it does not.
   Ended Until(const std::vector<std::string>& words, int code, const std::string& text);
-  // The same with this on standard input.
+  // The same as Hsm with this on standard input. Both are thread-safe.
   Ended HsmWith(const std::string& input, std::vector<std::string> words,
                 const std::string& user = "owner");
   // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
@@ -70,7 +79,11 @@ class KubeCluster {
   // The page /metrics of this agent, or of this manager.
   std::string Metrics(const std::string& node) { return MetricsOf(agents_.at(node).pages); }
   std::string Metrics(int manager) { return MetricsOf(manager_pages_.at(manager)); }
-  // The page /primary of this agent, again and again until it is so, or 40 s are over.
+  // Until no manager says on its pages that it leads, or 40 s are over.
+  bool NobodyLeads();
+  // What the page /primary of this agent answers now; 0: nothing. Thread-safe.
+  long PrimaryPage(const std::string& node) const;
+  // The same page, again and again until it is so, or 40 s are over.
   bool BecomesPage(const std::string& node, long status, const std::string& text);
 
  private:
@@ -90,6 +103,7 @@ class KubeCluster {
   SoftHsmTokens tokens_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<ApiServer> api_;
+  std::unique_ptr<FaultProxy> faults_;
   std::map<std::string, Agent_> agents_;
   std::map<int, std::unique_ptr<Process>> managers_;
   std::map<int, std::string> manager_pages_;
