@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "libhsmops/base/printable.h"
 #include "libhsmops/kube/json_fields.h"
 
@@ -23,6 +25,15 @@ namespace {
 constexpr std::chrono::seconds kStreamTime{290};
 // So that a server that ends each at once is not asked without a pause.
 constexpr std::chrono::milliseconds kBetweenStreams{100};
+
+// A version of etcd's, which the API lets be compared from 1.35 on and which always were numbers.
+std::optional<std::uint64_t> NumberOf(const std::string& version) {
+  std::uint64_t number = 0;
+  const char* const end = version.data() + version.size();
+  const auto [at, error] = std::from_chars(version.data(), end, number);
+  if (error != std::errc() || at != end) return std::nullopt;
+  return number;
+}
 
 }  // namespace
 
@@ -47,6 +58,11 @@ void KubeWatch::Stop() {
 }
 
 Result<void> KubeWatch::Connect() {
+  if (resumes_) {
+    HSM_TRY(const bool older, RecordIsOlder());
+    resumes_ = false;
+    if (older) return Resync();
+  }
   const std::string path =
       fmt::format("{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
                   PathOf(kind_, ns_), kStreamTime.count(), version_);
@@ -64,6 +80,15 @@ Result<void> KubeWatch::Connect() {
   stream_ = std::move(stream);
   if (stopped_) stream_->Stop();
   return {};
+}
+
+// After a restore from a backup the record counts from an older version again, and a watch from
+// ours would tell of nothing until that is reached once more, which may be hours.
+Result<bool> KubeWatch::RecordIsOlder() {
+  HSM_TRY(const auto page, store_.ReadPage(kind_, ns_, ""));
+  const auto theirs = NumberOf(page.version);
+  const auto ours = NumberOf(version_);
+  return theirs && ours && *theirs < *ours;
 }
 
 // The position is taken before anybody lists: what changes after that list is told.
@@ -97,6 +122,7 @@ Result<std::optional<Change>> KubeWatch::Next(base::TimePoint deadline) {
         const std::lock_guard lock(mutex_);
         stream_.reset();
       }
+      resumes_ = true;
       if (store_.clock_.Now() >= deadline) return std::optional<Change>();
       store_.clock_.SleepFor(kBetweenStreams);
       continue;
@@ -134,6 +160,7 @@ Result<void> KubeWatch::TakeError(int code, const std::string& message) {
     stream_.reset();
   }
   if (IsExpired(code)) return Resync();
+  resumes_ = true;
   return Error(ErrorCode::kUnavailable,
                fmt::format("the API server ended a watch: {} {}", code, base::Printable(message)));
 }

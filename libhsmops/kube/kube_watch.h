@@ -24,6 +24,7 @@ class KubeWatch : public cluster::Watch {
       : store_(store), kind_(kind), ns_(ns) {}
 
   base::Result<void> Connect();
+  base::Result<bool> RecordIsOlder();
   base::Result<void> Resync();
   base::Result<void> Take(const base::SecretBytes& line);
   base::Result<void> TakeError(int code, const std::string& message);
@@ -31,7 +32,8 @@ class KubeWatch : public cluster::Watch {
   KubeResourceStore& store_;
   const cluster::Kind kind_;
   const std::string ns_;
-  std::string version_;  // told up to here
+  std::string version_;   // told up to here
+  bool resumes_ = false;  // a stream from there has ended
   std::deque<cluster::Change> pending_;
   std::mutex mutex_;  // of what Stop touches
   std::shared_ptr<RestStream> stream_;

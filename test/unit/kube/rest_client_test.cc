@@ -3,6 +3,7 @@
 #include "libhsmops/kube/rest_client.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <map>
 #include <mutex>
@@ -169,6 +170,31 @@ TEST_CASE("kube store: what is no answer about an object is never read as its ab
   }
   server.pages[kLeases] = Saying(200, R"({"metadata":{"resourceVersion":"9"},"items":null})");
   CHECK(store.List(Kind::kLease, "default").ok());
+}
+
+TEST_CASE("kube store: a watch that goes on looks whether the record is an older one by now") {
+  Server server;
+  KubeResourceStore store(server.client, server.clock);
+  const std::string told =
+      R"({"type":"MODIFIED","object":{"metadata":{"name":"x","namespace":"default",)"
+      R"("resourceVersion":"12","uid":"u"}}})"
+      "\n";
+  for (const bool older : {true, false}) {
+    CAPTURE(older);
+    server.pages[kLeases] = Saying(200, told);
+    auto watch = store.OpenWatch(Kind::kLease, "default", "7");
+    REQUIRE(watch.ok());
+    const auto change = (*watch)->Next(server.Soon());
+    REQUIRE((change.ok() && *change));
+    CHECK((*change)->object->version() == "12");
+    // A list, also to who asks for a watch, which is then refused.
+    server.pages[kLeases] =
+        Saying(200, fmt::format("{{\"metadata\":{{\"resourceVersion\":\"{}\"}},\"items\":[]}}\n",
+                                older ? 9 : 100));
+    const auto next = (*watch)->Next(server.Soon());
+    CHECK(next.ok() == older);
+    if (next.ok()) CHECK((*next)->type == cluster::ChangeType::kResync);
+  }
 }
 
 }  // namespace hsmops::kube
