@@ -150,6 +150,12 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
   const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
   const bool ready =
       std::any_of(candidates.begin(), candidates.end(), [](const auto& c) { return c.eligible(); });
+  const auto later = std::ranges::find_if(state.members, [&](const MemberView& member) {
+    return member.ToldLaterThan({state.epoch, state.generation});
+  });
+  const bool regressed = later != state.members.end();
+  condition("EpochRegressed", regressed, regressed ? "RecordIsOlder" : "RecordIsLatest",
+            regressed ? later->node + " has seen a later record of who may write" : "");
   condition("FailoverReady", ready, ready ? "CandidateInSync" : "NoCandidate", "");
   return status;
 }

@@ -104,6 +104,21 @@ TEST_CASE("a Strict Primary that is cut from its equal mirror is not called read
   CHECK(ready->status == cluster::ConditionStatus::kFalse);
 }
 
+TEST_CASE("a record that is older than what a member was told is a condition of the device") {
+  SmallPool pool({"a", "b"});
+  const auto regressed = [&] {
+    const auto opened = pool.Open();
+    const auto status = StatusOf(opened->device(), opened->Observe(true), pool.clock().Wall());
+    const auto* condition = cluster::FindCondition(status.conditions, "EpochRegressed");
+    REQUIRE(condition != nullptr);
+    return condition->status;
+  };
+  CHECK(regressed() == cluster::ConditionStatus::kFalse);
+  const store::Term term = pool.Open()->term();
+  REQUIRE(pool.member("b").Fence({{term.epoch.counter + 1, 7}, term.generation + 1}).ok());
+  CHECK(regressed() == cluster::ConditionStatus::kTrue);
+}
+
 TEST_CASE("an init that comes late takes no epoch back") {
   SmallPool pool({"a", "b"});
   auto opened = pool.Open();
