@@ -1,8 +1,10 @@
 #include "test/kube/api_server.h"
 
+#include <curl/curl.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -15,6 +17,7 @@ using std::chrono::steady_clock;
 
 constexpr int kPort = 6443;
 constexpr const char* kEtcd = "http://127.0.0.1:2379";
+constexpr const char* kEtcdPeers = "http://127.0.0.1:2380";
 constexpr seconds kReadyWithin{90};
 
 std::string Program(const std::string& name) {
@@ -96,57 +99,61 @@ void ApiServer::MakeTokens() {
   WriteText(folder_ / "tokens.csv", file);
 }
 
-void ApiServer::LaunchEtcd() {
+// What it says goes to a file: nobody reads a pipe while it runs, and a full one would stop it.
+std::unique_ptr<Process> ApiServer::Launch(const std::string& name,
+                                           std::vector<std::string> options) {
   const Network::Visit there(network_, node_);
-  const std::string etcd = kEtcd;
-  etcd_ = std::make_unique<Process>(std::vector<std::string>{
-      Program("etcd"), "--data-dir", folder_ / "etcd", "--listen-client-urls", etcd,
-      "--advertise-client-urls", etcd, "--listen-peer-urls", "http://127.0.0.1:2380",
-      "--initial-advertise-peer-urls", "http://127.0.0.1:2380", "--initial-cluster",
-      "default=http://127.0.0.1:2380", "--unsafe-no-fsync"});
+  options.insert(options.begin(), {"sh", "-c", R"(log=$1; shift; exec "$@" 2>>"$log")", "sh",
+                                   LogOf(name), Program(name)});
+  return std::make_unique<Process>(std::move(options));
+}
+
+void ApiServer::LaunchEtcd() {
+  etcd_ = Launch("etcd", {"--data-dir", folder_ / "etcd", "--listen-client-urls", kEtcd,
+                          "--advertise-client-urls", kEtcd, "--listen-peer-urls", kEtcdPeers,
+                          "--initial-advertise-peer-urls", kEtcdPeers, "--initial-cluster",
+                          fmt::format("default={}", kEtcdPeers), "--unsafe-no-fsync"});
 }
 
 void ApiServer::LaunchServer() {
-  const Network::Visit there(network_, node_);
-  server_ = std::make_unique<Process>(
-      std::vector<std::string>{Program("kube-apiserver"),
-                               fmt::format("--etcd-servers={}", kEtcd),
-                               fmt::format("--secure-port={}", kPort),
-                               "--bind-address=0.0.0.0",
-                               "--advertise-address=" + network_.AddressOf(node_),
-                               "--endpoint-reconciler-type=none",
-                               "--cert-dir=" + (folder_ / "certs"),
-                               "--tls-cert-file=" + (folder_ / "server.crt"),
-                               "--tls-private-key-file=" + (folder_ / "server.key"),
-                               "--client-ca-file=" + (folder_ / "ca.crt"),
-                               "--token-auth-file=" + (folder_ / "tokens.csv"),
-                               "--service-account-key-file=" + (folder_ / "sa.key"),
-                               "--service-account-signing-key-file=" + (folder_ / "sa.key"),
-                               "--service-account-issuer=https://kubernetes.default",
-                               "--authorization-mode=RBAC",
-                               "--service-cluster-ip-range=10.96.0.0/24",
-                               "--enable-aggregator-routing=true",
-                               "--requestheader-client-ca-file=" + (folder_ / "proxy-ca.crt"),
-                               "--requestheader-allowed-names=front-proxy-client",
-                               "--requestheader-username-headers=X-Remote-User",
-                               "--requestheader-group-headers=X-Remote-Group",
-                               "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-                               "--proxy-client-cert-file=" + (folder_ / "front-proxy-client.crt"),
-                               "--proxy-client-key-file=" + (folder_ / "front-proxy-client.key")});
+  server_ =
+      Launch("kube-apiserver", {fmt::format("--etcd-servers={}", kEtcd),
+                                fmt::format("--secure-port={}", kPort),
+                                "--bind-address=0.0.0.0",
+                                "--advertise-address=" + network_.AddressOf(node_),
+                                "--endpoint-reconciler-type=none",
+                                "--cert-dir=" + (folder_ / "certs"),
+                                "--tls-cert-file=" + CertificateFile(),
+                                "--tls-private-key-file=" + KeyFile(),
+                                "--client-ca-file=" + CaFile(),
+                                "--token-auth-file=" + (folder_ / "tokens.csv"),
+                                "--service-account-key-file=" + (folder_ / "sa.key"),
+                                "--service-account-signing-key-file=" + (folder_ / "sa.key"),
+                                "--service-account-issuer=https://kubernetes.default",
+                                "--authorization-mode=RBAC",
+                                "--service-cluster-ip-range=10.96.0.0/24",
+                                "--enable-aggregator-routing=true",
+                                "--requestheader-client-ca-file=" + (folder_ / "proxy-ca.crt"),
+                                "--requestheader-allowed-names=front-proxy-client",
+                                "--requestheader-username-headers=X-Remote-User",
+                                "--requestheader-group-headers=X-Remote-Group",
+                                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+                                "--proxy-client-cert-file=" + (folder_ / "front-proxy-client.crt"),
+                                "--proxy-client-key-file=" + (folder_ / "front-proxy-client.key")});
 }
 
 void ApiServer::WaitReady() {
   const Network::Visit there(network_, node_);
   const auto limit = steady_clock::now() + kReadyWithin;
   while (!IsReady()) {
-    REQUIRE_MESSAGE(steady_clock::now() < limit, "no API server within 90 s: ", server_->err());
+    REQUIRE_MESSAGE(steady_clock::now() < limit,
+                    "no API server within 90 s: ", ReadText(LogOf("kube-apiserver")));
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }
 
 bool ApiServer::IsReady() {
-  (void)server_->WaitFor("there is no such line", std::chrono::milliseconds(1));
-  return Kubectl({"get", "--raw", "/readyz"}).out == "ok";
+  return Kubectl({"--request-timeout=2s", "get", "--raw", "/readyz"}).out == "ok";
 }
 
 void ApiServer::Start() {
@@ -165,6 +172,21 @@ void ApiServer::StopEtcd() { etcd_.reset(); }
 void ApiServer::StartEtcd() {
   LaunchEtcd();
   WaitReady();
+}
+
+// By its gateway, which has no words for Kubernetes.
+void ApiServer::AgeRecord(int versions) const {
+  const Network::Visit there(network_, node_);
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
+                                                                 curl_easy_cleanup);
+  const std::string url = fmt::format("{}/v3/kv/put", kEtcd);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> nowhere(std::fopen("/dev/null", "w"),
+                                                                &std::fclose);
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, R"({"key":"YWdl","value":"YWdl"})");
+  curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, nowhere.get());
+  for (int i = 0; i < versions; ++i) REQUIRE(curl_easy_perform(curl.get()) == CURLE_OK);
 }
 
 void ApiServer::KeepRecord() const {

@@ -53,6 +53,8 @@ class ApiServer {
   void Stop();   // kill -9 of both
   void StopEtcd();
   void StartEtcd();  // and returns when the server, which went on, is ready again
+  // So many versions later, by something that is nobody's: what hours of other people's work do.
+  void AgeRecord(int versions) const;
   // What etcd has, kept and put back; both while etcd is stopped.
   void KeepRecord() const;
   void PutRecordBack() const;
@@ -60,6 +62,8 @@ class ApiServer {
  private:
   void MakeCertificates();
   void MakeTokens();
+  std::string LogOf(const std::string& name) const { return folder_ / (name + ".log"); }
+  std::unique_ptr<Process> Launch(const std::string& name, std::vector<std::string> options);
   void LaunchEtcd();
   void LaunchServer();
   void WaitReady();

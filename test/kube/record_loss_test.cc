@@ -1,0 +1,170 @@
+// What managers make of a record that is away, taken from them, or older than what they wrote.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <iterator>
+#include <sstream>
+
+#include "test/kube/delivery_scene.h"
+#include "test/kube/primary_watch.h"
+#include "test/kube/put_load.h"
+
+namespace hsmops::test {
+namespace {
+
+bool Holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// The words behind the first "next: kubectl hsm --kubeconfig FILE", and --yes.
+std::vector<std::string> NextOf(const std::string& health) {
+  const std::size_t at = health.find("next: kubectl hsm --kubeconfig ");
+  REQUIRE_MESSAGE(at != std::string::npos, health);
+  std::istringstream line(health.substr(at, health.find('\n', at) - at));
+  std::vector<std::string> words{std::istream_iterator<std::string>(line), {}};
+  words.erase(words.begin(), words.begin() + 5);
+  words.push_back("--yes");
+  return words;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "API server or etcd are away for longer than a grant and an election: all goes on after") {
+  DeliveryScene scene({"a", "b"}, 2);
+  KubeCluster& cluster = scene.cluster;
+  scene.Apply("{hsmPath: app/db}");
+  const PrimaryWatch watch(cluster);
+  PutLoad load(cluster);
+  CHECK(load.Acknowledges(2));
+  cluster.api().Stop();
+  REQUIRE(cluster.BecomesPage("a", 503, "no grant"));
+  REQUIRE(cluster.NobodyLeads());
+  cluster.api().Start();
+  REQUIRE(cluster.BecomesPage("a", 200, "it takes writes"));
+  scene.Apply("{hsmPath: app/db}", "after-api");
+  CHECK(scene.Delivers("hunter2", "after-api"));
+
+  cluster.api().StopEtcd();
+  REQUIRE(cluster.BecomesPage("a", 503, "no grant"));
+  REQUIRE(cluster.NobodyLeads());
+  cluster.api().StartEtcd();
+  REQUIRE(cluster.BecomesPage("a", 200, "it takes writes"));
+  CHECK(load.Acknowledges(2));
+  scene.Apply("{hsmPath: app/db}", "after-etcd");
+  CHECK(scene.Delivers("hunter2", "after-etcd"));
+  scene.cluster.Kubectl({"delete", "secret", "db"});
+  CHECK(scene.Delivers("hunter2"));
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  CHECK(cluster.Hsm({"history"}).err.find("no promotion yet") != std::string::npos);
+  CHECK(watch.Two() == "");
+  CHECK(load.Wrong() == "");
+}
+
+TEST_CASE("the CRDs are deleted and applied again: nobody is enrolled anew, and no value is gone") {
+  DeliveryScene scene({"a", "b"}, 2);
+  KubeCluster& cluster = scene.cluster;
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("hunter2"));
+  REQUIRE(cluster.Hsm({"promote", "--to", "b", "--yes"}).code == 0);
+  const auto record = [&](const std::string& path) {
+    return cluster.Kubectl({"get", "lease", "payments-primary", "-o", "jsonpath=" + path});
+  };
+  const std::string pool = record(R"({.metadata.annotations.hsm\.j5t\.io/pool-uid})");
+  const std::string uid = record("{.metadata.uid}");
+  REQUIRE(!pool.empty());
+  cluster.KubectlAnywhere({"delete", "crd", "hsmdevices.hsm.j5t.io", "hsmsecrets.hsm.j5t.io",
+                           "hsmoperations.hsm.j5t.io"});
+  cluster.Until({"health"}, 1, "kubectl get crd");
+  CHECK(record("{.metadata.uid}") == uid);
+  CHECK(scene.Delivers("hunter2"));  // nobody has taken it away
+
+  cluster.ApplyCrds();
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary b");
+  CHECK(record("{.metadata.uid}") == uid);
+  CHECK(record(R"({.metadata.annotations.hsm\.j5t\.io/pool-uid})") == pool);
+  CHECK(cluster.Hsm({"get", "app/db", "--key", "password", "--raw"}, "owner").out == "hunter2");
+  cluster.Kubectl({"delete", "secret", "db"});  // as the cluster's garbage collector would have
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("hunter2"));
+}
+
+TEST_CASE("the manager's role is taken away and given back: grants end, and all goes on after") {
+  DeliveryScene scene({"a", "b"}, 1);
+  KubeCluster& cluster = scene.cluster;
+  cluster.Kubectl({"delete", "rolebinding", "manager-hsm-manager"});
+  REQUIRE(cluster.BecomesPage("a", 503, "no grant"));
+  CHECK(cluster.Manager(1).WaitFor("kubectl auth can-i list hsmdevices.hsm.j5t.io -n hsm-system"));
+  CHECK(cluster.Manager(1).WaitFor(
+      "kubectl auth can-i get leases.coordination.k8s.io -n hsm-system"));
+  cluster.Until({"health"}, 3, "NoManager");
+  cluster.Kubectl({"create", "rolebinding", "manager-hsm-manager", "--clusterrole", "hsm-manager",
+                   "--user", "manager"});
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  scene.Put("changed");
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("changed"));
+}
+
+TEST_CASE("etcd is put back to before a promotion: nobody writes, and the way out is printed") {
+  DeliveryScene scene({"a", "b"}, 2);
+  KubeCluster& cluster = scene.cluster;
+  cluster.api().Stop();
+  cluster.api().KeepRecord();
+  cluster.api().Start();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  REQUIRE(cluster.Hsm({"promote", "--to", "b", "--yes"}).code == 0);
+  scene.Put("after");
+  // What watches have seen last is far later than what is put back.
+  cluster.api().AgeRecord(3000);
+  scene.Apply("{hsmPath: app/db}", "forgotten");
+  CHECK(scene.Delivers("after", "forgotten"));
+  const PrimaryWatch watch(cluster);
+  cluster.api().Stop();
+  cluster.api().PutRecordBack();
+  cluster.api().Start();
+  const Ended health = cluster.Until({"health"}, 3, "EpochRegressed");
+  const std::vector<std::string> printed = NextOf(health.out);
+  const std::string condition =
+      cluster.Kubectl({"get", "hsmdevice", "payments", "-o",
+                       R"(jsonpath={.status.conditions[?(@.type=="EpochRegressed")].status})"});
+  CHECK(condition == "True");
+  CHECK(
+      cluster.HsmWith("x", {"--timeout", "3s", "put", "app/db", "--stdin-key", "password"}).code !=
+      0);
+  CHECK(cluster.PrimaryPage("a") == 503);
+  CHECK(cluster.PrimaryPage("b") == 503);
+
+  const Ended out = cluster.Hsm(printed);
+  CHECK_MESSAGE(out.code == 0, out.out, out.err);
+  cluster.Until({"health"}, 0, "payments: healthy; Primary b");
+  CHECK(cluster.Hsm({"get", "app/db", "--key", "password", "--raw"}, "owner").out == "after");
+  scene.Put("later");
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("later"));
+  CHECK(watch.Looks("a") == 0);
+  CHECK(watch.Two() == "");
+}
+
+TEST_CASE("the Primary's agent is killed under load: every acknowledged put is there afterwards") {
+  DeliveryScene scene({"a", "b", "c"}, 2);
+  KubeCluster& cluster = scene.cluster;
+  scene.Apply("{hsmPath: app/db}");
+  CHECK(scene.Delivers("hunter2"));
+  const PrimaryWatch watch(cluster);
+  PutLoad load(cluster);
+  REQUIRE(load.Acknowledges(5));
+  cluster.Agent("a").Signal(SIGKILL);
+  const Ended history = cluster.Until({"history"}, 0, "Failover");
+  CHECK_MESSAGE(Holds(history.out, "Succeeded"), history.out);
+  CHECK(load.Acknowledges(5));
+  CHECK(load.Wrong() == "");
+  CHECK(Holds(cluster.Kubectl({"get", "events", "--field-selector", "reason=HSMFailover"}),
+              "Failover from a to"));
+  scene.Put("changed");
+  CHECK(scene.Delivers("changed"));
+  CHECK(watch.Two() == "");
+}
+
+}  // namespace hsmops::test
