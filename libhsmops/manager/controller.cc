@@ -267,6 +267,7 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     if (log) TellSteps(*log);
     if (!log) taken_over_ = false;  // where it only cannot be read, it is told its end later
     auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
+    if (log) NoteEnd(*log);
     if (sentence.Is(ErrorCode::kInDoubt)) {
       NoteTried();
     } else if (!sentence.ok()) {
@@ -278,7 +279,7 @@ Result<std::optional<Turned>> Controller::DoAsked() {
   if (auto ended = EndVerifying()) return ended;
   HSM_TRY(auto next, NextOperation(*pool_, verifying_.empty() ? Wanted::kAny : Wanted::kQuick));
   if (!next) return std::optional<Turned>();
-  HSM_TRY(OperationLog log, OperationLog::Take(*pool_, *std::move(next)));
+  HSM_TRY(OperationLog log, Take(*std::move(next)));
   if (ReadsAllAgain(log.operation().spec)) {
     verifying_ = log.name();
     verification_.Start(*pool_);
@@ -301,6 +302,7 @@ std::optional<Turned> Controller::EndVerifying() {
   }
   TellSteps(*log);
   std::string sentence = CarryVerified(*pool_, *log, *verified);
+  NoteEnd(*log);
   synced_.reset();
   return Turned{log->name() + ": " + std::move(sentence), true};
 }
@@ -308,7 +310,7 @@ std::optional<Turned> Controller::EndVerifying() {
 // The promotion that it takes the place of has ended when this one is past its P2.
 Result<std::optional<Turned>> Controller::CarryInstead(cluster::HSMOperation operation) {
   const std::string before = pool_->arbiter().operation_id;
-  HSM_TRY(OperationLog log, OperationLog::Take(*pool_, std::move(operation)));
+  HSM_TRY(OperationLog log, Take(std::move(operation)));
   Turned turned{log.name() + ": " + CarryAloud(log, {}), true};
   if (pool_->arbiter().operation_id != before) {
     auto given_up = OperationLog::Find(*pool_, before);
@@ -342,8 +344,21 @@ std::string Controller::CarryAloud(OperationLog& log,
                                      log.operation().spec.reason));
   TellSteps(log);
   std::string sentence = Carry(*pool_, log, failing_since);
+  NoteEnd(log);
   NoteTried();
   return sentence;
+}
+
+// Where the answer was lost it may be Running by now, and nobody carries it: it is begun again.
+Result<OperationLog> Controller::Take(cluster::HSMOperation operation) {
+  auto log = OperationLog::Take(*pool_, std::move(operation));
+  if (log.Is(ErrorCode::kInDoubt)) taken_over_ = false;
+  return log;
+}
+
+// One whose end could not be written says Running, as if its leader had died.
+void Controller::NoteEnd(const OperationLog& log) {
+  if (log.unsaved()) taken_over_ = false;
 }
 
 // The target of a promotion that is past P2 and did not come to its end. When all were tried they

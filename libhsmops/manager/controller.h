@@ -53,6 +53,8 @@ class Controller {
   std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
   void TellSteps(OperationLog& log);
   void NoteTried();
+  base::Result<OperationLog> Take(cluster::HSMOperation operation);
+  void NoteEnd(const OperationLog& log);
   bool Readable(const base::Result<void>& read);
   void TellOnce(const std::string& reason, const std::string& note);
   void WriteStatus(const failover::ClusterState& state);

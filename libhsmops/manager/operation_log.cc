@@ -209,6 +209,9 @@ void OperationLog::Save() {
   if (stored_) {
     auto saved = cluster::SaveStatus(pool_->world().resources, operation_);
     if (saved.Is(base::ErrorCode::kConflict)) saved = SaveAgain();
+    // Another's, or gone: then it is nobody's to mend.
+    unsaved_ = !saved.ok() && !saved.Is(base::ErrorCode::kConflict) &&
+               !saved.Is(base::ErrorCode::kNotFound);
     if (saved.ok()) operation_ = *std::move(saved);
   }
   saved_ = pool_->world().clock.Now();

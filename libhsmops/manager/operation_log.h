@@ -47,6 +47,9 @@ class OperationLog {
   const cluster::HSMOperation& Finish(cluster::OperationPhase phase, const std::string& result,
                                       const std::string& message);
 
+  // What it said last is not on record, or nobody knows.
+  bool unsaved() const { return unsaved_; }
+
   const std::string& name() const { return operation_.metadata.name; }
   const cluster::HSMOperation& operation() const { return operation_; }
 
@@ -63,6 +66,7 @@ class OperationLog {
   Pool* pool_;
   cluster::HSMOperation operation_;
   bool stored_ = true;
+  bool unsaved_ = false;
   Told told_;
   base::TimePoint saved_{};
 };

@@ -1,6 +1,8 @@
 // Operations that cannot be read for a while are begun again, or ended, when they can.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "libhsmops/manager/operation_log.h"
 #include "test/unit/manager/managed_pool.h"
 
@@ -35,7 +37,13 @@ class Hiccup : public cluster::ResourceStore {
   }
   Result<cluster::Object> UpdateStatus(const cluster::Object& object,
                                        std::string_view expected) override {
-    return inner_.UpdateStatus(object, expected);
+    if (object.key().kind != cluster::Kind::kHsmOperation)
+      return inner_.UpdateStatus(object, expected);
+    if (ends_fail && object.document().at("status").contains("completedAt"))
+      return Error(ErrorCode::kUnavailable, "no answer in time");
+    auto stored = inner_.UpdateStatus(object, expected);
+    if (answers_lost) return Error(ErrorCode::kInDoubt, "the answer was lost");
+    return stored;
   }
   Result<void> Delete(cluster::Kind kind, std::string_view ns, std::string_view name,
                       std::optional<std::string_view> expected) override {
@@ -47,6 +55,8 @@ class Hiccup : public cluster::ResourceStore {
   }
   bool gets_fail = false;
   bool lists_fail = false;
+  bool ends_fail = false;     // an operation's end cannot be written
+  bool answers_lost = false;  // what is written takes effect, and nobody hears of it
   std::string why = "no answer in time";
 
  private:
@@ -102,6 +112,44 @@ TEST_CASE("a verification ends also where its operation could not be read once")
   resources.gets_fail = false;
   GrantedTurns(w, leader);
   CHECK(w.pool.Operation("full").Finished());
+}
+
+TEST_CASE("what the leader took is carried out also where the answer to that was lost") {
+  ManagedPool w({"a", "b"});
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  w.pool.Ask("taken", sync);
+  Hiccup resources(w.pool.world().resources);
+  World world = WorldOver(w, resources);
+  Controller leader(world, "default", "d");
+  resources.answers_lost = true;
+  w.Grant();
+  w.TurnsOf(leader, 1);
+  resources.answers_lost = false;
+  REQUIRE(w.pool.Operation("taken").status.phase == cluster::OperationPhase::kRunning);
+  GrantedTurns(w, leader);
+  CHECK(w.pool.Operation("taken").Finished());
+}
+
+TEST_CASE("an end that could not be written once is written later, by the same leader") {
+  for (const auto type : {cluster::OperationType::kSync, cluster::OperationType::kPromote}) {
+    ManagedPool w({"a", "b"});
+    cluster::HSMOperationSpec spec;
+    spec.type = type;
+    if (type == cluster::OperationType::kPromote) spec.target_node = "b";
+    w.pool.Ask("done", spec);
+    Hiccup resources(w.pool.world().resources);
+    World world = WorldOver(w, resources);
+    Controller leader(world, "default", "d");
+    resources.ends_fail = true;
+    w.Grant();
+    w.TurnsOf(leader, 1);
+    resources.ends_fail = false;
+    REQUIRE(w.pool.Operation("done").status.phase == cluster::OperationPhase::kRunning);
+    GrantedTurns(w, leader);
+    CHECK(w.pool.Operation("done").Finished());
+    if (type == cluster::OperationType::kPromote) CHECK(w.pool.holder() == "b");
+  }
 }
 
 TEST_CASE("a failover ends also where its operation could not be read once") {
