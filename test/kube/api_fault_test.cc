@@ -19,10 +19,11 @@ struct Trouble {
   std::vector<Fault> faults;
 };
 
+// The record of who may write is the one thing that fails, or all do.
 const std::vector<Trouble>& Troubles() {
   static const std::vector<Trouble> troubles = {
-      {"conflicts", {{.status = 409, .methods = kWrites}}},
-      {"gone", {{.status = 410}}},
+      {"record", {{.status = 500, .path = "leases/payments-primary"}}},
+      {"refused", {{.status = 409, .methods = kWrites}, {.status = 410}}},
       {"too-many", {{.status = 429}}},
       {"errors", {{.status = 500}}},
       {"lost", {{.kind = FaultKind::kLoseAnswer, .methods = kWrites}}},
@@ -61,7 +62,7 @@ void Endure(DeliveryScene& scene, const Trouble& trouble) {
   const std::string to = from == "a" ? "b" : "a";
   cluster.faults().Set(trouble.faults);
   scene.Apply("{hsmPath: app/db}", trouble.name);
-  const Ended promoted = cluster.Hsm({"--timeout", "4s", "promote", "--to", to, "--yes"});
+  const Ended promoted = cluster.Hsm({"--timeout", "3500ms", "promote", "--to", to, "--yes"});
   CHECK(cluster.faults().met() > 0);
   cluster.faults().Set({});
   cluster.Until({"health"}, 0, "payments: healthy; Primary ");
