@@ -62,7 +62,7 @@ void Endure(DeliveryScene& scene, const Trouble& trouble) {
   const std::string to = from == "a" ? "b" : "a";
   cluster.faults().Set(trouble.faults);
   scene.Apply("{hsmPath: app/db}", trouble.name);
-  const Ended promoted = cluster.Hsm({"--timeout", "3500ms", "promote", "--to", to, "--yes"});
+  const Ended promoted = cluster.Hsm({"--timeout", "3s", "promote", "--to", to, "--yes"});
   CHECK(cluster.faults().met() > 0);
   cluster.faults().Set({});
   cluster.Until({"health"}, 0, "payments: healthy; Primary ");
