@@ -11,9 +11,16 @@ struct Completion {
   bool files = false;              // the shell's own file names, instead
 };
 
-// Verbs, flags, and after them values: those that are all there are, and names out of the YAML of
-// the folder that --local names. No token is asked. `words` as for RunApp, the last one being
-// typed; bash's parting of "--flag=value" into three is understood.
+// Verbs, flags, and after them values: those that are all there are, and names in the cluster that
+// the words before name: out of the YAML of a folder, or from an API server and, behind it, the
+// live API. No token is asked here. What cannot be had completes to nothing, and nobody is told.
+// `words` as for RunApp, the last one being typed; bash's parting of "--flag=value" into three is
+// understood.
 Completion Complete(const std::vector<std::string>& words);
+
+// The same as a shell or kubectl asks it, on standard output, with cobra's directive in the last
+// line. Never takes longer than two seconds and says nothing on standard error. For a process that
+// does nothing else.
+int PrintCompletion(const std::vector<std::string>& words);
 
 }  // namespace hsmops::cli

@@ -90,12 +90,8 @@ int main(int argc, char** argv) {
   const std::string name = argc > 0 ? argv[0] : "";
   if (name.ends_with("kubectl_complete-hsm") || (!words.empty() && words[0] == "__complete")) {
     const std::size_t skip = name.ends_with("kubectl_complete-hsm") ? 0 : 1;
-    const hsmops::cli::Completion found =
-        hsmops::cli::Complete({words.begin() + static_cast<std::ptrdiff_t>(skip), words.end()});
-    for (const std::string& word : found.words) std::cout << word << "\n";
-    // cobra's directives: the shell's file names, or none of them.
-    std::cout << (found.files ? ":0\n" : ":4\n");
-    return 0;
+    return hsmops::cli::PrintCompletion(
+        {words.begin() + static_cast<std::ptrdiff_t>(skip), words.end()});
   }
   return hsmops::cli::RunApp(words, streams, "/proc/self/exe");
 }

@@ -20,12 +20,6 @@ constexpr const char* kEtcd = "http://127.0.0.1:2379";
 constexpr const char* kEtcdPeers = "http://127.0.0.1:2380";
 constexpr seconds kReadyWithin{90};
 
-std::string Program(const std::string& name) {
-  const char* const folder = std::getenv("HSMOPS_SERVERS");
-  REQUIRE_MESSAGE(folder != nullptr, "run this by ./dev test kube, which builds what it starts");
-  return fmt::format("{}/{}", folder, name);
-}
-
 void OpenSsl(const std::string& folder, std::vector<std::string> words) {
   words.insert(words.begin(), "openssl");
   const Ended ended = Run(std::move(words), {.env = {}, .folder = folder, .input = {}});
@@ -33,6 +27,12 @@ void OpenSsl(const std::string& folder, std::vector<std::string> words) {
 }
 
 }  // namespace
+
+std::string ServerProgram(const std::string& name) {
+  const char* const folder = std::getenv("HSMOPS_SERVERS");
+  REQUIRE_MESSAGE(folder != nullptr, "run this by ./dev test kube, which builds what it starts");
+  return fmt::format("{}/{}", folder, name);
+}
 
 ApiServer::ApiServer(const Network& network, std::string node)
     : network_(network), node_(std::move(node)) {
@@ -104,7 +104,7 @@ std::unique_ptr<Process> ApiServer::Launch(const std::string& name,
                                            std::vector<std::string> options) {
   const Network::Visit there(network_, node_);
   options.insert(options.begin(), {"sh", "-c", R"(log=$1; shift; exec "$@" 2>>"$log")", "sh",
-                                   LogOf(name), Program(name)});
+                                   LogOf(name), ServerProgram(name)});
   return std::make_unique<Process>(std::move(options));
 }
 
@@ -231,7 +231,7 @@ contexts:
 
 Ended ApiServer::Kubectl(std::vector<std::string> words, const std::string& user,
                          const std::string& input) {
-  words.insert(words.begin(), {Program("kubectl"), "--kubeconfig", Kubeconfig(user)});
+  words.insert(words.begin(), {ServerProgram("kubectl"), "--kubeconfig", Kubeconfig(user)});
   return Run(std::move(words),
              {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}, .folder = {}, .input = input});
 }

@@ -17,6 +17,9 @@
 
 namespace hsmops::test {
 
+// The path of one of them: "kubectl".
+std::string ServerProgram(const std::string& name);
+
 class ApiServer {
  public:
   // Returns when /readyz says ok. `network` must outlive it.

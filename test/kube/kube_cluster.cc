@@ -232,6 +232,20 @@ Ended KubeCluster::HsmWith(const std::string& input, std::vector<std::string> wo
              {.env = {{"HOME", folder_.path()}, {"KUBECONFIG", ""}}, .folder = {}, .input = input});
 }
 
+Ended KubeCluster::WithPlugin(std::vector<std::string> words, const std::string& user) {
+  const std::string plugins = folder_ / "plugins";
+  std::filesystem::create_directory(plugins);
+  for (const char* const name : {"kubectl-hsm", "kubectl_complete-hsm"}) {
+    std::error_code there;
+    std::filesystem::create_symlink(CliPath(), plugins + "/" + name, there);
+  }
+  const Network::Visit client(*network_, "client");
+  words.insert(words.begin(), ServerProgram("kubectl"));
+  return Run(std::move(words), {.env = {{"HOME", folder_.path()},
+                                        {"PATH", plugins},
+                                        {"KUBECONFIG", api_->Kubeconfig(user, kSystem)}}});
+}
+
 Ended KubeCluster::Until(const std::vector<std::string>& words, int code, const std::string& text) {
   const auto limit = steady_clock::now() + kBecomes;
   for (;;) {

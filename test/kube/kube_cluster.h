@@ -34,6 +34,7 @@ class KubeCluster {
   FaultProxy& faults() { return *faults_; }
   const std::vector<std::string>& nodes() const { return nodes_; }
   void ApplyCrds();
+  Network& network() { return *network_; }  // its nodes: those, manager-1 …, api and client
   // A device "payments" of all nodes: D 3 s, a look every second, minInterval 0.
   void ApplyDevice();
   // An EndpointSlice that says where the agents of this device are.
@@ -59,6 +60,9 @@ class KubeCluster {
   // The same as Hsm with this on standard input. Both are thread-safe.
   Ended HsmWith(const std::string& input, std::vector<std::string> words,
                 const std::string& user = "owner");
+  // The real kubectl as this user in hsm-system by its $KUBECONFIG, with nothing before the words,
+  // and with kubectl-hsm and kubectl_complete-hsm on its PATH.
+  Ended WithPlugin(std::vector<std::string> words, const std::string& user = "operator");
   // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
   std::string Kubectl(std::vector<std::string> words, bool must = true);
   // The same without a namespace of its own.
