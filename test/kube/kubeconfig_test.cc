@@ -2,13 +2,16 @@
 // one does not work.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 
 #include "libhsmops/base/encoding.h"
+#include "test/kube/connect_proxy.h"
 #include "test/kube/shared_server.h"
+#include "test/support/socket.h"
 
 namespace hsmops::test {
 namespace {
@@ -71,6 +74,27 @@ void Reaches(const Ended& ended) {
   CHECK_MESSAGE(ended.code == 0, ended.err);
   CHECK_MESSAGE(Holds(ended.err, "no operations"), ended.err);
 }
+
+// The command line as in a pod: a token, a CA and a namespace where the kubelet puts them. In a
+// mount namespace of its own, so the machine's /run has none of it.
+struct Pod {
+  Person& person;
+  std::string token;
+  std::string ca = person.shared.server.CaFile();
+
+  Ended Hsm(const std::string& words = {}) {
+    person.Write("sa-token", token);
+    const std::string script = fmt::format(
+        "set -e; mount -t tmpfs none /run; there=/var/run/secrets/kubernetes.io/serviceaccount\n"
+        "mkdir -p $there; cp {0}/sa-token $there/token; cp {1} $there/ca.crt\n"
+        "printf in-pod > $there/namespace; exec {2} {3} operation list",
+        person.folder.path(), ca, CliPath(), words);
+    std::map<std::string, std::string> env = person.env;
+    env["KUBERNETES_SERVICE_HOST"] = person.shared.network.AddressOf("api");
+    env["KUBERNETES_SERVICE_PORT"] = "6443";
+    return Run({"unshare", "--mount", "sh", "-c", script}, {.env = env});
+  }
+};
 
 // One clear line, exit 1.
 void Refuses(const Ended& ended, const std::string& says) {
@@ -149,6 +173,82 @@ TEST_CASE("kubeconfig: what does not work is told in one line") {
   Refuses(person.Hsm({"--kubeconfig", "/nowhere/config"}), "/nowhere/config");
   Refuses(person.Hsm({"--kubeconfig", person.Write("broken", "a: [")}), "broken");
   Refuses(person.Hsm({"--context", "prod"}), "prod");
+}
+
+TEST_CASE("kubeconfig: proxy-url is the only way") {
+  Person person;
+  // There is an API server at that address where the proxy is, and none where the client is.
+  const auto through = [&](const std::string& proxy) {
+    return person.With(
+        "token: token-of-admin",
+        fmt::format("clusters:\n- name: c\n  cluster: {{server: 'https://127.0.0.1:6443', "
+                    "certificate-authority: {}, proxy-url: '{}'}}\n",
+                    person.shared.server.CaFile(), proxy));
+  };
+  ConnectProxy open(person.shared.network, "api");
+  Reaches(through("http://" + open.address()));
+  CHECK(open.LastAsked() == "CONNECT 127.0.0.1:6443 HTTP/1.1");
+  ConnectProxy guarded(person.shared.network, "api", "Basic a2ltOnMzY3JldA==");
+  Reaches(through("http://kim:s3cret@" + guarded.address()));
+  const Ended refused = through("http://kim:wr0ng@" + guarded.address());
+  Refuses(refused, "407");
+  CHECK(!Holds(refused.err, "wr0ng"));
+  Refuses(through("http://127.0.0.1:1"), "127.0.0.1");
+}
+
+TEST_CASE("in a pod: the service account, its namespace, and nothing where a kubeconfig is") {
+  Person person;
+  ApiServer& server = person.shared.server;
+  server.Must({"create", "namespace", "in-pod"});
+  server.Must({"create", "serviceaccount", "reader", "-n", "in-pod"});
+  server.Must({"create", "role", "reader", "-n", "in-pod", "--verb=list",
+               "--resource=hsmoperations.hsm.j5t.io"});
+  server.Must({"create", "rolebinding", "reader", "-n", "in-pod", "--role=reader",
+               "--serviceaccount=in-pod:reader"});
+  Pod pod{person, server.Must({"create", "token", "reader", "-n", "in-pod"})};
+  Reaches(pod.Hsm());
+  Refuses(pod.Hsm("-n default"), "system:serviceaccount:in-pod:reader");
+  const std::string alice = person.Write(
+      "alice", Person::Head() + person.Cluster() + Person::User("token: token-of-alice"));
+  Refuses(pod.Hsm("--kubeconfig " + alice), "User \"alice\" cannot list");
+  Refuses(Pod{person, "rubbish"}.Hsm(), "401");
+  Refuses(Pod{person, pod.token, server.ProxyCertificate("other") + ".crt"}.Hsm(), "certificate");
+  server.Must({"delete", "namespace", "in-pod", "--wait=false"});
+}
+
+TEST_CASE("a server that accepts and never answers costs --request-timeout") {
+  Person person;
+  std::string address;
+  const int listener = Listen(person.shared.network.AddressOf("client"), address);
+  for (const char* const scheme : {"https", "http"}) {
+    CAPTURE(scheme);
+    const auto began = std::chrono::steady_clock::now();
+    Refuses(person.Hsm({"--server", fmt::format("{}://{}", scheme, address), "--token", "t",
+                        "--request-timeout", "2s"}),
+            address);
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(took > std::chrono::milliseconds(1900));
+    CHECK(took < std::chrono::seconds(4));
+  }
+  close(listener);
+}
+
+TEST_CASE(
+    "an exec plugin that asks where nobody can answer is told so, and reads nothing of ours") {
+  Person person;
+  const std::string asks =
+      person.Script("asks",
+                    "echo 'PIN?' >&2\nread -r pin || exec echo 'nobody answers' >&2\n"
+                    "echo \"read $pin\" >&2\nexec sleep 60\n");
+  const std::string config =
+      person.Write("config", Person::Head() + person.Cluster() + Person::User(person.Exec(asks)));
+  const auto began = std::chrono::steady_clock::now();
+  const Ended ended = Run({CliPath(), "--kubeconfig", config, "operation", "list"},
+                          {.env = person.env, .input = "what is for us\n"});
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
+  CHECK(ended.code == 1);
+  CHECK_MESSAGE(ended.err.starts_with("PIN?\nnobody answers\nerror: exec plugin "), ended.err);
+  CHECK_MESSAGE(std::ranges::count(ended.err, '\n') == 3, ended.err);
 }
 
 TEST_CASE("a token of the command line is in no trace and no process list") {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "test/net/socket.h"
+#include "test/support/socket.h"
 
 namespace hsmops::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "test/net/socket.h"
+#include "test/support/socket.h"
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
