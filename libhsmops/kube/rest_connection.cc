@@ -150,7 +150,11 @@ void RestConnection::SetTls(CurlOptions& options) {
   options.Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2))
       .Set(CURLOPT_SSL_VERIFYPEER, verify)
       .Set(CURLOPT_SSL_VERIFYHOST, verify * 2);
-  if (!ca_.empty()) SetBlob(options, CURLOPT_CAINFO_BLOB, ca_);
+  if (!ca_.empty()) {
+    SetBlob(options, CURLOPT_CAINFO_BLOB, ca_);
+    // The blob takes the place of the machine's file of authorities, not of its folder.
+    options.Set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+  }
   if (as_->certificate.empty()) return;
   options.Set(CURLOPT_SSLCERTTYPE, "PEM").Set(CURLOPT_SSLKEYTYPE, "PEM");
   SetBlob(options, CURLOPT_SSLCERT_BLOB, as_->certificate);

@@ -216,6 +216,28 @@ TEST_CASE("in a pod: the service account, its namespace, and nothing where a kub
   server.Must({"delete", "namespace", "in-pod", "--wait=false"});
 }
 
+TEST_CASE("kubeconfig: where an authority is named, those of the machine are not believed") {
+  Person person;
+  const std::string config =
+      person.Write("config", Person::Head() + Person::User("token: token-of-admin") +
+                                 fmt::format("clusters:\n- name: c\n  cluster: {{server: '{}'}}\n",
+                                             person.shared.server.url()));
+  // The API server's own is one of the machine's, in a mount namespace of its own.
+  const auto with = [&](const std::string& named) {
+    const std::string script = fmt::format(
+        "set -e; mount -t tmpfs none /etc/ssl/certs\n"
+        "cp {0} /etc/ssl/certs/ca-certificates.crt\n"
+        "cp {0} /etc/ssl/certs/$(openssl x509 -in {0} -noout -hash).0\n"
+        "exec {1} --kubeconfig {2} {3} operation list",
+        person.shared.server.CaFile(), CliPath(), config, named);
+    return Run({"unshare", "--mount", "sh", "-c", script}, {.env = person.env});
+  };
+  Reaches(with(""));
+  Refuses(
+      with("--certificate-authority " + person.shared.server.ProxyCertificate("other") + ".crt"),
+      "certificate");
+}
+
 TEST_CASE("a server that accepts and never answers costs --request-timeout") {
   Person person;
   std::string address;
