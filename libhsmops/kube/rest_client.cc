@@ -13,7 +13,9 @@ using base::SecretBytes;
 
 namespace {
 
-constexpr std::size_t kMaxIdle = 16;
+// As many as ask at once (base::ThreadExecutor): one that is not kept costs the next request a TLS
+// handshake.
+constexpr std::size_t kMaxIdle = 32;
 constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
-#include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::manager {
@@ -180,6 +179,7 @@ void SecretDelivery::Step(base::Duration longest) {
   for (const Name& name : names)
     tasks.push_back([this, name, &entry = *entries_.at(name)] { Work(name, entry); });
   world_.executor.RunAll(std::move(tasks));
+  TellAll();
   std::erase_if(entries_, [&](const auto& entry) {
     const auto asked = asked_.Find(entry.first.first, entry.first.second);
     return asked.ok() && !*asked;
@@ -360,12 +360,24 @@ bool SecretDelivery::Write(const HSMSecret& secret, cluster::HSMSecretStatus sta
   if (saved->metadata.resource_version != secret.metadata.resource_version)
     entry.overtaken = secret.metadata.resource_version;
   if (event.empty()) return true;
-  cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng, kController, ns_);
-  (void)recorder.Tell(
-      cluster::SubjectOf(secret),
-      {event == "Synced" ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
-       event == "Synced" ? "the Secret holds what the device does" : message});
+  const bool good = event == "Synced";
+  const std::lock_guard lock(mutex_);
+  untold_.push_back({cluster::SubjectOf(secret),
+                     {good ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
+                      good ? "the Secret holds what the device does" : message}});
   return true;
+}
+
+void SecretDelivery::TellAll() {
+  std::vector<base::Executor::Task> tasks;
+  for (const auto& [subject, what] : untold_) {
+    tasks.push_back([&] {
+      cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng, kController, ns_);
+      (void)recorder.Tell(subject, what);  // the status says it too
+    });
+  }
+  world_.executor.RunAll(std::move(tasks));
+  untold_.clear();
 }
 
 }  // namespace hsmops::manager

@@ -14,7 +14,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/watched_kind.h"
 #include "libhsmops/kube/secret_writer.h"
 #include "libhsmops/manager/delivery_plan.h"
@@ -67,6 +70,7 @@ class SecretDelivery {
   base::Result<void> Remove(const cluster::HSMSecret& secret, const TargetSecret& target);
   bool Write(const cluster::HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry);
   void Failed(Entry& entry);
+  void TellAll();
 
   World& world_;
   Fronts& fronts_;
@@ -76,6 +80,8 @@ class SecretDelivery {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::set<Name> due_;
+  // Events of this step, told when everybody has what is due: nobody waits for them.
+  std::vector<std::pair<cluster::EventSubject, cluster::EventRecorder::What>> untold_;
   bool hurry_ = false;
   std::map<Name, std::unique_ptr<Entry>> entries_;
   std::vector<cluster::HSMDevice> devices_;  // as of this step
