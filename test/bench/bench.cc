@@ -2,7 +2,8 @@
 //
 //   bench [--quick] [PART...]   --quick uses 1,000 secrets where the full run uses 10,000
 //
-// Parts: tokens, generic, failover, load, promote, sync, idle; all of them when none is named.
+// Parts: tokens, generic, failover, load, promote, sync, idle, kube; all of them when none is
+// named.
 //
 // SoftHSM tokens on memory-backed storage, each served by a token process as in production.
 #include <fmt/format.h>
@@ -30,6 +31,7 @@
 #include "libhsmops/store/ledger.h"
 #include "libhsmops/token/pkcs11_token.h"
 #include "test/bench/cluster_bench.h"
+#include "test/bench/kube_bench.h"
 #include "test/bench/measure.h"
 
 namespace {
@@ -290,6 +292,7 @@ int main(int argc, char** argv) {
       {"promote", Promoting},
       {"sync", [&] { Syncing(many); }},
       {"idle", [] { Idling(50); }},
+      {"kube", [&] { OnKubernetes(quick); }},
   };
   for (const std::string& name : asked) {
     if (std::ranges::none_of(parts, [&](const auto& part) { return part.first == name; })) {

@@ -40,7 +40,15 @@ void Row(const std::string& work, double ours, double limit, const std::string& 
 
 void RateRow(const std::string& work, double ours, double limit, const std::string& target,
              bool met) {
-  std::printf("%-58s %10.0f /s %10.0f /s %7.2f x   %-18s %s\n", work.c_str(), ours, limit,
+  std::printf("%-58s %10.*f /s %10.0f /s %7.2f x   %-18s %s\n", work.c_str(), ours < 10 ? 2 : 0,
+              ours, limit, limit > 0 ? ours / limit : 0.0, row_counts ? target.c_str() : "",
+              Verdict(met).c_str());
+  std::fflush(stdout);
+}
+
+void SizeRow(const std::string& work, double ours, double limit, const std::string& target,
+             bool met) {
+  std::printf("%-58s %10.1f MB %10.1f MB %7.2f x   %-18s %s\n", work.c_str(), ours, limit,
               limit > 0 ? ours / limit : 0.0, row_counts ? target.c_str() : "",
               Verdict(met).c_str());
   std::fflush(stdout);

@@ -27,6 +27,9 @@ void Row(const std::string& work, double ours, double limit, const std::string& 
 // The same of a rate: so many a second.
 void RateRow(const std::string& work, double ours, double limit, const std::string& target,
              bool met);
+// The same of megabytes.
+void SizeRow(const std::string& work, double ours, double limit, const std::string& target,
+             bool met);
 // Megabytes, ours above those of the plain calls.
 void MemoryRow(const std::string& work, double ours, double limit, double more);
 // Whether rows have targets; what it was before. The careful profile is printed beside and has

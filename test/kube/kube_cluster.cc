@@ -199,7 +199,7 @@ void KubeCluster::KillStopped(int manager) {
   Manager(manager).Signal(SIGKILL);
 }
 
-void KubeCluster::ApplyDevice() {
+void KubeCluster::ApplyDevice(const std::string& failover) {
   std::string endpoints;
   for (const std::string& node : nodes_)
     endpoints += fmt::format("      {}: https://{}:9443\n", node, network_->AddressOf(node));
@@ -214,10 +214,10 @@ spec:
     policy: ReadOnly
     autoFailover: true
     primaryNode: {}
-    failover: {{grantDuration: 3, healthCheckInterval: 1, minInterval: 0}}
+    failover: {}
     endpoints:
 {})",
-                                                              nodes_.front(), endpoints));
+                                                              nodes_.front(), failover, endpoints));
 }
 
 Ended KubeCluster::Hsm(std::vector<std::string> words, const std::string& user) {
@@ -233,17 +233,28 @@ Ended KubeCluster::HsmWith(const std::string& input, std::vector<std::string> wo
 }
 
 Ended KubeCluster::WithPlugin(std::vector<std::string> words, const std::string& user) {
+  words.insert(words.begin(), "kubectl");
+  return WithPluginOnPath(std::move(words), user);
+}
+
+Ended KubeCluster::WithPluginOnPath(std::vector<std::string> command, const std::string& user) {
   const std::string plugins = folder_ / "plugins";
   std::filesystem::create_directory(plugins);
-  for (const char* const name : {"kubectl-hsm", "kubectl_complete-hsm"}) {
+  for (const auto& [name, program] :
+       std::map<std::string, std::string>{{"kubectl", ServerProgram("kubectl")},
+                                          {"kubectl-hsm", CliPath()},
+                                          {"kubectl_complete-hsm", CliPath()}}) {
     std::error_code there;
-    std::filesystem::create_symlink(CliPath(), plugins + "/" + name, there);
+    std::filesystem::create_symlink(program, plugins + "/" + name, there);
   }
   const Network::Visit client(*network_, "client");
-  words.insert(words.begin(), ServerProgram("kubectl"));
-  return Run(std::move(words), {.env = {{"HOME", folder_.path()},
-                                        {"PATH", plugins},
-                                        {"KUBECONFIG", api_->Kubeconfig(user, kSystem)}}});
+  // env looks the command up on that PATH; this process has another.
+  command.insert(command.begin(), "/usr/bin/env");
+  return Run(std::move(command),
+             {.env = {{"HOME", folder_.path()},
+                      {"PATH", plugins + ":/usr/bin:/bin"},
+                      {"KUBECONFIG", api_->Kubeconfig(user, kSystem)}}},
+             std::chrono::minutes(5));
 }
 
 Ended KubeCluster::Until(const std::vector<std::string>& words, int code, const std::string& text) {

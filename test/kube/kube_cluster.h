@@ -35,8 +35,9 @@ class KubeCluster {
   const std::vector<std::string>& nodes() const { return nodes_; }
   void ApplyCrds();
   Network& network() { return *network_; }  // its nodes: those, manager-1 …, api and client
-  // A device "payments" of all nodes: D 3 s, a look every second, minInterval 0.
-  void ApplyDevice();
+  // A device "payments" of all nodes; by default D 3 s, a look every second, minInterval 0.
+  void ApplyDevice(
+      const std::string& failover = "{grantDuration: 3, healthCheckInterval: 1, minInterval: 0}");
   // An EndpointSlice that says where the agents of this device are.
   std::string SliceOf(const std::string& device) const;
   // The manager's role for Secrets there.
@@ -63,6 +64,8 @@ class KubeCluster {
   // The real kubectl as this user in hsm-system by its $KUBECONFIG, with nothing before the words,
   // and with kubectl-hsm and kubectl_complete-hsm on its PATH.
   Ended WithPlugin(std::vector<std::string> words, const std::string& user = "operator");
+  // Any command with this environment, and with kubectl on its PATH too.
+  Ended WithPluginOnPath(std::vector<std::string> command, const std::string& user = "operator");
   // kubectl as "admin" in hsm-system, which has to end with 0 where it `must`; what it printed.
   std::string Kubectl(std::vector<std::string> words, bool must = true);
   // The same without a namespace of its own.
