@@ -345,6 +345,9 @@ std::string Controller::CarryAloud(OperationLog& log,
   TellSteps(log);
   std::string sentence = Carry(*pool_, log, failing_since);
   NoteEnd(log);
+  // In doubt whether R stands as begun: where it does not, nobody goes on with it.
+  if (!log.operation().Finished() && pool_->arbiter().phase != cluster::ArbiterPhase::kPromoting)
+    taken_over_ = false;
   NoteTried();
   return sentence;
 }

@@ -48,7 +48,7 @@ constexpr std::chrono::seconds kStopPatience{10};
 constexpr std::chrono::seconds kOneWrite{10};  // of a Secret
 // Every member is asked several times a second: with a connection for each kept, a handshake, which
 // costs more than all else in a request, is rare.
-constexpr net::CurlLimits kKept{.idle_per_peer = 4, .idle = 512};
+constexpr net::CurlLimits kKept{.idle_per_peer = 32, .idle = 512};
 
 // What a manager reads of Kubernetes, by watches: its devices where their agents are, the Leases
 // and the operations.
