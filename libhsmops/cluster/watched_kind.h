@@ -61,7 +61,7 @@ class WatchedKind {
   std::optional<base::Error> error_;  // unset: what is known is so
   std::shared_ptr<Watch> watch_;
   base::Duration pause_{};  // the last one; of the thread alone
-  std::jthread thread_;  // last: it uses the others
+  std::jthread thread_;     // last: it uses the others
 };
 
 }  // namespace hsmops::cluster
