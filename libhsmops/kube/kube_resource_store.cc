@@ -26,7 +26,9 @@ namespace {
 constexpr int kPageSize = 500;
 constexpr std::chrono::milliseconds kShortestWait{100};  // of a 429 without Retry-After
 
-SecretBytes BodyOf(const json& document) { return SecretBytes::FromText(document.dump()); }
+SecretBytes BodyOf(const json& document) {
+  return SecretBytes::FromText(document.dump(-1, ' ', false, json::error_handler_t::replace));
+}
 
 Result<json> Parsed(const SecretBytes& body) {
   const base::ByteView bytes = body.view();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/printable.h"
 #include "libhsmops/kube/api_status.h"
 #include "libhsmops/kube/json_fields.h"
 
@@ -95,6 +96,9 @@ Result<RequestHeader> ReadRequestHeader(RestClient& client, base::TimePoint dead
 
 Result<RequestUser> UserOf(const RequestHeader& header,
                            const std::vector<std::pair<std::string, std::string>>& fields) {
+  for (const auto& [field, value] : fields) {
+    if (!base::IsUtf8(value)) return Error(ErrorCode::kAuthFailed, "a header that is no text");
+  }
   RequestUser user;
   // The first header of the list that says something.
   const auto first = [&](const std::vector<std::string>& names, std::string& into) {
@@ -115,6 +119,9 @@ Result<RequestUser> UserOf(const RequestHeader& header,
       if (field.starts_with(prefix))
         user.extra[Unescaped(std::string_view(field).substr(prefix.size()))].push_back(value);
     }
+  }
+  for (const auto& [key, values] : user.extra) {
+    if (!base::IsUtf8(key)) return Error(ErrorCode::kAuthFailed, "an extra that is no text");
   }
   return user;
 }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/base/printable.h"
 #include "libhsmops/kube/api_status.h"
 #include "libhsmops/kube/json_fields.h"
 #include "libhsmops/kube/kube_resource_store.h"
@@ -32,6 +33,21 @@ json MetadataOf(const SecretContent& content) {
                                             {"blockOwnerDeletion", owner.block_owner_deletion}}})}};
 }
 
+// What others say of a request with values may quote them, so of their text only the reason is
+// kept.
+Error Refused(const RestAnswer& answer, const ApiVerb& asked) {
+  const base::ByteView body = answer.body.view();
+  const json status = json::parse(body.begin(), body.end(), nullptr, false);
+  const std::string reason = TextAt(status, "reason");
+  const bool plain = reason.size() < 64 && base::Printable(reason) == reason;
+  std::string message =
+      fmt::format("the API server answered {} {} to {} secrets {}/{}", answer.status,
+                  plain ? reason : "", asked.verb, asked.ns, asked.name);
+  if (answer.status == 403)
+    message += fmt::format("; kubectl auth can-i {} secrets -n {} shows it", asked.verb, asked.ns);
+  return {ErrorOf(answer, asked).code(), std::move(message)};
+}
+
 std::string Path(const std::string& ns, const std::string& name) {
   return PathOf(cluster::Kind::kSecret, ns, name);
 }
@@ -45,7 +61,7 @@ Result<std::string> SecretWriter::Send(const char* verb, const SecretContent& co
   request.accept = AcceptFor(cluster::Kind::kSecret, false);
   HSM_TRY(const RestAnswer answer, client_.Call(std::move(request)));
   if (!IsSuccess(answer.status))
-    return ErrorOf(answer, {verb, "secrets", content.ns, content.name});
+    return Refused(answer, {verb, "secrets", content.ns, content.name});
   const base::ByteView body = answer.body.view();
   const std::string version =
       TextIn(json::parse(body.begin(), body.end(), nullptr, false), "/metadata/resourceVersion");
@@ -91,7 +107,7 @@ Result<void> SecretWriter::Remove(const std::string& ns, const std::string& name
   request.accept = AcceptFor(cluster::Kind::kSecret, false);
   HSM_TRY(const RestAnswer answer, client_.Call(std::move(request)));
   if (IsSuccess(answer.status)) return {};
-  return ErrorOf(answer, {"delete", "secrets", ns, name});
+  return Refused(answer, {"delete", "secrets", ns, name});
 }
 
 }  // namespace hsmops::kube

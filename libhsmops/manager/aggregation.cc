@@ -6,7 +6,8 @@ using base::Result;
 
 namespace {
 
-constexpr std::chrono::seconds kLookPatience{5};
+constexpr std::chrono::seconds kLookPatience{2};
+constexpr std::chrono::seconds kRetry{5};
 // All of the cluster's clients come through a few connections of a few API servers.
 constexpr std::size_t kConnectionsPerProxy = 512;
 constexpr net::RateLimit kRequestsPerProxy{20'000, 20'000};
@@ -61,6 +62,8 @@ Result<std::unique_ptr<Aggregation>> Aggregation::Start(const std::string& liste
 void Aggregation::Look() {
   const base::TimePoint now = clock_.Now();
   if (looked_ && now - *looked_ < kHeaderLook) return;
+  if (tried_ && now - *tried_ < kRetry) return;
+  tried_ = now;
   auto header = kube::ReadRequestHeader(client_, now + kLookPatience);
   std::shared_ptr<const net::FrontProxies> proxies;
   std::string failed;

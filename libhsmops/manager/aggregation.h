@@ -14,7 +14,7 @@
 
 namespace hsmops::manager {
 
-// Until it is known whom to believe it is asked every second, then this often.
+// Until it is known whom to believe it is asked every five seconds, then this often.
 inline constexpr std::chrono::seconds kHeaderLook{60};
 
 class Aggregation {
@@ -51,7 +51,8 @@ class Aggregation {
   mutable std::mutex mutex_;
   std::shared_ptr<const Believed> believed_;
   std::optional<base::TimePoint> looked_;  // with success
-  std::string failed_;                     // said last
+  std::optional<base::TimePoint> tried_;
+  std::string failed_;  // said last
   std::unique_ptr<net::HttpServer> server_;
 };
 

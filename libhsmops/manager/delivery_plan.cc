@@ -40,6 +40,11 @@ ConditionStatus Is(bool value) { return value ? ConditionStatus::kTrue : Conditi
 
 }  // namespace
 
+store::Version LastDelivered(const HSMSecret& secret, const DeliveryMemory& memory) {
+  return std::max(memory.delivered,
+                  ParseFullVersion(secret.status.version).value_or(store::Version{}));
+}
+
 std::optional<ChosenDevice> ChooseDevice(const HSMSecret& secret,
                                          const std::vector<HSMDevice>& devices,
                                          const std::string& ns) {
@@ -79,7 +84,7 @@ DeliveryVerdict Judge(const HSMSecret& secret, const HeldVersion& held, const Ta
                       const DeliveryMemory& memory) {
   using Action = DeliveryAction;
   if (!target.known) return {Action::kNone, "TargetUnknown", target.why};
-  const bool foreign = target.exists && !target.ours;
+  const bool foreign = target.exists && (!target.ours || !target.controller.empty());
   if (foreign && (!secret.spec.adopt || !target.controller.empty())) {
     return {Action::kNone, "ForeignSecret",
             target.controller.empty()
@@ -100,6 +105,12 @@ DeliveryVerdict Judge(const HSMSecret& secret, const HeldVersion& held, const Ta
                             ? "; the Secret keeps its last value (deletionPolicy Retain)"
                             : "")};
   }
+  if (!held.by_primary && held.version < LastDelivered(secret, memory)) {
+    return {Action::kNone, "DeviceUnavailable",
+            fmt::format("the Primary does not answer, and {} holds an older version than was "
+                        "delivered",
+                        held.node)};
+  }
   if (IsDue(secret, held, target, memory)) return {Action::kDeliver, "Delivering", ""};
   return {Action::kNone, "InSync", ""};
 }
@@ -111,7 +122,9 @@ HSMSecretStatus StatusAfter(const HSMSecret& secret, const std::string& device,
   HSMSecretStatus status = secret.status;
   const bool in_sync = delivered || (verdict.reason == "InSync" && !failure);
   const std::string reason = failure ? failure->reason : in_sync ? "InSync" : verdict.reason;
-  const std::string message = failure ? failure->message : in_sync ? "" : verdict.message;
+  const std::string message = base::Printable(failure   ? failure->message
+                                              : in_sync ? ""
+                                                        : verdict.message);
   const bool waits = reason == "DeviceUnavailable" || reason == "TargetUnknown" ||
                      reason == "DeviceNotFound" || reason == "AmbiguousDevice";
   status.observed_generation = secret.metadata.generation;

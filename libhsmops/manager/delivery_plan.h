@@ -83,6 +83,9 @@ cluster::HSMSecretStatus StatusAfter(const cluster::HSMSecret& secret, const std
 std::string EventBetween(const cluster::HSMSecretStatus& before,
                          const cluster::HSMSecretStatus& after);
 
+// The newest version that a Secret was made of, by this leader or by one before it.
+store::Version LastDelivered(const cluster::HSMSecret& secret, const DeliveryMemory& memory);
+
 // As status.version has it, back. nullopt: none, or what we did not write.
 std::optional<store::Version> ParseFullVersion(const std::string& text);
 

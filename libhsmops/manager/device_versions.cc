@@ -78,13 +78,17 @@ Result<DeviceVersions::Changes> DeviceVersions::ReadFrom(const std::string& node
     changes.names.insert(entry.second.name);
     return true;
   });
-  std::erase_if(ids_, [&](const auto& entry) { return in_buckets(entry.second); });
   for (const InventoryItem& item : inventory.items) {
     if (!in_buckets(item.id)) continue;
     changes.names.insert(item.name);
-    ids_[item.name] = item.id;
     items_[item.id] = item;
   }
+  // One that nobody can read has no name.
+  if (changes.names.contains("")) changes.all = true;
+  std::set<std::string> legacy;
+  for (const store::LegacyItem& item : inventory.legacy) legacy.insert(item.name);
+  if (legacy != legacy_) changes.all = true;
+  legacy_ = std::move(legacy);
   // A write may have come between the two: what was read is as the inventory says, and the rest as
   // it was before, so that it is read the next time.
   digest_ = digest;
@@ -101,13 +105,19 @@ HeldVersion DeviceVersions::Of(const std::string& name) const {
   held.by_primary = by_primary_;
   held.why = why_;
   if (node_.empty()) return held;
-  const auto id = ids_.find(name);
-  if (id == ids_.end() || items_.at(id->second).state == InventoryItem::State::kTombstone) {
+  const auto parsed = store::SecretName::Parse(name);
+  if (!parsed.ok() || !pool_) return held;
+  const auto found = items_.find(store::IdOf(pool_->uid(), *parsed));
+  if (found == items_.end() && legacy_.contains(name)) {
+    held.why = "it is in the older operator's layout: kubectl hsm adopt takes it over";
+    return held;
+  }
+  if (found == items_.end() || found->second.state == InventoryItem::State::kTombstone) {
     held.state = by_primary_ ? HeldVersion::State::kAbsent : HeldVersion::State::kUnknown;
     held.why = fmt::format("{} has none, and the Primary does not answer", node_);
     return held;
   }
-  const InventoryItem& item = items_.at(id->second);
+  const InventoryItem& item = found->second;
   if (item.state == InventoryItem::State::kDamaged) {
     held.why = fmt::format("the copy on {} is damaged", node_);
     return held;

@@ -55,8 +55,8 @@ class DeviceVersions {
   base::TimePoint refreshed_{};
   std::optional<store::InventoryDigest> digest_;
   std::map<store::Id, store::InventoryItem> items_;
-  std::map<std::string, store::Id> ids_;
-  std::string node_;  // asked last with success; empty: nobody answers
+  std::set<std::string> legacy_;  // names in the older layout
+  std::string node_;              // asked last with success; empty: nobody answers
   bool by_primary_ = false;
   std::string why_ = "nobody was asked yet";
 };

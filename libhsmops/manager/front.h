@@ -32,6 +32,7 @@ class Front {
   // acknowledged. That there is none only the Primary says.
   base::Result<Served> Get(const store::SecretName& name);
   base::Result<Pool*> pool();
+  bool IsOpen() const { return pool_ != nullptr; }
 
  private:
   std::optional<Served> FromMirror(Pool& pool, const store::SecretName& name);

@@ -49,6 +49,8 @@ Result<std::string> Decoded(std::string_view text, bool query) {
     plain += static_cast<char>(byte->front());
     i += 2;
   }
+  if (base::Printable(plain) != plain)
+    return Error(ErrorCode::kInvalid, "the request's target holds what is no text");
   return plain;
 }
 

@@ -43,6 +43,14 @@ std::string WhereToLook(World& world, const std::string& ns, const SecretDeliver
   return ns;
 }
 
+// Which devices there are, and of which spec.
+std::set<std::string> SpecsOf(const std::vector<HSMDevice>& devices) {
+  std::set<std::string> specs;
+  for (const HSMDevice& device : devices)
+    specs.insert(fmt::format("{} {}", device.metadata.name, device.metadata.generation));
+  return specs;
+}
+
 cluster::OwnerReference OwnerOf(const HSMSecret& secret) {
   return {std::string(cluster::kGroupVersion),
           std::string(cluster::Name(Kind::kHsmSecret)),
@@ -111,27 +119,23 @@ void SecretDelivery::FollowNamespaces() {
                                                        // Most are nobody's of ours.
                                                        Mark({name.first, "/" + name.second});
                                                      });
-    (void)watched->WaitKnown(world_.clock.Now() + kFirstList);
   }
 }
 
 // `now`: somebody is to be judged by what they hold.
 void SecretDelivery::RefreshDevices(bool now) {
-  const auto listed = devices_seen_.List();
-  if (!listed.ok()) return;  // those of before: that one cannot look says nothing of who is there
-  std::vector<HSMDevice> devices;
-  for (const Object& object : *listed) {
-    auto device = HSMDevice::FromJson(object.document());
-    if (device.ok()) devices.push_back(*std::move(device));
+  // That one cannot look says nothing of who is there: those of before.
+  bool others = false;
+  if (const auto listed = devices_seen_.List(); listed.ok()) {
+    std::vector<HSMDevice> devices;
+    for (const Object& object : *listed) {
+      auto device = HSMDevice::FromJson(object.document());
+      if (device.ok()) devices.push_back(*std::move(device));
+    }
+    others = !devices_known_ || SpecsOf(devices) != SpecsOf(devices_);
+    devices_ = std::move(devices);
+    devices_known_ = true;
   }
-  const auto names = [](const std::vector<HSMDevice>& all) {
-    std::set<std::string> set;
-    for (const HSMDevice& device : all)
-      set.insert(fmt::format("{} {}", device.metadata.name, device.metadata.generation));
-    return set;
-  };
-  const bool others = names(devices) != names(devices_);
-  devices_ = std::move(devices);
   FollowNamespaces();
   // All at once: one that hangs keeps no other waiting longer than itself.
   std::map<std::string, DeviceVersions::Changes> changes;
@@ -254,6 +258,7 @@ void SecretDelivery::Work(const Name& name, Entry& entry) {
 }
 
 void SecretDelivery::Settle(const HSMSecret& secret, Entry& entry) {
+  if (!devices_known_) return Failed(entry);
   const auto chosen = ChooseDevice(secret, devices_, ns_);
   if (!chosen) return;
   // As it is stored.
@@ -287,7 +292,7 @@ void SecretDelivery::Settle(const HSMSecret& secret, Entry& entry) {
                                 done.error().message()};
     }
   } else if (verdict.action == DeliveryAction::kRemove) {
-    if (const auto gone = Remove(secret, target); !gone.ok())
+    if (const auto gone = Remove(secret, device, target); !gone.ok())
       failure = DeliveryFailure{"NotRemoved", gone.error().message()};
   }
   base::Failpoint("deliver.status");
@@ -313,7 +318,7 @@ Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevi
   }
   const store::Version version = served.secret->version;
   // A mirror that is behind must not undo what was delivered.
-  if (!served.by_primary && version < entry.memory.delivered)
+  if (!served.by_primary && version < LastDelivered(secret, entry.memory))
     return Error(ErrorCode::kUnavailable,
                  fmt::format("{} holds an older version than was delivered", served.node));
   const kube::SecretContent content{secret.metadata.ns,
@@ -336,7 +341,16 @@ Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevi
   return Delivered{version, served.node, target.exists && *written == target.version};
 }
 
-Result<void> SecretDelivery::Remove(const HSMSecret& secret, const TargetSecret& target) {
+// Only if the Primary, which has its grant, says now that there is none.
+Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& device,
+                                    const TargetSecret& target) {
+  HSM_TRY(const auto name, store::SecretName::Parse(secret.HsmName()));
+  Fronts::Taken front = fronts_.Take(ns_, device.metadata.name);
+  HSM_TRY(const Served served, front->Get(name));
+  if (served.secret || !served.certain || !served.by_primary) {
+    return Error(ErrorCode::kUnavailable,
+                 "that the device has no such secret is not confirmed by its Primary");
+  }
   auto gone = writer_.Remove(secret.metadata.ns, secret.SecretName(), target.version);
   if (gone.Is(ErrorCode::kNotFound)) return {};
   return gone;

@@ -67,7 +67,8 @@ class SecretDelivery {
   base::Result<Delivered> Deliver(const cluster::HSMSecret& secret,
                                   const cluster::HSMDevice& device, const TargetSecret& target,
                                   Entry& entry);
-  base::Result<void> Remove(const cluster::HSMSecret& secret, const TargetSecret& target);
+  base::Result<void> Remove(const cluster::HSMSecret& secret, const cluster::HSMDevice& device,
+                            const TargetSecret& target);
   bool Write(const cluster::HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry);
   void Failed(Entry& entry);
   void TellAll();
@@ -85,6 +86,7 @@ class SecretDelivery {
   bool hurry_ = false;
   std::map<Name, std::unique_ptr<Entry>> entries_;
   std::vector<cluster::HSMDevice> devices_;  // as of this step
+  bool devices_known_ = false;               // they were listed once
   std::map<std::string, DeviceVersions> versions_;
   std::set<std::string> said_;
   cluster::WatchedKind devices_seen_;

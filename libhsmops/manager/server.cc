@@ -39,6 +39,7 @@ namespace {
 constexpr std::chrono::milliseconds kStopLook{50};
 constexpr std::chrono::milliseconds kElectPeriod{1000};
 constexpr std::chrono::seconds kLease{8};
+constexpr std::chrono::seconds kFirstSlices{5};
 constexpr base::Duration kRenew = std::chrono::milliseconds(2500);
 constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
@@ -58,7 +59,9 @@ class Watched {
       : slices_(store, clock, cluster::Kind::kEndpointSlice, ns),
         store_(store, clock, ns,
                {cluster::Kind::kHsmDevice, cluster::Kind::kHsmOperation, cluster::Kind::kLease},
-               [this](const cluster::Object& object) { return Shown(object); }) {}
+               [this](const cluster::Object& object) { return Shown(object); }) {
+    (void)slices_.WaitKnown(clock.Now() + kFirstSlices);
+  }
   cluster::ResourceStore& store() { return store_; }
 
  private:

@@ -424,7 +424,14 @@ asio::awaitable<Reply> HttpServer::Server::Session::Work(Route route, Received r
     const std::shared_ptr<void> wake(nullptr, [job](void*) {
       asio::post(job->done.get_executor(), [job] { job->done.cancel(); });
     });
-    (void)lane.Offer([job, wake] { job->reply = job->route.handle(std::move(job->received)); });
+    (void)lane.Offer([job, wake] {
+      // A defect in one answer is no end of all of them.
+      try {
+        job->reply = job->route.handle(std::move(job->received));
+      } catch (const std::exception&) {
+        job->reply = PlainReply(500, "this request could not be worked on");
+      }
+    });
   }
   co_await job->done.async_wait(kTuple);
   if (job->reply) co_return std::move(*job->reply);

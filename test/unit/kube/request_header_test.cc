@@ -50,6 +50,7 @@ TEST_CASE("for whom a proxied request is") {
   CHECK(user->groups == std::vector<std::string>{"a, system:masters", "b"});
   CHECK(user->extra.at("example.com/scope") == std::vector<std::string>{"x"});
   CHECK(UserOf(header, {{"x-remote-group", "a"}}).Is(ErrorCode::kAuthFailed));
+  CHECK(UserOf(header, {{"x-remote-user", "\xff"}}).Is(ErrorCode::kAuthFailed));
 }
 
 TEST_CASE("values are parted from their object, and put back") {

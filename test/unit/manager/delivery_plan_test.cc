@@ -96,9 +96,19 @@ TEST_CASE("what is delivered, and what is left alone") {
   // A mirror that is behind undoes nothing; the Primary's word counts, whatever it is.
   after.memory.delivered = kTwo;
   after.secret.status.version = kTwo.Full();
-  CHECK(Judge(after.secret, Held(kOne, false), Target("5"), after.memory).reason == "InSync");
+  CHECK(Judge(after.secret, Held(kOne, false), Target("5"), after.memory).reason ==
+        "DeviceUnavailable");
   CHECK(Judge(after.secret, Held(kOne, true), Target("5"), after.memory).action ==
         DeliveryAction::kDeliver);
+}
+
+TEST_CASE("a new leader lets no mirror that is behind undo what was delivered") {
+  After after;
+  after.secret.status =
+      StatusAfter(after.secret, "payments", {DeliveryAction::kDeliver, "Delivering", ""},
+                  Delivered{kTwo, "a"}, {}, kNow);
+  CHECK(Judge(after.secret, Held(kOne, false), Target("6"), {}).reason == "DeviceUnavailable");
+  CHECK(Judge(after.secret, Held(kOne, true), Target("6"), {}).action == DeliveryAction::kDeliver);
 }
 
 TEST_CASE("a deleted secret: deletionPolicy says whether the Secret goes") {

@@ -48,6 +48,9 @@ TEST_CASE("a target of the live API says what it is about") {
     CHECK(ParseLivePath(none).Is(ErrorCode::kNotFound));
   }
   CHECK(ParseLivePath("/apis?a=%4").Is(ErrorCode::kInvalid));
+  CHECK(ParseLivePath("/apis/live.hsm.j5t.io/v1alpha1/namespaces/a/mirroredsecrets/%ff")
+            .Is(ErrorCode::kInvalid));
+  CHECK(ParseLivePath("/apis?a=%ff").Is(ErrorCode::kInvalid));
   CHECK(ParseLivePath("/apis?a=1&a=2").Is(ErrorCode::kInvalid));
 }
 
