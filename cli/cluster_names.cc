@@ -90,8 +90,7 @@ Names ClusterNames::Namespaces() {
   request.deadline = context_.clock().Now() + (*api)->timeout();
   const auto answer = (*api)->client().Call(std::move(request));
   if (!answer.ok() || !kube::IsSuccess(answer->status)) return names;
-  const base::ByteView body = answer->body.view();
-  const auto list = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
+  const auto list = kube::ParseBody(answer->body);
   for (const auto& item : kube::ItemsIn(list, "/items"))
     names.insert(kube::TextIn(item, "/metadata/name"));
   return names;

@@ -76,8 +76,7 @@ Result<void> AccessReview::Check(const RequestUser& user, const AccessAttributes
     const Error why = ErrorOf(*answer, {"create", "subjectaccessreviews.authorization.k8s.io"});
     return Error(ErrorCode::kUnavailable, "whether it is allowed is not known: " + why.message());
   }
-  const base::ByteView body = answer->body.view();
-  const json status = ObjectAt(json::parse(body.begin(), body.end(), nullptr, false), "status");
+  const json status = ObjectAt(ParseBody(answer->body), "status");
   const auto allowed = status.find("allowed");
   if (allowed == status.end() || !allowed->is_boolean())
     return Error(ErrorCode::kUnavailable, "whether it is allowed is not known: no answer in it");

@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxShown = 1000;
 
-nlohmann::json DocumentOf(const RestAnswer& answer) {
-  const base::ByteView body = answer.body.view();
-  return nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
-}
-
 // Of a Status its message; of anything else (a proxy's page) its begin.
 std::string MessageOf(const RestAnswer& answer, const nlohmann::json& document) {
   const base::ByteView body = answer.body.view();
@@ -72,7 +67,7 @@ bool IsSuccess(int status) { return status >= 200 && status < 300; }
 bool IsExpired(int status) { return status == 410; }
 
 Error ErrorOf(const RestAnswer& answer, const ApiVerb& asked) {
-  const nlohmann::json status = DocumentOf(answer);
+  const nlohmann::json status = ParseBody(answer.body);
   const std::string said = MessageOf(answer, status);
   if (answer.status == 404 && !NamesAnObject(status)) {
     return {

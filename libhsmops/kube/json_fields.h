@@ -7,7 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "libhsmops/base/bytes.h"
+
 namespace hsmops::kube {
+
+// Of an answer's body; discarded where it is no JSON, so that every field of it is empty.
+inline nlohmann::json ParseBody(base::ByteView body) {
+  return nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
+}
 
 inline std::string TextAt(const nlohmann::json& object, const char* key) {
   if (!object.is_object()) return {};

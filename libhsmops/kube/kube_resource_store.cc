@@ -31,8 +31,7 @@ SecretBytes BodyOf(const json& document) {
 }
 
 Result<json> Parsed(const SecretBytes& body) {
-  const base::ByteView bytes = body.view();
-  json document = json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  json document = ParseBody(body);
   if (document.is_object()) return document;
   return Error(ErrorCode::kCorrupt, "the API server's answer is no JSON object");
 }

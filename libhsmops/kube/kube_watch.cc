@@ -133,8 +133,7 @@ Result<std::optional<Change>> KubeWatch::Next(base::TimePoint deadline) {
 }
 
 Result<void> KubeWatch::Take(const SecretBytes& line) {
-  const base::ByteView bytes = line.view();
-  const json event = json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  const json event = ParseBody(line);
   json document = ObjectAt(event, "object");
   if (document.is_null())
     return Error(ErrorCode::kCorrupt, "the API server's watch said what is no event");

@@ -90,8 +90,7 @@ Result<RequestHeader> ReadRequestHeader(RestClient& client, base::TimePoint dead
   request.deadline = deadline;
   HSM_TRY(const RestAnswer answer, client.Call(std::move(request)));
   if (!IsSuccess(answer.status)) return ErrorOf(answer, {"get", "configmaps", kSystem, kConfigMap});
-  const base::ByteView body = answer.body.view();
-  return RequestHeader::FromConfigMap(json::parse(body.begin(), body.end(), nullptr, false));
+  return RequestHeader::FromConfigMap(ParseBody(answer.body));
 }
 
 Result<RequestUser> UserOf(const RequestHeader& header,

@@ -36,8 +36,7 @@ json MetadataOf(const SecretContent& content) {
 // What others say of a request with values may quote them, so of their text only the reason is
 // kept.
 Error Refused(const RestAnswer& answer, const ApiVerb& asked) {
-  const base::ByteView body = answer.body.view();
-  const json status = json::parse(body.begin(), body.end(), nullptr, false);
+  const json status = ParseBody(answer.body);
   const std::string reason = TextAt(status, "reason");
   const bool plain = reason.size() < 64 && base::Printable(reason) == reason;
   std::string message =
@@ -62,9 +61,7 @@ Result<std::string> SecretWriter::Send(const char* verb, const SecretContent& co
   HSM_TRY(const RestAnswer answer, client_.Call(std::move(request)));
   if (!IsSuccess(answer.status))
     return Refused(answer, {verb, "secrets", content.ns, content.name});
-  const base::ByteView body = answer.body.view();
-  const std::string version =
-      TextIn(json::parse(body.begin(), body.end(), nullptr, false), "/metadata/resourceVersion");
+  const std::string version = TextIn(ParseBody(answer.body), "/metadata/resourceVersion");
   if (!version.empty()) return version;
   return Error(ErrorCode::kInDoubt, "the API server's answer is no Secret");
 }

@@ -25,10 +25,6 @@ namespace {
 
 constexpr std::size_t kAtOnce = 16;  // writes under way
 
-json DocumentOf(base::ByteView body) {
-  return json::parse(body.begin(), body.end(), nullptr, false);
-}
-
 // A manager says which of our errors it is; without that it is the API server who speaks.
 std::optional<ErrorCode> CodeOf(const json& status) {
   const std::string name = kube::TextIn(status, "/details/causes/0/reason");
@@ -40,7 +36,7 @@ std::optional<ErrorCode> CodeOf(const json& status) {
 }
 
 Error RefusalOf(const kube::RestAnswer& answer, const kube::ApiVerb& asked) {
-  const json status = DocumentOf(answer.body.view());
+  const json status = kube::ParseBody(answer.body.view());
   if (const auto code = CodeOf(status))
     return {*code, base::Printable(kube::TextIn(status, "/message"))};
   const bool missing = answer.status == 404 && kube::TextIn(status, "/details/name").empty();
@@ -98,7 +94,7 @@ Result<SecretBytes> AggregatedClient::Ask(Asked asked) const {
 Result<json> AggregatedClient::AskForJson(Asked asked) const {
   const bool reads = asked.verb.reads();
   HSM_TRY(const SecretBytes body, Ask(std::move(asked)));
-  json document = DocumentOf(body.view());
+  json document = kube::ParseBody(body.view());
   if (document.is_object()) return document;
   return Error(reads ? ErrorCode::kCorrupt : ErrorCode::kInDoubt,
                "the live API's answer is no JSON object");

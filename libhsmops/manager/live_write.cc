@@ -58,7 +58,7 @@ Result<std::string> TakeObject(const LivePath& path, base::ByteView body, store:
 // Of a DELETE: meta.k8s.io/v1 DeleteOptions, or nothing.
 Result<std::string> TakeOptions(base::ByteView body, bool& dry_run) {
   if (body.empty()) return std::string();
-  const json options = json::parse(body.begin(), body.end(), nullptr, false);
+  const json options = kube::ParseBody(body);
   if (!options.is_object())
     return Error(ErrorCode::kInvalid, "the body of a DELETE is DeleteOptions, or nothing");
   const json runs = options.value("dryRun", json::array());

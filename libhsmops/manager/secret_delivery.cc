@@ -57,7 +57,7 @@ cluster::OwnerReference OwnerOf(const HSMSecret& secret) {
           secret.metadata.name,
           secret.metadata.uid,
           true,
-          true};
+          false};
 }
 
 }  // namespace
@@ -90,15 +90,24 @@ void SecretDelivery::Mark(const Name& name) {
   wake_.notify_all();
 }
 
+void SecretDelivery::Moved(const Name& secret) {
+  const std::lock_guard lock(mutex_);
+  moved_.insert(secret);
+  wake_.notify_all();
+}
+
 std::set<SecretDelivery::Name> SecretDelivery::TakeDue() {
   const base::TimePoint now = world_.clock.Now();
   std::set<Name> due;
+  std::set<Name> moved;
   {
     const std::lock_guard lock(mutex_);
     due.swap(due_);
+    moved.swap(moved_);
   }
   for (auto& [name, entry] : entries_) {
-    if (entry->retry_at && *entry->retry_at <= now) due.insert(name);
+    if ((entry->retry_at && *entry->retry_at <= now) || moved.contains({name.first, entry->target}))
+      due.insert(name);
   }
   return due;
 }
@@ -115,10 +124,7 @@ void SecretDelivery::FollowNamespaces() {
     auto& watched = secrets_[ns];
     if (watched) continue;
     watched = std::make_unique<cluster::WatchedKind>(world_.resources, world_.clock, Kind::kSecret,
-                                                     ns, [this](const Name& name) {
-                                                       // Most are nobody's of ours.
-                                                       Mark({name.first, "/" + name.second});
-                                                     });
+                                                     ns, [this](const Name& name) { Moved(name); });
   }
 }
 
@@ -157,23 +163,8 @@ void SecretDelivery::RefreshDevices(bool now) {
   for (const auto& [key, entry] : entries_) Mark(key);
 }
 
-std::set<SecretDelivery::Name> SecretDelivery::WhoAsksFor(const Name& secret) const {
-  std::set<Name> who;
-  for (const auto& [key, entry] : entries_) {
-    if (key.first == secret.first && entry->target == secret.second) who.insert(key);
-  }
-  return who;
-}
-
 void SecretDelivery::Step(base::Duration longest) {
-  std::set<Name> names;
-  for (const Name& name : TakeDue()) {
-    if (name.second.starts_with('/')) {
-      names.merge(WhoAsksFor({name.first, name.second.substr(1)}));
-    } else {
-      names.insert(name);
-    }
-  }
+  const std::set<Name> names = TakeDue();
   for (const Name& name : names) {
     auto& entry = entries_[name];
     if (!entry) entry = std::make_unique<Entry>();
@@ -191,7 +182,7 @@ void SecretDelivery::Step(base::Duration longest) {
   if (!names.empty()) return;
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, std::chrono::nanoseconds(std::min<base::Duration>(longest, kLookAtDevices)),
-                 [&] { return hurry_ || !due_.empty(); });
+                 [&] { return hurry_ || !due_.empty() || !moved_.empty(); });
   hurry_ = false;
 }
 
@@ -261,47 +252,46 @@ void SecretDelivery::Settle(const HSMSecret& secret, Entry& entry) {
   if (!devices_known_) return Failed(entry);
   const auto chosen = ChooseDevice(secret, devices_, ns_);
   if (!chosen) return;
-  // As it is stored.
-  const auto now = std::chrono::floor<std::chrono::seconds>(world_.clock.Wall());
-  if (chosen->device == nullptr) {
-    entry.device.clear();
-    if (!Write(secret, StatusAfter(secret, "", chosen->none, {}, {}, now), entry)) Failed(entry);
-    return;
-  }
-  const HSMDevice& device = *chosen->device;
-  entry.device = device.metadata.name;
+  entry.device = chosen->device == nullptr ? "" : chosen->device->metadata.name;
   entry.source = secret.HsmName();
-  if (const auto not_at_all = WhyNotAtAll(secret, device)) {
-    if (!Write(secret, StatusAfter(secret, entry.device, *not_at_all, {}, {}, now), entry))
-      Failed(entry);
-    return;
-  }
-  const HeldVersion held = versions_.at(entry.device).Of(entry.source);
-  const TargetSecret target = TargetOf(secret, entry);
-  const DeliveryVerdict verdict = Judge(secret, held, target, entry.memory);
-  std::optional<Delivered> delivered;
-  std::optional<DeliveryFailure> failure;
-  if (verdict.action == DeliveryAction::kDeliver) {
-    auto done = Deliver(secret, device, target, entry);
-    if (done.ok()) {
-      delivered = *std::move(done);
-    } else if (done.Is(ErrorCode::kConflict) && entry.failures < kQuietTries) {
-      return Failed(entry);  // the watch is about to tell what it is that is there
-    } else {
-      failure = DeliveryFailure{done.Is(ErrorCode::kLimit) ? "SecretTooLarge" : "NotDelivered",
-                                done.error().message()};
-    }
-  } else if (verdict.action == DeliveryAction::kRemove) {
-    if (const auto gone = Remove(secret, device, target); !gone.ok())
-      failure = DeliveryFailure{"NotRemoved", gone.error().message()};
-  }
+  Outcome outcome{chosen->none, {}, {}};
+  if (chosen->device != nullptr) outcome = Try(secret, *chosen->device, entry);
+  // The watch is about to tell what it is that is there.
+  if (outcome.moved && entry.failures < kQuietTries) return Failed(entry);
   base::Failpoint("deliver.status");
-  const bool written =
-      Write(secret, StatusAfter(secret, entry.device, verdict, delivered, failure, now), entry);
-  if (failure || !written || verdict.reason == "TargetUnknown") return Failed(entry);
+  const auto now =
+      std::chrono::floor<std::chrono::seconds>(world_.clock.Wall());  // as it is stored
+  const bool written = Write(
+      secret,
+      StatusAfter(secret, entry.device, outcome.verdict, outcome.delivered, outcome.failure, now),
+      entry);
+  if (outcome.failure || !written || outcome.verdict.reason == "TargetUnknown")
+    return Failed(entry);
   entry.failures = 0;
   // Made and removed again before anybody looked, it is told of by nobody.
   if (!entry.awaited_secret.empty()) entry.retry_at = entry.awaited_since + kAwaited;
+}
+
+SecretDelivery::Outcome SecretDelivery::Try(const HSMSecret& secret, const HSMDevice& device,
+                                            Entry& entry) {
+  if (auto not_at_all = WhyNotAtAll(secret, device)) return {*std::move(not_at_all), {}, {}};
+  const TargetSecret target = TargetOf(secret, entry);
+  Outcome outcome{
+      Judge(secret, versions_.at(entry.device).Of(entry.source), target, entry.memory), {}, {}};
+  if (outcome.verdict.action == DeliveryAction::kRemove) {
+    if (const auto gone = Remove(secret, device, target); !gone.ok())
+      outcome.failure = DeliveryFailure{"NotRemoved", gone.error().message()};
+  } else if (outcome.verdict.action == DeliveryAction::kDeliver) {
+    auto done = Deliver(secret, device, target, entry);
+    outcome.moved = done.Is(ErrorCode::kConflict);
+    if (done.ok()) {
+      outcome.delivered = *std::move(done);
+    } else {
+      outcome.failure = DeliveryFailure{
+          done.Is(ErrorCode::kLimit) ? "SecretTooLarge" : "NotDelivered", done.error().message()};
+    }
+  }
+  return outcome;
 }
 
 Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevice& device,

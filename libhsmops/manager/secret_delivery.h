@@ -56,13 +56,22 @@ class SecretDelivery {
     std::optional<base::TimePoint> retry_at;
   };
 
+  // What came of one HSMSecret, before it is written down.
+  struct Outcome {
+    DeliveryVerdict verdict;
+    std::optional<Delivered> delivered;
+    std::optional<DeliveryFailure> failure;
+    bool moved = false;  // the Secret is not as it was seen
+  };
+
   void Mark(const Name& name);
+  void Moved(const Name& secret);
   std::set<Name> TakeDue();
-  std::set<Name> WhoAsksFor(const Name& secret) const;
   void FollowNamespaces();
   void RefreshDevices(bool now);
   void Work(const Name& name, Entry& entry);
   void Settle(const cluster::HSMSecret& secret, Entry& entry);
+  Outcome Try(const cluster::HSMSecret& secret, const cluster::HSMDevice& device, Entry& entry);
   TargetSecret TargetOf(const cluster::HSMSecret& secret, Entry& entry);
   base::Result<Delivered> Deliver(const cluster::HSMSecret& secret,
                                   const cluster::HSMDevice& device, const TargetSecret& target,
@@ -81,6 +90,7 @@ class SecretDelivery {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::set<Name> due_;
+  std::set<Name> moved_;  // Secrets, most of them nobody's of ours
   // Events of this step, told when everybody has what is due: nobody waits for them.
   std::vector<std::pair<cluster::EventSubject, cluster::EventRecorder::What>> untold_;
   bool hurry_ = false;
