@@ -150,7 +150,8 @@ Result<store::Secret> AggregatedClient::ReadSetAside(const std::string& device,
   HSM_TRY(Served served,
           ReadValue(device, name,
                     fmt::format("?node={}&version={}", one.node, one.item.version.Full())));
-  return std::move(*served.secret);
+  if (!served.secret) return Error(ErrorCode::kCorrupt, "the live API's answer holds no secret");
+  return *std::move(served.secret);
 }
 
 Result<Served> AggregatedClient::Get(const std::string& device, const store::SecretName& name) {
