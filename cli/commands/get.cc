@@ -2,14 +2,17 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
+#include "cli/commands/recorded_secret.h"
 #include "cli/commands/verbs.h"
 #include "cli/commands/writing.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/kube/json_fields.h"
 #include "libhsmops/manager/mirrored_secret.h"
 #include "libhsmops/manager/reader.h"
 
@@ -89,6 +92,35 @@ int ShowServed(const GetWords& words, const store::SecretName& name,
   });
 }
 
+// Of those that deliver it, whose Secret is the latest; nullopt: none does.
+std::optional<cluster::HSMSecret> LastDelivery(const store::SecretName& name,
+                                               const cluster::HSMDevice& device, Context& context) {
+  std::optional<cluster::HSMSecret> last;
+  for (cluster::HSMSecret& secret : VisibleHsmSecrets(context)) {
+    if (!secret.AsksOf(device.metadata) || secret.HsmName() != name.text()) continue;
+    if (!last || last->status.last_sync_time < secret.status.last_sync_time)
+      last = std::move(secret);
+  }
+  return last;
+}
+
+// Where the live API does not answer, for `why`: what was delivered of it, which is no value.
+int ShowRecorded(const GetWords& words, const store::SecretName& name,
+                 const cluster::HSMDevice& device, const Error& why, Context& context) {
+  const bool wants_values = words.reveal || !words.key.empty();
+  const auto delivery = wants_values ? std::nullopt : LastDelivery(name, device, context);
+  if (!delivery) return context.Fail(why);
+  context.Warn(base::Printable(why.message()));
+  const nlohmann::json recorded = RecordedSecrets(context, device, {*delivery}).front();
+  const int printed = Print(context, recorded, [&](bool) {
+    const std::string version = kube::TextIn(recorded, "/status/version");
+    context.out() << fmt::format("{}  version {}  as delivered to {}/{}\n", name.text(),
+                                 version.substr(0, version.rfind('.')), delivery->metadata.ns,
+                                 delivery->metadata.name);
+  });
+  return printed == kDone ? kPartial : printed;
+}
+
 int Run(const GetWords& words, Context& context) {
   const auto name = store::SecretName::Parse(words.name);
   if (!name.ok()) return context.Fail(name.error());
@@ -96,7 +128,10 @@ int Run(const GetWords& words, Context& context) {
     return context.Fail(Error(ErrorCode::kInvalid, "--raw wants --key KEY"));
   auto desk = Desk::Open(context, "get");
   if (!desk.ok()) return context.Fail(desk.error());
-  return ShowServed(words, *name, desk->device(), desk->Read(*name), context);
+  const auto served = desk->Read(*name);
+  if (context.OnKubernetes() && served.Is(ErrorCode::kUnavailable))
+    return ShowRecorded(words, *name, desk->device(), served.error(), context);
+  return ShowServed(words, *name, desk->device(), served, context);
 }
 
 }  // namespace

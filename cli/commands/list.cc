@@ -7,13 +7,12 @@
 #include <tuple>
 
 #include "cli/commands/live_device.h"
-#include "cli/commands/recorded_device.h"
+#include "cli/commands/recorded_secret.h"
 #include "cli/commands/verbs.h"
 #include "cli/device_choice.h"
 #include "cli/exit_code.h"
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
-#include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/kube/json_fields.h"
 #include "libhsmops/manager/mirrored_secret.h"
 
@@ -143,31 +142,6 @@ base::Result<void> ListHere(Listed& listed, Context& context) {
   return {};
 }
 
-// Of what managers wrote down, where the live API does not answer: secrets that are delivered, and
-// nothing of who holds them.
-void ListRecorded(Listed& listed, const std::vector<cluster::HSMSecret>& secrets,
-                  Context& context) {
-  const auto& counts = listed.device.status.secrets;
-  context.Warn(fmt::format("what is delivered is shown as it is on record, {}; {}",
-                           AsOf(context, listed.device),
-                           counts ? fmt::format("the device had {} secrets, {} of them on every "
-                                                "member",
-                                                counts->total, counts->full)
-                                  : "how many secrets the device has is not on record"));
-  for (const cluster::HSMSecret& secret : secrets) {
-    if (!secret.AsksOf(listed.device.metadata)) continue;
-    manager::SecretCoverage known;
-    known.name = secret.HsmName();
-    json document = manager::MirroredSecretOf(listed.device, known);
-    document["spec"].erase("keys");
-    json& status = document["status"];
-    status = {{"version", secret.status.version}, {"coverage", "unknown"}};
-    if (secret.status.last_sync_time)
-      status["lastSyncTime"] = base::FormatTime(*secret.status.last_sync_time);
-    listed.secrets.push_back(std::move(document));
-  }
-}
-
 // The live API's answer; false: it does not answer, and this is what is on record.
 base::Result<bool> ListThere(Listed& listed, const std::vector<cluster::HSMSecret>& secrets,
                              Context& context) {
@@ -179,7 +153,7 @@ base::Result<bool> ListThere(Listed& listed, const std::vector<cluster::HSMSecre
   }
   if (!found.Is(base::ErrorCode::kUnavailable)) return found.error();
   context.Warn(base::Printable(found.error().message()));
-  ListRecorded(listed, secrets, context);
+  listed.secrets = RecordedSecrets(context, listed.device, secrets);
   return false;
 }
 
@@ -229,18 +203,6 @@ base::Result<bool> ListDevice(Listed& listed, const std::vector<cluster::HSMSecr
   return whole;
 }
 
-// Those that may be seen from here; what cannot be read is said.
-std::vector<cluster::HSMSecret> Asking(Context& context) {
-  const auto resources = context.OpenResources();
-  if (!resources.ok()) return {};
-  auto secrets =
-      cluster::LoadAll<cluster::HSMSecret>(**resources, context.OnKubernetes() ? context.ns() : "");
-  if (secrets.ok()) return std::move(secrets->items);
-  context.Warn("what is delivered where is not known: " +
-               base::Printable(secrets.error().message()));
-  return {};
-}
-
 int Run(const ListOptions& options, Context& context) {
   if (std::ranges::find(kSortBy, options.sort_by) == std::end(kSortBy)) {
     return context.Fail({base::ErrorCode::kInvalid,
@@ -249,7 +211,7 @@ int Run(const ListOptions& options, Context& context) {
   }
   const auto devices = options.devices.Choose(context);
   if (!devices.ok()) return context.Fail(devices.error());
-  const std::vector<cluster::HSMSecret> asking = Asking(context);
+  const std::vector<cluster::HSMSecret> asking = VisibleHsmSecrets(context);
   std::vector<Listed> all;
   std::optional<base::Error> failed;
   bool whole = true;

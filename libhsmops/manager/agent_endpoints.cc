@@ -78,11 +78,13 @@ std::map<std::string, std::string> EndpointsOf(const std::vector<Object>& slices
   return urls;
 }
 
-Object WithEndpoints(const Object& device, const std::map<std::string, std::string>& endpoints) {
+Object WithEndpoints(const Object& device, const std::map<std::string, std::string>& endpoints,
+                     Slices slices) {
   const json mirroring = kube::ObjectAt(kube::ObjectAt(device.document(), "spec"), "mirroring");
   const json named = kube::ObjectAt(mirroring, "endpoints");
   // A device whose YAML says it all is as it says.
-  if (mirroring.is_null() || (endpoints.empty() && !named.empty())) return device;
+  const bool says_all = slices == Slices::kSeen && endpoints.empty() && !named.empty();
+  if (mirroring.is_null() || says_all) return device;
   json shown = device.document();
   json& its = shown["spec"]["mirroring"]["endpoints"];
   if (!its.is_object()) its = json::object();

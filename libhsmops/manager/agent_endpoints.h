@@ -17,8 +17,11 @@ std::map<std::string, std::string> EndpointsOf(const std::vector<cluster::Object
 
 // The HSMDevice with these in spec.mirroring.endpoints, over those that it names itself. A member
 // that has none, by spec or by what its status knows, is there all the same, where nobody answers:
-// that an endpoint vanished is no reason for a member to. Its resourceVersion tells of the change.
+// that an endpoint vanished is no reason for a member to. Where slices could not be looked at
+// either, not even a device whose spec names endpoints is taken to say it all. Its resourceVersion
+// tells of the change.
+enum class Slices { kSeen, kUnknown };
 cluster::Object WithEndpoints(const cluster::Object& device,
-                              const std::map<std::string, std::string>& endpoints);
+                              const std::map<std::string, std::string>& endpoints, Slices slices);
 
 }  // namespace hsmops::manager

@@ -24,16 +24,20 @@ std::string ForceOf(const HSMSecret& secret) {
 
 bool WasDelivered(const HSMSecret& secret) { return !secret.status.version.empty(); }
 
-// Whether what the device holds is to be written: it is another version, the Secret is not as it
-// was written, or somebody asks for it.
-bool IsDue(const HSMSecret& secret, const HeldVersion& held, const TargetSecret& target,
-           const DeliveryMemory& memory) {
+// Whether what the device holds is to be written, whatever the Secret is like: it is another
+// version, or somebody asks for it.
+bool IsNew(const HSMSecret& secret, const HeldVersion& held, const DeliveryMemory& memory) {
   if (ForceOf(secret) != secret.status.last_force_sync) return true;
   if (!secret.spec.auto_sync) return !WasDelivered(secret);
-  if (!target.exists || !target.ours || target.version != memory.written) return true;
   if (secret.status.version != memory.delivered.Full()) return true;  // it was not written down
   // A mirror may be behind what was delivered, and must not undo it.
   return held.version != memory.delivered && (held.by_primary || held.version > memory.delivered);
+}
+
+// Whether the Secret is as it was written, as far as that is to be kept up.
+bool IsKept(const HSMSecret& secret, const TargetSecret& target, const DeliveryMemory& memory) {
+  return !secret.spec.auto_sync ||
+         (target.exists && target.ours && target.version == memory.written);
 }
 
 ConditionStatus Is(bool value) { return value ? ConditionStatus::kTrue : ConditionStatus::kFalse; }
@@ -111,8 +115,14 @@ DeliveryVerdict Judge(const HSMSecret& secret, const HeldVersion& held, const Ta
                         "delivered",
                         held.node)};
   }
-  if (IsDue(secret, held, target, memory)) return {Action::kDeliver, "Delivering", ""};
-  return {Action::kNone, "InSync", ""};
+  if (IsNew(secret, held, memory)) return {Action::kDeliver, "Delivering", ""};
+  if (IsKept(secret, target, memory)) return {Action::kNone, "InSync", ""};
+  if (!memory.contended) return {Action::kDeliver, "Delivering", ""};
+  return {Action::kNone, "Contended",
+          fmt::format("Secret {} is changed back by somebody as often as it is written: it is "
+                      "written again after a pause; see who with kubectl get secret {} -n {} "
+                      "--show-managed-fields -o yaml",
+                      secret.SecretName(), secret.SecretName(), secret.metadata.ns)};
 }
 
 HSMSecretStatus StatusAfter(const HSMSecret& secret, const std::string& device,
@@ -126,7 +136,8 @@ HSMSecretStatus StatusAfter(const HSMSecret& secret, const std::string& device,
                                               : in_sync ? ""
                                                         : verdict.message);
   const bool waits = reason == "DeviceUnavailable" || reason == "TargetUnknown" ||
-                     reason == "DeviceNotFound" || reason == "AmbiguousDevice";
+                     reason == "DeviceNotFound" || reason == "AmbiguousDevice" ||
+                     reason == "Contended";
   status.observed_generation = secret.metadata.generation;
   // What was delivered stays with who asked for it; it may be old by now.
   const bool stale = !in_sync && WasDelivered(secret);

@@ -24,6 +24,7 @@ struct TargetSecret {
 struct DeliveryMemory {
   std::string written;       // the Secret's resourceVersion then; empty: nothing was written yet
   store::Version delivered;  // of the secret
+  bool contended = false;    // somebody has changed back what was written, again and again
 };
 
 enum class DeliveryAction : std::uint8_t {
@@ -35,7 +36,8 @@ enum class DeliveryAction : std::uint8_t {
 struct DeliveryVerdict {
   DeliveryAction action = DeliveryAction::kNone;
   // "InSync", "Delivering", "DeviceNotFound", "AmbiguousDevice", "NamespaceNotAllowed",
-  // "InvalidName", "TargetUnknown", "ForeignSecret", "DeviceUnavailable", "SecretNotFound".
+  // "InvalidName", "TargetUnknown", "ForeignSecret", "DeviceUnavailable", "SecretNotFound",
+  // "Contended".
   std::string reason;
   std::string message;
 };

@@ -6,13 +6,12 @@
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/failover/decide.h"
+#include "libhsmops/manager/conditions.h"
 #include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/findings.h"
 
 namespace hsmops::manager {
 
-using cluster::Finding;
-using cluster::Severity;
 using failover::ClusterState;
 using failover::MemberView;
 
@@ -112,9 +111,6 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
   }
   status.secrets = CountsOf(state);
   if (status.paused && status.paused->until && *status.paused->until <= now) status.paused.reset();
-  const bool critical =
-      std::any_of(status.findings.begin(), status.findings.end(),
-                  [](const Finding& f) { return f.severity == Severity::kCritical; });
   if (state.promoting) {
     status.phase = cluster::DevicePhase::kFailingOver;
   } else if (!can_write) {
@@ -123,40 +119,10 @@ cluster::HSMDeviceStatus StatusOf(const cluster::HSMDevice& device, const Cluste
   } else if (status.paused) {
     status.phase = cluster::DevicePhase::kPaused;
   } else {
-    status.phase = critical || !status.findings.empty() ? cluster::DevicePhase::kDegraded
-                                                        : cluster::DevicePhase::kReady;
+    status.phase =
+        status.findings.empty() ? cluster::DevicePhase::kReady : cluster::DevicePhase::kDegraded;
   }
-  const auto condition = [&](const char* type, bool holds, const char* reason,
-                             std::string message) {
-    cluster::SetCondition(
-        status.conditions,
-        {type, holds ? cluster::ConditionStatus::kTrue : cluster::ConditionStatus::kFalse, reason,
-         std::move(message), device.metadata.generation, std::nullopt},
-        now);
-  };
-  const bool no_grant = primary != nullptr && primary->Healthy() && !can_write;
-  condition("PrimaryAvailable", can_write,
-            can_write  ? "Healthy"
-            : no_grant ? "NoGrant"
-                       : "Unavailable",
-            primary == nullptr ? "no Primary"
-            : no_grant         ? "it has no grant"
-                               : primary->WhyUnhealthy());
-  condition("Mirrored", status.failure_tolerance.value_or(0) > 0, "FullCopies",
-            fmt::format("{} full copies", FullCopies(state)));
-  condition("Ready", can_write && !critical, can_write ? "Serving" : "NoWrites", "");
-  condition("Paused", status.paused.has_value(), status.paused ? "Paused" : "Running",
-            status.paused ? status.paused->reason : "");
-  const auto candidates = failover::Candidates(state, failover::Purpose::kFailover);
-  const bool ready =
-      std::any_of(candidates.begin(), candidates.end(), [](const auto& c) { return c.eligible(); });
-  const auto later = std::ranges::find_if(state.members, [&](const MemberView& member) {
-    return member.ToldLaterThan({state.epoch, state.generation});
-  });
-  const bool regressed = later != state.members.end();
-  condition("EpochRegressed", regressed, regressed ? "RecordIsOlder" : "RecordIsLatest",
-            regressed ? later->node + " has seen a later record of who may write" : "");
-  condition("FailoverReady", ready, ready ? "CandidateInSync" : "NoCandidate", "");
+  SetConditions(state, device.metadata.generation, now, status);
   return status;
 }
 

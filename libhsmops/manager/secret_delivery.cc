@@ -231,6 +231,20 @@ void SecretDelivery::Failed(Entry& entry) {
   entry.retry_at = world_.clock.Now() + PauseAfter(entry.failures);
 }
 
+// Who writes the same again soon after has somebody against him, and goes slower each time.
+void SecretDelivery::NoteWritten(Entry& entry, const std::string& written,
+                                 const store::Version& version) {
+  const base::TimePoint now = world_.clock.Now();
+  const bool again = entry.memory.delivered == version && entry.memory.written != written &&
+                     now - entry.awaited_since < 2 * kLongestPause;
+  entry.rewrites = again ? entry.rewrites + 1 : 0;
+  if (entry.rewrites > kQuietTries)
+    entry.rest_until = now + PauseAfter(entry.rewrites - kQuietTries);
+  entry.memory = {written, version};
+  entry.awaited_secret = written;
+  entry.awaited_since = now;
+}
+
 void SecretDelivery::Work(const Name& name, Entry& entry) {
   const auto asked = asked_.Find(name.first, name.second);
   if (!asked.ok() || !*asked) return;
@@ -268,6 +282,7 @@ void SecretDelivery::Settle(const HSMSecret& secret, Entry& entry) {
   if (outcome.failure || !written || outcome.verdict.reason == "TargetUnknown")
     return Failed(entry);
   entry.failures = 0;
+  if (outcome.verdict.reason == "Contended") entry.retry_at = entry.rest_until;
   // Made and removed again before anybody looked, it is told of by nobody.
   if (!entry.awaited_secret.empty()) entry.retry_at = entry.awaited_since + kAwaited;
 }
@@ -276,6 +291,7 @@ SecretDelivery::Outcome SecretDelivery::Try(const HSMSecret& secret, const HSMDe
                                             Entry& entry) {
   if (auto not_at_all = WhyNotAtAll(secret, device)) return {*std::move(not_at_all), {}, {}};
   const TargetSecret target = TargetOf(secret, entry);
+  entry.memory.contended = world_.clock.Now() < entry.rest_until;
   Outcome outcome{
       Judge(secret, versions_.at(entry.device).Of(entry.source), target, entry.memory), {}, {}};
   if (outcome.verdict.action == DeliveryAction::kRemove) {
@@ -325,15 +341,19 @@ Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevi
       target.exists ? writer_.Replace(content, target.version) : writer_.Create(content);
   base::Failpoint("deliver.written");
   if (!written.ok()) return written.error().Within("writing the Secret");
-  entry.memory = {*written, version};
-  entry.awaited_secret = *written;
-  entry.awaited_since = world_.clock.Now();
+  NoteWritten(entry, *written, version);
   return Delivered{version, served.node, target.exists && *written == target.version};
 }
 
-// Only if the Primary, which has its grant, says now that there is none.
+// Only if who asked for it still asks for that, and if the Primary, which has its grant, says now
+// that there is none: a watch may have been told of neither.
 Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& device,
                                     const TargetSecret& target) {
+  base::Failpoint("deliver.remove");
+  const cluster::ObjectMeta& asking = secret.metadata;
+  HSM_TRY(const Object now, world_.resources.Get(Kind::kHsmSecret, asking.ns, asking.name));
+  if (now.version() != asking.resource_version)
+    return Error(ErrorCode::kConflict, "the HSMSecret has changed; it is looked at again");
   HSM_TRY(const auto name, store::SecretName::Parse(secret.HsmName()));
   Fronts::Taken front = fronts_.Take(ns_, device.metadata.name);
   HSM_TRY(const Served served, front->Get(name));

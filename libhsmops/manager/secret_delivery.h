@@ -52,6 +52,10 @@ class SecretDelivery {
     std::string awaited_secret;
     base::TimePoint awaited_since{};
     std::string overtaken;
+    // How often in a row the same was written again, and until when it is not: somebody else
+    // changes it back.
+    int rewrites = 0;
+    base::TimePoint rest_until{};
     int failures = 0;
     std::optional<base::TimePoint> retry_at;
   };
@@ -80,6 +84,7 @@ class SecretDelivery {
                             const TargetSecret& target);
   bool Write(const cluster::HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry);
   void Failed(Entry& entry);
+  void NoteWritten(Entry& entry, const std::string& written, const store::Version& version);
   void TellAll();
 
   World& world_;

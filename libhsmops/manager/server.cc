@@ -76,7 +76,7 @@ class Watched {
     if (slices.ok()) {
       for (auto& [node, url] : EndpointsOf(*slices, name)) last[node] = url;
     }
-    return slices.ok() || !last.empty() ? WithEndpoints(object, last) : object;
+    return WithEndpoints(object, last, slices.ok() ? Slices::kSeen : Slices::kUnknown);
   }
 
   cluster::WatchedKind slices_;

@@ -79,6 +79,25 @@ TEST_CASE("a Secret of somebody else is not touched, unless it is adopted") {
   CHECK(scene.Field("secret", "{.data.mine}").empty());
 }
 
+TEST_CASE("a Secret that somebody keeps changing back is written again, and slower each time") {
+  Scene scene;
+  scene.Apply("{hsmPath: app/db}");
+  REQUIRE(scene.Delivers("hunter2"));
+  const auto reason = [&] {
+    return scene.Field("hsmsecret", R"({.status.conditions[?(@.type=="Synced")].reason})");
+  };
+  bool contended = false;
+  for (int i = 0; i < 40 && !contended; ++i) {
+    scene.cluster.Kubectl({"patch", "secret", "db", "-p", R"({"data":{"password":"eA=="}})"});
+    contended = reason() == "Contended";
+  }
+  CHECK(contended);
+  // What is new goes out at once, and who asks is heard.
+  scene.Put("hunter3");
+  CHECK(scene.Delivers("hunter3"));
+  CHECK(scene.Becomes("hsmsecret", kStatus, "InSync"));
+}
+
 TEST_CASE("a namespace that the device does not allow gets a condition and no value") {
   Scene scene;
   scene.cluster.KubectlAnywhere({"create", "namespace", "payments"});

@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-#include "test/kube/kube_cluster.h"
+#include "test/kube/delivery_scene.h"
 
 namespace hsmops::test {
 namespace {
@@ -148,15 +148,21 @@ TEST_CASE("what a returning Primary had alone is listed, exported and discarded"
   CHECK(Holds(cluster.Hsm({"divergence", "list"}, "viewer").err, "nothing is in quarantine"));
 }
 
-TEST_CASE("the live API is down: list shows what is on record, and says so") {
-  KubeCluster cluster({"a", "b"}, 1);
-  cluster.ApplyDevice();
-  cluster.Until({"health"}, 0, "payments: healthy");
-  CHECK(cluster.HsmWith("v", {"put", "app", "--stdin-key", "k"}).code == 0);
+TEST_CASE("the live API is down: list and get show what is on record, and say so") {
+  DeliveryScene scene({"a", "b"}, 1);
+  KubeCluster& cluster = scene.cluster;
+  scene.Apply("{hsmPath: app/db}");
+  REQUIRE(scene.Delivers("hunter2"));
   cluster.Manager(1).Signal(SIGKILL);
   const Ended list = cluster.Hsm({"list"}, "viewer");
-  CHECK_MESSAGE(list.code == 7, list.out, list.err);
+  CHECK_MESSAGE((list.code == 7 && Holds(list.out, "app/db")), list.out, list.err);
   CHECK_MESSAGE(Holds(list.err, "kubectl get apiservice v1alpha1.live.hsm.j5t.io"), list.err);
+  const Ended get = cluster.Hsm({"get", "app/db"}, "owner");
+  CHECK_MESSAGE((get.code == 7 && Holds(get.out, "app/db  version ")), get.out, get.err);
+  CHECK_MESSAGE(Holds(get.err, "as it is on record"), get.err);
+  // No value is on record, and neither is what nobody delivers.
+  CHECK(cluster.Hsm({"get", "app/db", "--reveal"}, "owner").code == 1);
+  CHECK(cluster.Hsm({"get", "app"}, "owner").code == 1);
   const Ended put = cluster.HsmWith("v", {"--timeout", "5s", "put", "app", "--stdin-key", "k"});
   CHECK_MESSAGE(put.code == 1, put.out, put.err);
 }

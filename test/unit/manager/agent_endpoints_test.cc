@@ -63,18 +63,26 @@ TEST_CASE("endpoints of a device's agents, by their slices") {
 TEST_CASE("endpoints fill a device's spec, and a member without one stays a member") {
   const Object device =
       Device({{"primaryNode", "a"}, {"targetNodes", {"b"}}}, {{"devices", {{{"nodeName", "c"}}}}});
-  const Object shown = WithEndpoints(device, {{"a", "https://10.0.0.1:9443"}});
+  const Object shown = WithEndpoints(device, {{"a", "https://10.0.0.1:9443"}}, Slices::kSeen);
   CHECK(EndpointsIn(shown) == json{{"a", "https://10.0.0.1:9443"},
                                    {"b", "https://b.no-endpoint.invalid"},
                                    {"c", "https://c.no-endpoint.invalid"}});
   CHECK(shown.version().starts_with("7~"));
-  const Object moved = WithEndpoints(device, {{"a", "https://10.0.0.2:9443"}});
+  const Object moved = WithEndpoints(device, {{"a", "https://10.0.0.2:9443"}}, Slices::kSeen);
   CHECK(moved.version() != shown.version());
   // What the YAML says stands where no slice tells, and all of it where there is none.
   const Object named = Device({{"endpoints", {{"a", "https://a:1"}, {"b", "https://b:1"}}}});
-  CHECK(EndpointsIn(WithEndpoints(named, {{"a", "https://10.0.0.1:9443"}})) ==
+  CHECK(EndpointsIn(WithEndpoints(named, {{"a", "https://10.0.0.1:9443"}}, Slices::kSeen)) ==
         json{{"a", "https://10.0.0.1:9443"}, {"b", "https://b:1"}});
-  CHECK(WithEndpoints(named, {}) == named);
+  CHECK(WithEndpoints(named, {}, Slices::kSeen) == named);
+}
+
+TEST_CASE("while slices cannot be looked at, a member that only they name stays one") {
+  const Object device = Device({{"primaryNode", "a"}, {"endpoints", {{"a", "https://a:1"}}}},
+                               {{"devices", {{{"nodeName", "a"}}, {{"nodeName", "b"}}}}});
+  CHECK(EndpointsIn(WithEndpoints(device, {}, Slices::kUnknown)) ==
+        json{{"a", "https://a:1"}, {"b", "https://b.no-endpoint.invalid"}});
+  CHECK(WithEndpoints(device, {}, Slices::kSeen) == device);
 }
 
 }  // namespace hsmops::manager

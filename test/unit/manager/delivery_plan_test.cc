@@ -121,6 +121,23 @@ TEST_CASE("a deleted secret: deletionPolicy says whether the Secret goes") {
         DeliveryAction::kNone);
 }
 
+TEST_CASE(
+    "a Secret that somebody keeps changing back is left for a while, and what is new is not") {
+  After after;
+  after.memory.contended = true;
+  const auto left = Judge(after.secret, Held(kOne), Target("6"), after.memory);
+  CHECK(left.reason == "Contended");
+  CHECK(left.action == DeliveryAction::kNone);
+  const auto status = StatusAfter(after.secret, "payments", left, {}, {}, kNow);
+  CHECK(status.sync_status == SyncStatus::kOutOfSync);
+  CHECK(Judge(after.secret, Held(kTwo), Target("6"), after.memory).action ==
+        DeliveryAction::kDeliver);
+  CHECK(Judge(after.secret, Held(kOne), Target("5"), after.memory).reason == "InSync");
+  after.secret.metadata.annotations["hsm.j5t.io/force-sync"] = "1";
+  CHECK(Judge(after.secret, Held(kOne), Target("6"), after.memory).action ==
+        DeliveryAction::kDeliver);
+}
+
 TEST_CASE("autoSync off: once, and when somebody asks") {
   After after;
   after.secret.spec.auto_sync = false;

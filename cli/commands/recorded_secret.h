@@ -1,0 +1,23 @@
+// RecordedSecret: secrets as the record shows them where the live API does not answer: those that
+// HSMSecrets have delivered, as they were when that was done.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+#include "libhsmops/cluster/resources.h"
+
+namespace hsmops::cli {
+
+// All HSMSecrets that may be seen from here; what cannot be read is said.
+std::vector<cluster::HSMSecret> VisibleHsmSecrets(Context& context);
+
+// A MirroredSecret for each of `secrets` that asks for one of this device: its name, the version
+// that was delivered last and when. Who holds it is not on record: its coverage is unknown, and it
+// has no keys. Says how old the record is.
+std::vector<nlohmann::json> RecordedSecrets(Context& context, const cluster::HSMDevice& device,
+                                            const std::vector<cluster::HSMSecret>& secrets);
+
+}  // namespace hsmops::cli
