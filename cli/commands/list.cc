@@ -64,6 +64,14 @@ Order OrderOf(const json& secret, const std::string& by) {
                                           : "/spec/name")};
 }
 
+void Sort(std::vector<json>& secrets, const std::string& by) {
+  std::vector<std::pair<Order, json>> ordered;
+  ordered.reserve(secrets.size());
+  for (json& secret : secrets) ordered.emplace_back(OrderOf(secret, by), std::move(secret));
+  std::ranges::stable_sort(ordered, {}, [](const auto& one) -> const Order& { return one.first; });
+  for (std::size_t i = 0; i < secrets.size(); ++i) secrets[i] = std::move(ordered[i].second);
+}
+
 std::vector<std::string> Cells(const Listed& listed, const json& secret, base::WallTime now) {
   const std::string name = TextIn(secret, "/spec/name");
   const std::string version = TextIn(secret, "/status/version");
@@ -171,15 +179,14 @@ void AddGaps(Context& context, const Listed& listed, json& metadata) {
 }
 
 // `several`: asked for more than one device, whatever of them could be listed.
-int PrintAll(Context& context, const std::vector<Listed>& all, bool several, bool wide) {
+int PrintAll(Context& context, std::vector<Listed> all, bool several, bool wide) {
+  const base::WallTime now = context.clock().Wall();
+  const Table table = several ? TableOf(all, now) : TableOf(all.front(), now);
   std::vector<json> items;
-  for (const Listed& listed : all)
-    items.insert(items.end(), listed.secrets.begin(), listed.secrets.end());
+  for (Listed& listed : all) std::ranges::move(listed.secrets, std::back_inserter(items));
   json document = ListOf(std::move(items));
   for (const Listed& listed : all) AddGaps(context, listed, document["metadata"]);
   return Print(context, document, [&](bool format_wide) {
-    const base::WallTime now = context.clock().Wall();
-    const Table table = several ? TableOf(all, now) : TableOf(all.front(), now);
     if (table.empty()) {
       context.err() << "no secrets\n";
     } else {
@@ -198,8 +205,7 @@ base::Result<bool> ListDevice(Listed& listed, const std::vector<cluster::HSMSecr
     HSM_RETURN_IF_ERROR(ListHere(listed, context));
   }
   listed.deliveries = Deliveries(asking, listed.device);
-  std::ranges::stable_sort(listed.secrets, {},
-                           [&](const json& secret) { return OrderOf(secret, sort_by); });
+  Sort(listed.secrets, sort_by);
   return whole;
 }
 
@@ -229,7 +235,7 @@ int Run(const ListOptions& options, Context& context) {
     context.Warn(base::Printable(failed->message()));
   }
   if (all.empty()) return context.Fail(*failed);
-  const int printed = PrintAll(context, all, devices->size() > 1, options.wide);
+  const int printed = PrintAll(context, std::move(all), devices->size() > 1, options.wide);
   return printed == kDone && (failed || !whole) ? kPartial : printed;
 }
 

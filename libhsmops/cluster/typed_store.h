@@ -61,6 +61,7 @@ template <typename T>
 base::Result<Loaded<T>> LoadAll(ResourceStore& store, std::string_view ns) {
   HSM_TRY(const ObjectList list, store.List(T::kKind, ns));
   Loaded<T> loaded;
+  loaded.items.reserve(list.items.size());
   loaded.version = list.version;
   for (const Object& object : list.items) {
     auto value = internal::Read<T>(object);

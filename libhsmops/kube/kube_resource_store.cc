@@ -6,6 +6,7 @@
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/object_rules.h"
+#include "libhsmops/kube/api_object.h"
 #include "libhsmops/kube/json_fields.h"
 #include "libhsmops/kube/kube_watch.h"
 
@@ -34,15 +35,6 @@ Result<json> Parsed(const SecretBytes& body) {
   json document = ParseBody(body);
   if (document.is_object()) return document;
   return Error(ErrorCode::kCorrupt, "the API server's answer is no JSON object");
-}
-
-// A list's items of a built-in kind say neither what they are nor of which version.
-Result<Object> ObjectOf(Kind kind, json document) {
-  document["apiVersion"] = cluster::ApiVersion(kind);
-  document["kind"] = cluster::Name(kind);
-  auto object = Object::From(std::move(document));
-  if (object.ok()) return object;
-  return Error(ErrorCode::kCorrupt, object.error().message());
 }
 
 bool MayBeThere(std::string_view ns, std::string_view name) {
@@ -116,7 +108,7 @@ Result<KubeResourceStore::Page> KubeResourceStore::ReadPage(Kind kind, std::stri
   HSM_TRY(const RestAnswer answer, Ask(Asked("list", kind, ns, ""), std::move(request)));
   HSM_TRY(json document, Parsed(answer.body));
   Page page;
-  const json metadata = ObjectAt(document, "metadata");
+  const json& metadata = ObjectAt(document, "metadata");
   page.version = TextAt(metadata, "resourceVersion");
   page.next = TextAt(metadata, "continue");
   json& items = document["items"];
@@ -159,7 +151,7 @@ Result<ObjectList> KubeResourceStore::List(Kind kind, std::string_view ns) {
     }
   } while (!next.empty());
   std::ranges::sort(list.items, {}, [](const Object& object) {
-    return std::pair(object.key().ns, object.key().name);
+    return std::tie(object.key().ns, object.key().name);
   });
   return list;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "libhsmops/base/printable.h"
+#include "libhsmops/kube/api_object.h"
 #include "libhsmops/kube/json_fields.h"
 
 namespace hsmops::kube {
@@ -133,23 +134,20 @@ Result<std::optional<Change>> KubeWatch::Next(base::TimePoint deadline) {
 }
 
 Result<void> KubeWatch::Take(const SecretBytes& line) {
-  const json event = ParseBody(line);
-  json document = ObjectAt(event, "object");
-  if (document.is_null())
+  json event = ParseBody(line);
+  if (!event.is_object() || !event["object"].is_object())
     return Error(ErrorCode::kCorrupt, "the API server's watch said what is no event");
+  json& document = event["object"];
   const std::string type = TextAt(event, "type");
   if (type == "ERROR") return TakeError(NumberAt(document, "code"), TextAt(document, "message"));
   const std::string version = TextAt(ObjectAt(document, "metadata"), "resourceVersion");
   if (!version.empty()) version_ = version;
   if (type == "BOOKMARK") return {};
-  document["apiVersion"] = cluster::ApiVersion(kind_);
-  document["kind"] = cluster::Name(kind_);
-  auto object = Object::From(std::move(document));
-  if (!object.ok()) return Error(ErrorCode::kCorrupt, object.error().message());
+  HSM_TRY(Object object, ObjectOf(kind_, std::move(document)));
   const ChangeType change = type == "ADDED"     ? ChangeType::kAdded
                             : type == "DELETED" ? ChangeType::kDeleted
                                                 : ChangeType::kModified;
-  pending_.push_back({change, *std::move(object)});
+  pending_.push_back({change, std::move(object)});
   return {};
 }
 

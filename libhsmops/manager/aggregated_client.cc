@@ -108,7 +108,7 @@ Result<std::vector<json>> AggregatedClient::List(const std::string& device) {
   HSM_TRY(json list, AskForJson(std::move(asked)));
   if (!list.contains("items") || !list["items"].is_array())
     return Error(ErrorCode::kCorrupt, "the live API's answer is no list of mirroredsecrets");
-  return list["items"].get<std::vector<json>>();
+  return std::move(list["items"].get_ref<json::array_t&>());
 }
 
 Result<json> AggregatedClient::Health(const std::string& device) {
