@@ -99,7 +99,7 @@ int Told(Streams& streams, bool acted, int code) {
 }  // namespace
 
 int RunApp(const std::vector<std::string>& words, Streams streams, const std::string& program) {
-  Parser parser;
+  Parser parser(words);
   if (words.size() > kMaxWords)
     return Usage(streams, parser, {}, fmt::format("more than {} words", kMaxWords));
   try {

@@ -151,7 +151,7 @@ std::optional<Names> NamesFor(ClusterNames& cluster, const CLI::Option* option,
 // The words of every verb that stand before, as RunApp would read them, but for how long to wait.
 // nullopt: it would refuse them.
 std::optional<Globals> GlobalsOf(const Line& line) {
-  Parser parser;
+  Parser parser({});
   parser.app.require_subcommand(0);
   try {
     parser.app.parse(std::vector<std::string>(line.globals.rbegin(), line.globals.rend()));
@@ -221,7 +221,7 @@ extern "C" void GiveUpCompleting(int) {
 }  // namespace
 
 Completion Complete(const std::vector<std::string>& words) {
-  const Parser parser;
+  const Parser parser(words);
   const Line line = Read(parser, words);
   Completion answer = Candidates(parser, line);
   std::erase_if(answer.words,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "cli/commands/verbs.h"
@@ -63,23 +64,30 @@ class CliWords : public Words {
 
 }  // namespace
 
-Parser::Parser() : verbs(AllVerbs()) {
+Parser::Parser(const std::vector<std::string>& words) : verbs(AllVerbs()) {
   app.name("kubectl hsm");
   app.require_subcommand(1);
   app.fallthrough();
   app.set_help_flag("-h,--help", "this text");
   AddGlobals();
-  for (const Verb& verb : verbs) {
-    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
-    for (const std::string& alias : verb.aliases) sub->alias(alias);
-    std::string examples;
-    for (const std::string& example : verb.examples)
-      examples += (examples.empty() ? "Examples:\n  " : "\n  ") + example;
-    sub->footer(examples);
-    CliWords words(*sub, choices);
-    runners[sub] = verb.declare(words);
-    by_app[sub] = &verb;
-  }
+  const auto among = [&](const std::string& name) {
+    return std::find(words.begin(), words.end(), name) != words.end();
+  };
+  for (const Verb& verb : verbs)
+    AddVerb(verb, among(verb.name) || std::ranges::any_of(verb.aliases, among));
+}
+
+void Parser::AddVerb(const Verb& verb, bool with_words) {
+  CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+  for (const std::string& alias : verb.aliases) sub->alias(alias);
+  std::string examples;
+  for (const std::string& example : verb.examples)
+    examples += (examples.empty() ? "Examples:\n  " : "\n  ") + example;
+  sub->footer(examples);
+  by_app[sub] = &verb;
+  if (!with_words) return;
+  CliWords declared(*sub, choices);
+  runners[sub] = verb.declare(declared);
 }
 
 // Named and meant as kubectl has them; --certificate-authority, --client-certificate and

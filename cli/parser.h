@@ -16,7 +16,9 @@ using Choices = std::map<const CLI::Option*, std::vector<std::string>>;
 
 // Its options point into it, so it does not move.
 struct Parser {
-  Parser();
+  // For these words of a command line: only the verbs that are among them take words of their own,
+  // since all of them together are most of the work.
+  explicit Parser(const std::vector<std::string>& words);
   Parser(const Parser&) = delete;
   Parser& operator=(const Parser&) = delete;
 
@@ -28,6 +30,7 @@ struct Parser {
   Choices choices;  // where only some values are known
 
  private:
+  void AddVerb(const Verb& verb, bool with_words);
   void AddGlobals();
   void AddKubectl(const char* group);
 };

@@ -14,6 +14,7 @@
 #include "cli/printer.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/look.h"
 
 namespace hsmops::cli {
@@ -56,20 +57,13 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   }
 }
 
-// What is asked for is carried out no more, and nobody would see it.
+// Where no manager may run that would write it down.
 void AddUnreadableOperations(cluster::ResourceStore& resources, cluster::HSMDevice& device) {
   const auto operations = cluster::LoadAll<cluster::HSMOperation>(resources, device.metadata.ns);
   if (operations.ok() && operations->refused.empty()) return;
   const std::string why =
       operations.ok() ? operations->refused.front().message() : operations.error().message();
-  auto& findings = device.status.findings;
-  const auto worse = std::ranges::find_if(findings, [](const cluster::Finding& finding) {
-    return finding.severity != cluster::Severity::kCritical;
-  });
-  findings.insert(worse,
-                  {cluster::Severity::kDegraded, device.metadata.name, "OperationsUnreadable", why,
-                   "mend or remove what the message names; until then nothing that is "
-                   "asked for is carried out"});
+  manager::AddOperationsUnreadable(device.metadata.name, why, device.status);
 }
 
 // A manager's look of now; nullopt: none answers, which is said.
@@ -90,13 +84,8 @@ base::Result<cluster::HSMDevice> Look(Context& context, const cluster::HSMDevice
   if (context.OnKubernetes()) {
     HSM_TRY(const auto resources, context.OpenResources());
     HSM_TRY(auto seen, live ? Probe(context, one) : std::optional<cluster::HSMDevice>());
-    if (seen) {
-      AddUnreadableOperations(*resources, *seen);
-      return *std::move(seen);
-    }
-    HSM_TRY(cluster::HSMDevice device, RecordedDevice(context, *resources, one));
-    AddUnreadableOperations(*resources, device);
-    return device;
+    if (seen) return *std::move(seen);
+    return RecordedDevice(context, *resources, one);
   }
   HSM_TRY(const auto cluster, context.OpenLook("health", one.metadata.name, one.metadata.ns));
   const auto state = cluster->pool().ObserveAmidWrites();

@@ -9,6 +9,7 @@
 #include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/enrolment.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/policy.h"
@@ -109,6 +110,7 @@ Result<void> Controller::TakeOverOnce() {
 
 // Whoever leads does by itself what is to be done, also where it cannot read what is asked for.
 bool Controller::Readable(const Result<void>& read) {
+  unreadable_ = read.ok() ? "" : read.error().message();
   if (!read.ok())
     TellOnce("OperationsUnreadable",
              "what is asked for cannot be read or written: kubectl hsm health says why");
@@ -228,7 +230,7 @@ Result<Turned> Controller::GoOn() {
   }
   auto asked = DoAsked();
   if (asked.ok() && *asked) return **std::move(asked);
-  if (!asked.ok()) (void)Readable(asked.error());
+  (void)Readable(asked.ok() ? Result<void>() : asked.error());
   const bool in_delay = InDelay(state);
   Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
                                        HolderFails(state) && !in_delay, world_.clock.Wall());
@@ -447,6 +449,7 @@ void Controller::WriteStatus(const ClusterState& state) {
         member.last_sync_time = std::max(member.last_sync_time, std::optional(equal->second));
     }
     cluster::HSMDeviceStatus next = StatusOf(device, state, world_.clock.Wall());
+    if (!unreadable_.empty()) AddOperationsUnreadable(device_, unreadable_, next);
     for (const cluster::DeviceStatus& member : next.devices) {
       if (member.last_sync_time) equal_at_[member.node_name] = *member.last_sync_time;
     }

@@ -251,6 +251,16 @@ std::string WayOutOf(const store::LegacyItem& item) {
       store::kLegacyApplication);
 }
 
+namespace {
+
+// With what was added to it.
+void SortAdded(cluster::HSMDeviceStatus& status) {
+  cluster::SortFindings(status.findings);
+  if (status.phase == cluster::DevicePhase::kReady) status.phase = cluster::DevicePhase::kDegraded;
+}
+
+}  // namespace
+
 void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyItem>& items,
                      cluster::HSMDeviceStatus& status) {
   std::string names;
@@ -273,8 +283,15 @@ void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyIte
            "keep nobody from being promoted: {}",
            count, names),
        way_out});
-  cluster::SortFindings(status.findings);
-  if (status.phase == cluster::DevicePhase::kReady) status.phase = cluster::DevicePhase::kDegraded;
+  SortAdded(status);
+}
+
+void AddOperationsUnreadable(const std::string& device, const std::string& why,
+                             cluster::HSMDeviceStatus& status) {
+  status.findings.push_back({Severity::kDegraded, device, "OperationsUnreadable", why,
+                             "mend or remove what the message names; until then nothing that is "
+                             "asked for is carried out"});
+  SortAdded(status);
 }
 
 }  // namespace hsmops::manager

@@ -19,6 +19,9 @@ std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
 // from being promoted.
 void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyItem>& items,
                      cluster::HSMDeviceStatus& status);
+// What is asked for is carried out no more, for `why`, and nobody would see it.
+void AddOperationsUnreadable(const std::string& device, const std::string& why,
+                             cluster::HSMDeviceStatus& status);
 // For a name that adopt cannot take: what can be done, as a part of a sentence.
 std::string WayOutOf(const store::LegacyItem& item);
 

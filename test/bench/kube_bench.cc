@@ -65,7 +65,7 @@ void Commands(KubeScene& scene) {
   const std::vector<Cost> costs =
       scene.CostsOf({{"kubectl", "get", "hsmdevices"},
                      {"kubectl-hsm", "health"},
-                     Curl(scene, {HsmPath("hsmdevices"), leases, HsmPath("hsmoperations")}),
+                     Curl(scene, {HsmPath("hsmdevices"), leases}),
                      {"kubectl-hsm", "list"},
                      Curl(scene, {HsmPath("hsmdevices"), HsmPath("hsmsecrets"), live}),
                      {"kubectl", "version", "--client"},
