@@ -160,7 +160,10 @@ void SecretDelivery::RefreshDevices(bool now) {
     if (its->second.all || its->second.names.contains(entry->source)) Mark(key);
   }
   if (!others) return;
-  for (const auto& [key, entry] : entries_) Mark(key);
+  for (const auto& [key, entry] : entries_) {
+    entry->settled.clear();
+    Mark(key);
+  }
 }
 
 void SecretDelivery::Step(base::Duration longest) {
@@ -245,19 +248,41 @@ void SecretDelivery::NoteWritten(Entry& entry, const std::string& written,
   entry.awaited_since = now;
 }
 
+// Of each delivery its watches tell twice, and most of what a manager computed for it was to find
+// that all is as it wrote it.
+bool SecretDelivery::IsSettled(const Object& asked, const Entry& entry) const {
+  if (entry.settled.empty() || asked.version() != entry.settled) return false;
+  const auto versions = versions_.find(entry.device);
+  if (versions == versions_.end()) return false;
+  const HeldVersion held = versions->second.Of(entry.source);
+  const auto watched = secrets_.contains("") ? secrets_.find("") : secrets_.find(asked.key().ns);
+  if (watched == secrets_.end()) return false;
+  const auto target = watched->second->Find(asked.key().ns, entry.target);
+  return held.state == HeldVersion::State::kPresent && held.by_primary &&
+         held.version == entry.memory.delivered && target.ok() && *target &&
+         (*target)->version() == entry.memory.written;
+}
+
 void SecretDelivery::Work(const Name& name, Entry& entry) {
   const auto asked = asked_.Find(name.first, name.second);
   if (!asked.ok() || !*asked) return;
+  const std::string version = (*asked)->version();
+  // The watch is about to tell of what we wrote.
+  if (version == entry.overtaken) return;
+  if (IsSettled(**asked, entry)) {
+    entry.awaited_secret.clear();
+    entry.retry_at.reset();
+    return;
+  }
   const auto secret = HSMSecret::FromJson((*asked)->document());
   if (!secret.ok()) {
     log_("warning", fmt::format("HSMSecret {}/{}: {}", name.first, name.second,
                                 base::Printable(secret.error().message())));
     return;
   }
-  // It is on its way out, and its Secret with it; or the watch is about to tell of what we wrote.
-  if (secret->metadata.deletion_timestamp) return;
-  if (secret->metadata.resource_version == entry.overtaken) return;
+  if (secret->metadata.deletion_timestamp) return;  // and its Secret goes with it
   entry.retry_at.reset();
+  entry.settled.clear();
   entry.target = secret->SecretName();
   Settle(*secret, entry);
 }
@@ -275,13 +300,14 @@ void SecretDelivery::Settle(const HSMSecret& secret, Entry& entry) {
   base::Failpoint("deliver.status");
   const auto now =
       std::chrono::floor<std::chrono::seconds>(world_.clock.Wall());  // as it is stored
-  const bool written = Write(
+  const auto written = Write(
       secret,
       StatusAfter(secret, entry.device, outcome.verdict, outcome.delivered, outcome.failure, now),
       entry);
   if (outcome.failure || !written || outcome.verdict.reason == "TargetUnknown")
     return Failed(entry);
   entry.failures = 0;
+  if (outcome.delivered || outcome.verdict.reason == "InSync") entry.settled = *written;
   if (outcome.verdict.reason == "Contended") entry.retry_at = entry.rest_until;
   // Made and removed again before anybody looked, it is told of by nobody.
   if (!entry.awaited_secret.empty()) entry.retry_at = entry.awaited_since + kAwaited;
@@ -366,30 +392,32 @@ Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& de
   return gone;
 }
 
-// Only where it says something else. False: it has to be tried again.
-bool SecretDelivery::Write(const HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry) {
-  if (status == secret.status) return true;
+// Only where it says something else. The HSMSecret's resourceVersion since, empty where others have
+// changed it; nullopt: it has to be tried again.
+std::optional<std::string> SecretDelivery::Write(const HSMSecret& secret,
+                                                 cluster::HSMSecretStatus status, Entry& entry) {
+  if (status == secret.status) return secret.metadata.resource_version;
   const std::string event = EventBetween(secret.status, status);
   const std::string message = status.last_error;
   HSMSecret changed = secret;
   changed.status = std::move(status);
   const auto saved = cluster::SaveStatus(world_.resources, changed);
   // Who was faster has changed it, and the watch tells of that; what is gone has no status.
-  if (saved.Is(ErrorCode::kConflict) || saved.Is(ErrorCode::kNotFound)) return true;
+  if (saved.Is(ErrorCode::kConflict) || saved.Is(ErrorCode::kNotFound)) return std::string();
   if (!saved.ok()) {
     log_("warning", saved.error().message());
-    return false;
+    return std::nullopt;
   }
   // What is the same as stored makes no new version, and the watch has nothing to tell.
   if (saved->metadata.resource_version != secret.metadata.resource_version)
     entry.overtaken = secret.metadata.resource_version;
-  if (event.empty()) return true;
+  if (event.empty()) return saved->metadata.resource_version;
   const bool good = event == "Synced";
   const std::lock_guard lock(mutex_);
   untold_.push_back({cluster::SubjectOf(secret),
                      {good ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
                       good ? "the Secret holds what the device does" : message}});
-  return true;
+  return saved->metadata.resource_version;
 }
 
 void SecretDelivery::TellAll() {

@@ -52,6 +52,9 @@ class SecretDelivery {
     std::string awaited_secret;
     base::TimePoint awaited_since{};
     std::string overtaken;
+    // The HSMSecret's resourceVersion since it is settled: until another thing than our own writes
+    // changes there is nothing to do. Empty: it is not.
+    std::string settled;
     // How often in a row the same was written again, and until when it is not: somebody else
     // changes it back.
     int rewrites = 0;
@@ -74,6 +77,7 @@ class SecretDelivery {
   void FollowNamespaces();
   void RefreshDevices(bool now);
   void Work(const Name& name, Entry& entry);
+  bool IsSettled(const cluster::Object& asked, const Entry& entry) const;
   void Settle(const cluster::HSMSecret& secret, Entry& entry);
   Outcome Try(const cluster::HSMSecret& secret, const cluster::HSMDevice& device, Entry& entry);
   TargetSecret TargetOf(const cluster::HSMSecret& secret, Entry& entry);
@@ -82,7 +86,8 @@ class SecretDelivery {
                                   Entry& entry);
   base::Result<void> Remove(const cluster::HSMSecret& secret, const cluster::HSMDevice& device,
                             const TargetSecret& target);
-  bool Write(const cluster::HSMSecret& secret, cluster::HSMSecretStatus status, Entry& entry);
+  std::optional<std::string> Write(const cluster::HSMSecret& secret,
+                                   cluster::HSMSecretStatus status, Entry& entry);
   void Failed(Entry& entry);
   void NoteWritten(Entry& entry, const std::string& written, const store::Version& version);
   void TellAll();
