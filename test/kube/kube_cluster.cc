@@ -29,8 +29,11 @@ std::vector<std::string> AllNodes(std::vector<std::string> nodes, int managers) 
 
 }  // namespace
 
-KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers, ManagersGo go)
-    : nodes_(nodes), network_(std::make_unique<Network>(AllNodes(nodes, managers))) {
+KubeCluster::KubeCluster(const std::vector<std::string>& nodes, int managers, ManagersGo go,
+                         const std::map<std::string, std::string>& environment)
+    : nodes_(nodes),
+      environment_(environment),
+      network_(std::make_unique<Network>(AllNodes(nodes, managers))) {
   api_ = std::make_unique<ApiServer>(*network_, "api");
   if (go == ManagersGo::kThroughFaults) {
     faults_ = std::make_unique<FaultProxy>(
@@ -72,15 +75,26 @@ addressType: IPv4
 ports: [{name: api, port: 9445, protocol: TCP}]
 endpoints:
 )";
-  for (int i = 1; i <= managers; ++i)
-    slice += fmt::format("- {{addresses: [{}], conditions: {{ready: true}}}}\n",
-                         network_->AddressOf(ManagerName(i)));
+  for (int i = 1; i <= managers; ++i) slice += "- " + EndpointOf(i) + "\n";
   api_->Must({"apply", "-n", kSystem, "-f", "-"}, slice);
   const std::string ca = ReadText(folder_ / "pki" + "/certs/ca.crt");
   api_->Must({"patch", "apiservice", "v1alpha1.live.hsm.j5t.io", "--type=merge", "-p",
               fmt::format(R"({{"spec":{{"caBundle":"{}"}}}})", base::Base64(base::AsBytes(ca)))});
   api_->Must({"wait", "--for=condition=Available", "--timeout=60s", "apiservice",
               "v1alpha1.live.hsm.j5t.io"});
+}
+
+std::string KubeCluster::EndpointOf(int manager) const {
+  return fmt::format(R"({{"addresses": ["{}"], "conditions": {{"ready": true}}}})",
+                     network_->AddressOf(ManagerName(manager)));
+}
+
+void KubeCluster::AskOnly(const std::vector<int>& managers) {
+  std::string endpoints;
+  for (const int manager : managers)
+    endpoints += (endpoints.empty() ? "" : ", ") + EndpointOf(manager);
+  Kubectl({"patch", "endpointslice", "hsm-manager", "--type=merge", "-p",
+           R"({"endpoints": [)" + endpoints + "]}"});
 }
 
 void KubeCluster::InstallRoles() {
@@ -155,14 +169,15 @@ void KubeCluster::StartManager(int number) {
   const Network::Visit there(*network_, name);
   auto& manager = managers_[number];
   std::filesystem::create_directories(FailpointFolder(number));
+  std::map<std::string, std::string> environment = environment_;
+  environment["KHSM_FAILPOINTS"] = FailpointFolder(number);
   manager = std::make_unique<Process>(
       std::vector<std::string>{
           CliPath(), "--kubeconfig", api_->Kubeconfig("manager", kSystem, server), "manager",
           "--listen", network_->AddressOf(name) + ":9444", "--api-listen",
           network_->AddressOf(name) + ":9445", "--status-listen", network_->AddressOf(name) + ":0",
           "--ca", certs + "/ca.crt", "--cert", certs + "/tls.crt", "--key", certs + "/tls.key"},
-      ProcessOptions{
-          .env = {{"KHSM_FAILPOINTS", FailpointFolder(number)}}, .folder = {}, .input = {}});
+      ProcessOptions{.env = environment, .folder = {}, .input = {}});
   manager_pages_[number] = manager->Says("health and metrics on ");
   REQUIRE_MESSAGE(!manager->Says("listening on ").empty(), manager->err());
 }
@@ -183,20 +198,40 @@ int KubeCluster::Leader() {
   }
 }
 
-void KubeCluster::Arm(int manager, const std::string& failpoint) {
-  WriteText(FailpointFolder(manager) + "/" + failpoint, "");
+void KubeCluster::Arm(int manager, const std::string& failpoint, int passes) {
+  const std::string place = FailpointFolder(manager) + "/" + failpoint;
+  WriteText(place + ".new", std::string(static_cast<std::size_t>(passes), '.'));
+  std::filesystem::rename(place + ".new", place);
 }
 
-void KubeCluster::KillStopped(int manager) {
+bool KubeCluster::Disarm(int manager, const std::string& failpoint) {
+  return std::filesystem::remove(FailpointFolder(manager) + "/" + failpoint);
+}
+
+bool KubeCluster::IsStopped(int manager) {
+  const std::string text = ReadText(fmt::format("/proc/{}/stat", Manager(manager).pid()));
+  return text.substr(text.rfind(')') + 2, 1) == "T";
+}
+
+void KubeCluster::UntilStopped(int manager) {
   const auto limit = steady_clock::now() + kBecomes;
-  const std::string stat = fmt::format("/proc/{}/stat", Manager(manager).pid());
-  for (;;) {
-    const std::string text = ReadText(stat);
-    if (text.substr(text.rfind(')') + 2, 1) == "T") break;
+  while (!IsStopped(manager)) {
     REQUIRE_MESSAGE(steady_clock::now() < limit, "the manager came to no failpoint");
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+}
+
+void KubeCluster::KillStopped(int manager) {
+  UntilStopped(manager);
   Manager(manager).Signal(SIGKILL);
+}
+
+void KubeCluster::EndLeaseOf(int manager) {
+  const std::string holder =
+      Kubectl({"get", "lease", "hsm-manager", "-o", "jsonpath={.spec.holderIdentity}"});
+  if (!holder.starts_with(ManagerName(manager) + ".")) return;
+  Kubectl(
+      {"patch", "lease", "hsm-manager", "--type=merge", "-p", R"({"spec":{"holderIdentity":""}})"});
 }
 
 void KubeCluster::ApplyDevice(const std::string& failover) {

@@ -26,8 +26,10 @@ enum class ManagersGo { kStraight, kThroughFaults };
 class KubeCluster {
  public:
   // CRDs, the namespace hsm-system, certificates, tokens, agents, and so many managers.
+  // `environment` is that of the managers.
   KubeCluster(const std::vector<std::string>& nodes, int managers,
-              ManagersGo go = ManagersGo::kStraight);
+              ManagersGo go = ManagersGo::kStraight,
+              const std::map<std::string, std::string>& environment = {});
 
   ApiServer& api() { return *api_; }
   // Only where managers go through it.
@@ -46,13 +48,21 @@ class KubeCluster {
   Process& Agent(const std::string& node) { return *agents_.at(node).process; }
   void StartManager(int number);
   Process& Manager(int number) { return *managers_.at(number); }
+  // The API server asks none but these managers.
+  void AskOnly(const std::vector<int>& managers);
 
   // The number of the manager that leads.
   int Leader();
-  // The next time that this manager comes to the failpoint it stops there.
-  void Arm(int manager, const std::string& failpoint);
-  // Waits until it has, and kills it.
+  // This manager stops at the failpoint, after so many passes more. Whole at any time.
+  void Arm(int manager, const std::string& failpoint, int passes = 0);
+  // False: it has stopped there, or is about to.
+  bool Disarm(int manager, const std::string& failpoint);
+  bool IsStopped(int manager);
+  void UntilStopped(int manager);
+  // Waits until it has stopped, and kills it.
   void KillStopped(int manager);
+  // The lease of who is gone runs out now: the next one leads at once.
+  void EndLeaseOf(int manager);
 
   // kubectl-hsm as this user in hsm-system, from the client's node.
   Ended Hsm(std::vector<std::string> words, const std::string& user = "operator");
@@ -102,10 +112,12 @@ class KubeCluster {
   std::string FailpointFolder(int manager) const;
   void InstallRoles();
   void RegisterLiveApi(int managers);
+  std::string EndpointOf(int manager) const;
   std::string MetricsOf(const std::string& pages);
   std::string Issue(const std::string& role, const std::string& name);
 
   const std::vector<std::string> nodes_;
+  const std::map<std::string, std::string> environment_;
   TempFolder folder_;
   SoftHsmTokens tokens_;
   std::unique_ptr<Network> network_;
