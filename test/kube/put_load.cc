@@ -60,9 +60,13 @@ bool PutLoad::Acknowledges(int more) const {
   return true;
 }
 
-std::string PutLoad::Wrong() {
+void PutLoad::End() {
   thread_.request_stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::string PutLoad::Wrong() {
+  End();
   MESSAGE("puts: ", acknowledged_, " acknowledged, ", doubtful_, " in doubt, ", refused_,
           " refused");
   std::string wrong;

@@ -22,7 +22,9 @@ class PutLoad {
   int acknowledged() const;
   // Waits for so many acknowledgements more; false: they did not come within 40 s.
   bool Acknowledges(int more) const;
-  // Lets the put under way end; then what is not as it was answered, a line each. Once.
+  // Lets the put under way end, and puts no more.
+  void End();
+  // After that, what is not as it was answered, a line each.
   std::string Wrong();
 
  private:
