@@ -47,37 +47,6 @@ void TakeRoleAway(DeliveryScene& scene) {
 }  // namespace
 
 TEST_CASE(
-    "API server or etcd are away for longer than a grant and an election: all goes on after") {
-  DeliveryScene scene({"a", "b"}, 2);
-  KubeCluster& cluster = scene.cluster;
-  scene.Apply("{hsmPath: app/db}");
-  const PrimaryWatch watch(cluster);
-  PutLoad load(cluster);
-  CHECK(load.Acknowledges(2));
-  cluster.api().Stop();
-  REQUIRE(cluster.BecomesPage("a", 503, "no grant"));
-  REQUIRE(cluster.NobodyLeads());
-  cluster.api().Start();
-  REQUIRE(cluster.BecomesPage("a", 200, "it takes writes"));
-  scene.Apply("{hsmPath: app/db}", "after-api");
-  CHECK(scene.Delivers("hunter2", "after-api"));
-
-  cluster.api().StopEtcd();
-  REQUIRE(cluster.BecomesPage("a", 503, "no grant"));
-  cluster.api().StartEtcd();
-  REQUIRE(cluster.BecomesPage("a", 200, "it takes writes"));
-  CHECK(load.Acknowledges(2));
-  scene.Apply("{hsmPath: app/db}", "after-etcd");
-  CHECK(scene.Delivers("hunter2", "after-etcd"));
-  scene.cluster.Kubectl({"delete", "secret", "db"});
-  CHECK(scene.Delivers("hunter2"));
-  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
-  CHECK(cluster.Hsm({"history"}).err.find("no promotion yet") != std::string::npos);
-  CHECK(watch.Two() == "");
-  CHECK(load.Wrong() == "");
-}
-
-TEST_CASE(
     "a role that is gone ends grants; CRDs that are gone enrol nobody anew and take no value") {
   DeliveryScene scene({"a", "b"}, 2);
   KubeCluster& cluster = scene.cluster;
