@@ -3,8 +3,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <atomic>
+#include <chrono>
 #include <csignal>
+#include <future>
 #include <thread>
 
 namespace hsmops::test {
@@ -22,22 +23,17 @@ void CrashSweep::At(const std::string& place, int most) {
 bool CrashSweep::KillAt(const std::string& place, int pass) {
   const int leader = cluster_.Leader();
   cluster_.Arm(leader, place, pass);
-  Ended ended;
-  std::atomic<bool> over{false};
-  bool killed = false;
-  {
-    const std::jthread asks([&] {
-      ended = asked_();
-      over = true;
-    });
-    killed = Stops(leader, place, [&] { return over.load(); });
-    if (killed) {
-      cluster_.Manager(leader).Signal(SIGKILL);
-      // Once in a sweep it runs out by itself.
-      const bool first = points_.size() == 1 && pass == 0;
-      if (!first) cluster_.EndLeaseOf(leader);
-    }
+  auto asking = std::async(std::launch::async, asked_);
+  const bool killed = Stops(leader, place, [&] {
+    return asking.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  });
+  if (killed) {
+    cluster_.Manager(leader).Signal(SIGKILL);
+    // Once in a sweep it runs out by itself.
+    const bool first = points_.size() == 1 && pass == 0;
+    if (!first) cluster_.EndLeaseOf(leader);
   }
+  const Ended ended = asking.get();
   if (killed) cluster_.StartManager(leader);
   checks_(ended);
   return killed;
