@@ -187,7 +187,9 @@ Result<void> SetSyncSetOnce(Pool& pool, std::set<std::string> sync_set, std::opt
 
 // R was read before everybody was looked at, which takes seconds where somebody is silent, and is
 // renewed all the time. A renewal changes nothing of what was judged, but the Primary is asked anew
-// (protocol.md, 3): it may have forgotten the prepare and been given a grant since.
+// (protocol.md, 3): it may have forgotten the prepare and been given a grant since. A leader that
+// ended after a change of R leaves a Primary whose grant is of the generation before, which takes
+// no prepare until it has one of R as it is.
 Result<void> SetSyncSet(Pool& pool, const std::set<std::string>& sync_set, std::optional<int> k) {
   const cluster::Arbiter& r = pool.arbiter();
   if (sync_set == r.sync_set && k.value_or(r.k) == r.k) return {};
@@ -196,6 +198,8 @@ Result<void> SetSyncSet(Pool& pool, const std::set<std::string>& sync_set, std::
   for (int tries = 0;; ++tries) {
     HSM_RETURN_IF_ERROR(pool.FollowRenewal().Within("changing the sync set"));
     auto set = SetSyncSetOnce(pool, sync_set, k);
+    const bool behind = set.Is(ErrorCode::kStaleEpoch) && pool.ReachesMirrors(pool.holder());
+    if (behind && tries == 0 && GrantTo(pool, pool.holder()).ok()) continue;
     if (!set.Is(ErrorCode::kConflict) || tries == kSyncSetTries) return set;
   }
 }

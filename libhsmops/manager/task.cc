@@ -37,6 +37,27 @@ std::string Succeed(OperationLog& log, const std::string& sentence) {
       .status.message;
 }
 
+// Whom a person asked for; empty: the best, as with the managers' own.
+std::string WantedOf(const HSMOperation& operation) {
+  const auto& spec = operation.spec;
+  const bool promotes =
+      spec.type == OperationType::kPromote || spec.type == OperationType::kFailover;
+  if (!promotes || operation.metadata.annotations.contains(cluster::kAutomatic)) return {};
+  return spec.target_node.empty() ? spec.winner : spec.target_node;
+}
+
+// After its compare-and-swap a promotion only goes forward, if need be to another than who was
+// asked for: that is not what was asked.
+std::string EndPromotion(OperationLog& log, const std::string& to, const std::string& sentence) {
+  const std::string wanted = WantedOf(log.operation());
+  if (wanted.empty() || wanted == to) return Succeed(log, sentence);
+  return log
+      .Finish(
+          OperationPhase::kPartial, "Partial",
+          fmt::format("{} was asked for and could not be made the Primary; {}", wanted, sentence))
+      .status.message;
+}
+
 PromotionOptions OptionsOf(const HSMOperation& operation) {
   PromotionOptions options;
   options.purpose = operation.spec.type == OperationType::kPromote ? failover::Purpose::kPromote
@@ -78,8 +99,10 @@ std::string CarryPromotion(Pool& pool, OperationLog& log, const PromotionOptions
       (!pool.ReloadArbiter().ok() || pool.arbiter().operation_id == log.name()))
     return report.error().message();
   if (!report.ok()) return Fail(log, report.error());
-  if (options.dry_run) SkipAll(log, kPlanStep, ForeseenOf(*report));
-  return Succeed(log, SentenceOf(*report, options));
+  const std::string sentence = SentenceOf(*report, options);
+  if (!options.dry_run) return EndPromotion(log, report->to, sentence);
+  SkipAll(log, kPlanStep, ForeseenOf(*report));
+  return Succeed(log, sentence);
 }
 
 // kNotFound: everybody was asked, and nobody has it.
@@ -220,7 +243,7 @@ Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
   };
   HSM_TRY(const PromotionReport report, Promote(pool, options, note));
   const std::string sentence = SentenceOf(report, options);
-  return log == nullptr ? sentence : Succeed(*log, sentence);
+  return log == nullptr ? sentence : EndPromotion(*log, report.to, sentence);
 }
 
 namespace {
@@ -356,6 +379,23 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
   return std::optional<HSMOperation>();
 }
 
+namespace {
+
+Result<void> EndByHistory(Pool& pool, HSMOperation& operation, const cluster::HistoryEntry& entry) {
+  const bool done = entry.outcome == "Succeeded";
+  const std::string wanted = WantedOf(operation);
+  const bool as_asked = wanted.empty() || wanted == entry.to;
+  std::string message =
+      fmt::format("its manager ended before it could say so; the history says {}", entry.outcome);
+  if (!done) return EndOperation(pool, operation, OperationPhase::kFailed, entry.outcome, message);
+  if (as_asked)
+    return EndOperation(pool, operation, OperationPhase::kSucceeded, "Done", std::move(message));
+  message += fmt::format(" for {}, and {} was asked for", entry.to, wanted);
+  return EndOperation(pool, operation, OperationPhase::kPartial, "Partial", std::move(message));
+}
+
+}  // namespace
+
 Result<void> TakeOver(Pool& pool) {
   auto listed = OperationsOf(pool);
   if (const auto untold = UntoldPromotion(pool)) RecordUntold(pool, *untold, listed);
@@ -368,12 +408,7 @@ Result<void> TakeOver(Pool& pool) {
         history.rbegin(), history.rend(),
         [&](const cluster::HistoryEntry& one) { return one.operation == operation.metadata.name; });
     if (entry != history.rend()) {
-      const bool done = entry->outcome == "Succeeded";
-      HSM_RETURN_IF_ERROR(
-          EndOperation(pool, operation, done ? OperationPhase::kSucceeded : OperationPhase::kFailed,
-                       done ? "Done" : entry->outcome,
-                       fmt::format("its manager ended before it could say so; the history says {}",
-                                   entry->outcome)));
+      HSM_RETURN_IF_ERROR(EndByHistory(pool, operation, *entry));
     } else if (operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
       HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
     } else if (IsSuperseded(pool, operation, operations)) {

@@ -13,7 +13,7 @@ namespace hsmops::test {
 namespace {
 
 // Passed by what goes on beside an operation as well: grants are renewed, looks are written down.
-constexpr int kMostOfAlways = 6;
+constexpr int kMostOfAlways = 10;
 constexpr int kMostOfOne = 64;
 
 // Secrets that are written one after the other, and all have to be there.

@@ -70,6 +70,25 @@ TEST_CASE("a person can force a promotion that a leader cannot end") {
   CHECK(pool.holder() == "b");
 }
 
+TEST_CASE("a promotion that ends with another than who was asked for is not called done") {
+  SmallPool pool({"a", "b", "c"});
+  Controller controller(pool.world(), "default", "d");
+  TurnFor(pool, controller, seconds(10));
+  REQUIRE(pool.Open()->SyncSetNodes().size() == 2);
+  pool.Before(agent::Verb::kFence, [&] { pool.Reach("b", Reached::kNo); });
+  cluster::HSMOperationSpec spec;
+  spec.type = cluster::OperationType::kPromote;
+  spec.target_node = "b";
+  pool.Ask("asked", spec);
+  TurnFor(pool, controller, minutes(3));
+  REQUIRE(pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal);
+  CHECK(pool.holder() != "b");
+  const auto after =
+      cluster::Load<cluster::HSMOperation>(pool.world().resources, "default", "asked");
+  REQUIRE(after.ok());
+  CHECK_MESSAGE(after->status.phase == cluster::OperationPhase::kPartial, after->status.message);
+}
+
 TEST_CASE("a Strict Primary that is cut from its equal mirror is not called ready") {
   MirroredPool world;
   auto& resources = world.pool.world().resources;

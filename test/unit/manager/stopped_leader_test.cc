@@ -7,6 +7,7 @@
 #include "libhsmops/manager/reader.h"
 #include "libhsmops/manager/sync.h"
 #include "test/unit/manager/managed_pool.h"
+#include "test/unit/manager/mirrored_pool.h"
 
 namespace hsmops::manager {
 
@@ -47,6 +48,16 @@ TEST_CASE("a leader that was stopped makes no Primary a member of its own sync s
   const std::string now = w.pool.holder();
   CAPTURE(now);
   if (put.ok() && !now.empty()) CHECK(w.Seen(now, "app") == "2");
+}
+
+TEST_CASE(
+    "a leader that ended between a change of R and the grant of it leaves a Primary in its way") {
+  MirroredPool world;
+  world.pool.Before(agent::Verb::kTakePulse, [&] { world.pool.Reach("a", Reached::kNo); });
+  REQUIRE(ChangeSyncSet(*world.pool.Open(), {"b"}, 0).ok());
+  world.pool.Reach("a", Reached::kYes);
+  const auto next = ChangeSyncSet(*world.pool.Open(), {"b"}, 1);
+  CHECK_MESSAGE(next.ok(), next.error().message());
 }
 
 }  // namespace hsmops::manager
