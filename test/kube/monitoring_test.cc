@@ -13,6 +13,7 @@
 
 #include "libhsmops/cluster/yaml.h"
 #include "test/kube/kube_cluster.h"
+#include "test/kube/shared_server.h"
 #include "test/support/paths.h"
 
 namespace hsmops::test {
@@ -23,6 +24,18 @@ nlohmann::json AlertRules() {
       cluster::ParseYaml(ReadText(TestFolder() + "/../manifests/monitoring/rules.yaml"));
   REQUIRE_MESSAGE(object.ok(), object.error().message());
   return object->at("spec").at("groups").at(0).at("rules");
+}
+
+std::vector<std::string> ScrapeDocuments() {
+  const std::string text = ReadText(TestFolder() + "/../manifests/monitoring/scrape.yaml");
+  const std::string between = "\n---\n";
+  std::vector<std::string> documents;
+  for (std::size_t from = 0; from != std::string::npos;) {
+    const std::size_t to = text.find(between, from);
+    documents.push_back(text.substr(from, to == std::string::npos ? to : to - from));
+    from = to == std::string::npos ? to : to + between.size();
+  }
+  return documents;
 }
 
 std::vector<std::vector<std::string>> AllMatches(const std::string& text, const std::regex& what) {
@@ -79,6 +92,33 @@ std::string PageWith(KubeCluster& cluster, const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "each ServiceMonitor has a headless Service with its labels and port, which can be applied") {
+  std::vector<nlohmann::json> services;
+  std::vector<nlohmann::json> monitors;
+  for (const std::string& text : ScrapeDocuments()) {
+    const auto document = cluster::ParseYaml(text);
+    REQUIRE_MESSAGE(document.ok(), document.error().message());
+    (document->at("kind") == "Service" ? services : monitors).push_back(*document);
+    if (document->at("kind") != "Service") continue;
+    SharedServer& shared = SharedServer::The();
+    const Network::Visit there(shared.network, "client");
+    shared.server.Must({"apply", "--validate=strict", "-f", "-"}, text);
+  }
+  CHECK(monitors.size() == 2);
+  for (const auto& monitor : monitors) {
+    CAPTURE(monitor.dump());
+    const auto& wanted = monitor.at("spec").at("selector").at("matchLabels");
+    const auto its = std::ranges::find_if(services, [&](const nlohmann::json& service) {
+      return service.at("metadata").at("labels") == wanted;
+    });
+    REQUIRE(its != services.end());
+    CHECK(its->at("spec").at("clusterIP") == "None");
+    CHECK(its->at("spec").at("ports").at(0).at("name") ==
+          monitor.at("spec").at("endpoints").at(0).at("port"));
+  }
+}
 
 TEST_CASE("each series, label and value that an alert asks for is on a page") {
   KubeCluster cluster({"a", "b"}, 1);
