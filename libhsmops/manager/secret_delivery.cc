@@ -27,6 +27,7 @@ constexpr std::chrono::seconds kShortestPause{1};
 constexpr std::chrono::seconds kAwaited{10};  // what a watch is given to tell of what we wrote
 constexpr int kQuietTries = 3;
 constexpr std::chrono::seconds kFirstList{5};
+constexpr std::chrono::seconds kFirstSecrets{2};
 constexpr const char* kController = "hsm.j5t.io/manager";
 
 base::Duration PauseAfter(int failures) {
@@ -125,6 +126,8 @@ void SecretDelivery::FollowNamespaces() {
     if (watched) continue;
     watched = std::make_unique<cluster::WatchedKind>(world_.resources, world_.clock, Kind::kSecret,
                                                      ns, [this](const Name& name) { Moved(name); });
+    // Else the first of what is due there would be tried in vain, and again a pause later.
+    (void)watched->WaitKnown(world_.clock.Now() + kFirstSecrets);
   }
 }
 
