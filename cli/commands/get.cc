@@ -97,7 +97,7 @@ std::optional<cluster::HSMSecret> LastDelivery(const store::SecretName& name,
                                                const cluster::HSMDevice& device, Context& context) {
   std::optional<cluster::HSMSecret> last;
   for (cluster::HSMSecret& secret : VisibleHsmSecrets(context)) {
-    if (!secret.AsksOf(device.metadata) || secret.HsmName() != name.text()) continue;
+    if (!WasDelivered(secret, device) || secret.HsmName() != name.text()) continue;
     if (!last || last->status.last_sync_time < secret.status.last_sync_time)
       last = std::move(secret);
   }

@@ -42,6 +42,10 @@ std::vector<HSMSecret> VisibleHsmSecrets(Context& context) {
   return {};
 }
 
+bool WasDelivered(const HSMSecret& secret, const HSMDevice& device) {
+  return secret.AsksOf(device.metadata) && !secret.status.version.empty();
+}
+
 std::vector<json> RecordedSecrets(Context& context, const HSMDevice& device,
                                   const std::vector<HSMSecret>& secrets) {
   const auto& counts = device.status.secrets;
@@ -53,7 +57,7 @@ std::vector<json> RecordedSecrets(Context& context, const HSMDevice& device,
                                   : "how many secrets the device has is not on record"));
   std::vector<json> recorded;
   for (const HSMSecret& secret : secrets) {
-    if (secret.AsksOf(device.metadata)) recorded.push_back(RecordedSecret(device, secret));
+    if (WasDelivered(secret, device)) recorded.push_back(RecordedSecret(device, secret));
   }
   return recorded;
 }

@@ -14,7 +14,10 @@ namespace hsmops::cli {
 // All HSMSecrets that may be seen from here; what cannot be read is said.
 std::vector<cluster::HSMSecret> VisibleHsmSecrets(Context& context);
 
-// A MirroredSecret for each of `secrets` that asks for one of this device: its name, the version
+// Whether it asks for a secret of this device, and has had one.
+bool WasDelivered(const cluster::HSMSecret& secret, const cluster::HSMDevice& device);
+
+// A MirroredSecret for each of `secrets` that was delivered from this device: its name, the version
 // that was delivered last and when. Who holds it is not on record: its coverage is unknown, and it
 // has no keys. Says how old the record is.
 std::vector<nlohmann::json> RecordedSecrets(Context& context, const cluster::HSMDevice& device,

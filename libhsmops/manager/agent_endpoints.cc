@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/digest.h"
@@ -43,15 +44,25 @@ std::string Nowhere(const std::string& node) {
   return fmt::format("https://{}.no-endpoint.invalid", node);
 }
 
-std::vector<std::string> MembersNamed(const json& device) {
+struct Named {
   std::vector<std::string> nodes;
-  const std::string primary = kube::TextIn(device, "/spec/mirroring/primaryNode");
-  if (!primary.empty()) nodes.push_back(primary);
-  for (const json& node : kube::ItemsIn(device, "/spec/mirroring/targetNodes"))
-    nodes.push_back(kube::TextIn(node, ""));
+  bool all = false;  // who is not among them is no member
+};
+
+// By targetNodes, which say it all; without them also by what the status knows.
+Named MembersNamed(const json& device) {
+  Named named;
+  const auto add = [&](std::string node) {
+    if (!node.empty()) named.nodes.push_back(std::move(node));
+  };
+  add(kube::TextIn(device, "/spec/mirroring/primaryNode"));
+  const auto& targets = kube::ItemsIn(device, "/spec/mirroring/targetNodes");
+  for (const json& node : targets) add(kube::TextIn(node, ""));
+  named.all = !targets.empty();
+  if (named.all) return named;
   for (const json& member : kube::ItemsIn(device, "/status/devices"))
-    nodes.push_back(kube::TextIn(member, "/nodeName"));
-  return nodes;
+    add(kube::TextIn(member, "/nodeName"));
+  return named;
 }
 
 }  // namespace
@@ -88,9 +99,13 @@ Object WithEndpoints(const Object& device, const std::map<std::string, std::stri
   json shown = device.document();
   json& its = shown["spec"]["mirroring"]["endpoints"];
   if (!its.is_object()) its = json::object();
-  for (const auto& [node, url] : endpoints) its[node] = url;
-  for (const std::string& node : MembersNamed(shown)) {
-    if (!node.empty() && !its.contains(node)) its[node] = Nowhere(node);
+  const Named members = MembersNamed(shown);
+  for (const auto& [node, url] : endpoints) {
+    if (!members.all || std::ranges::find(members.nodes, node) != members.nodes.end())
+      its[node] = url;
+  }
+  for (const std::string& node : members.nodes) {
+    if (!its.contains(node)) its[node] = Nowhere(node);
   }
   if (its == named || (its.empty() && named.is_null())) return device;
   const base::Digest digest = base::Sha256(base::AsBytes(its.dump()));

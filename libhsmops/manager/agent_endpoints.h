@@ -15,9 +15,10 @@ namespace hsmops::manager {
 std::map<std::string, std::string> EndpointsOf(const std::vector<cluster::Object>& slices,
                                                const std::string& device);
 
-// The HSMDevice with these in spec.mirroring.endpoints, over those that it names itself. A member
-// that has none, by spec or by what its status knows, is there all the same, where nobody answers:
-// that an endpoint vanished is no reason for a member to. Where slices could not be looked at
+// The HSMDevice with these in spec.mirroring.endpoints, over those that it names itself. Where its
+// targetNodes say who is a member, only theirs; where they do not, a member that its status knows
+// is there as well. One that has no endpoint is there all the same, where nobody answers: that an
+// endpoint vanished is no reason for a member to. Where slices could not be looked at
 // either, not even a device whose spec names endpoints is taken to say it all. Its resourceVersion
 // tells of the change.
 enum class Slices { kSeen, kUnknown };

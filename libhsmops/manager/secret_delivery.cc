@@ -268,13 +268,15 @@ bool SecretDelivery::IsSettled(const Object& asked, const Entry& entry) const {
 
 void SecretDelivery::Work(const Name& name, Entry& entry) {
   const auto asked = asked_.Find(name.first, name.second);
+  // Whoever returns here without another time is looked at again when something is told of it.
+  entry.retry_at.reset();
+  if (!asked.ok()) entry.retry_at = world_.clock.Now() + kShortestPause;
   if (!asked.ok() || !*asked) return;
   const std::string version = (*asked)->version();
   // The watch is about to tell of what we wrote.
   if (version == entry.overtaken) return;
   if (IsSettled(**asked, entry)) {
     entry.awaited_secret.clear();
-    entry.retry_at.reset();
     return;
   }
   const auto secret = HSMSecret::FromJson((*asked)->document());
@@ -284,7 +286,6 @@ void SecretDelivery::Work(const Name& name, Entry& entry) {
     return;
   }
   if (secret->metadata.deletion_timestamp) return;  // and its Secret goes with it
-  entry.retry_at.reset();
   entry.settled.clear();
   entry.target = secret->SecretName();
   Settle(*secret, entry);

@@ -153,6 +153,8 @@ TEST_CASE("the live API is down: list and get show what is on record, and say so
   KubeCluster& cluster = scene.cluster;
   scene.Apply("{hsmPath: app/db}");
   REQUIRE(scene.Delivers("hunter2"));
+  scene.Apply("{hsmPath: app/none}", "never");
+  REQUIRE(scene.Becomes("hsmsecret", "{.status.syncStatus}", "Error", "never"));
   cluster.Manager(1).Signal(SIGKILL);
   const Ended list = cluster.Hsm({"list"}, "viewer");
   CHECK_MESSAGE((list.code == 7 && Holds(list.out, "app/db")), list.out, list.err);
@@ -163,6 +165,7 @@ TEST_CASE("the live API is down: list and get show what is on record, and say so
   // No value is on record, and neither is what nobody delivers.
   CHECK(cluster.Hsm({"get", "app/db", "--reveal"}, "owner").code == 1);
   CHECK(cluster.Hsm({"get", "app"}, "owner").code == 1);
+  CHECK(cluster.Hsm({"get", "app/none"}, "owner").code == 1);
   const Ended put = cluster.HsmWith("v", {"--timeout", "5s", "put", "app", "--stdin-key", "k"});
   CHECK_MESSAGE(put.code == 1, put.out, put.err);
 }

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/cluster/resources.h"
+
 namespace hsmops::manager {
 namespace {
 
@@ -64,9 +66,8 @@ TEST_CASE("endpoints fill a device's spec, and a member without one stays a memb
   const Object device =
       Device({{"primaryNode", "a"}, {"targetNodes", {"b"}}}, {{"devices", {{{"nodeName", "c"}}}}});
   const Object shown = WithEndpoints(device, {{"a", "https://10.0.0.1:9443"}}, Slices::kSeen);
-  CHECK(EndpointsIn(shown) == json{{"a", "https://10.0.0.1:9443"},
-                                   {"b", "https://b.no-endpoint.invalid"},
-                                   {"c", "https://c.no-endpoint.invalid"}});
+  CHECK(EndpointsIn(shown) ==
+        json{{"a", "https://10.0.0.1:9443"}, {"b", "https://b.no-endpoint.invalid"}});
   CHECK(shown.version().starts_with("7~"));
   const Object moved = WithEndpoints(device, {{"a", "https://10.0.0.2:9443"}}, Slices::kSeen);
   CHECK(moved.version() != shown.version());
@@ -75,6 +76,21 @@ TEST_CASE("endpoints fill a device's spec, and a member without one stays a memb
   CHECK(EndpointsIn(WithEndpoints(named, {{"a", "https://10.0.0.1:9443"}}, Slices::kSeen)) ==
         json{{"a", "https://10.0.0.1:9443"}, {"b", "https://b:1"}});
   CHECK(WithEndpoints(named, {}, Slices::kSeen) == named);
+}
+
+TEST_CASE(
+    "who is taken out of targetNodes is no member, whatever slices and the status still say") {
+  const Object device =
+      Device({{"primaryNode", "a"}, {"targetNodes", {"a", "b"}}},
+             {{"devices", {{{"nodeName", "a"}}, {{"nodeName", "b"}}, {{"nodeName", "c"}}}}});
+  const std::map<std::string, std::string> slices{{"a", "https://10.0.0.1:9443"},
+                                                  {"b", "https://10.0.0.2:9443"},
+                                                  {"c", "https://10.0.0.3:9443"}};
+  for (const Slices seen : {Slices::kSeen, Slices::kUnknown}) {
+    const auto read = cluster::HSMDevice::FromJson(WithEndpoints(device, slices, seen).document());
+    REQUIRE_MESSAGE(read.ok(), read.error().message());
+    CHECK(read->MemberNodes() == std::vector<std::string>{"a", "b"});
+  }
 }
 
 TEST_CASE("while slices cannot be looked at, a member that only they name stays one") {
