@@ -57,7 +57,7 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   }
 }
 
-// Where no manager may run that would write it down.
+// Where no manager has written it down: in a folder, or who looks now.
 void AddUnreadableOperations(cluster::ResourceStore& resources, cluster::HSMDevice& device) {
   const auto operations = cluster::LoadAll<cluster::HSMOperation>(resources, device.metadata.ns);
   if (operations.ok() && operations->refused.empty()) return;
@@ -84,7 +84,10 @@ base::Result<cluster::HSMDevice> Look(Context& context, const cluster::HSMDevice
   if (context.OnKubernetes()) {
     HSM_TRY(const auto resources, context.OpenResources());
     HSM_TRY(auto seen, live ? Probe(context, one) : std::optional<cluster::HSMDevice>());
-    if (seen) return *std::move(seen);
+    if (seen) {
+      AddUnreadableOperations(*resources, *seen);
+      return *std::move(seen);
+    }
     return RecordedDevice(context, *resources, one);
   }
   HSM_TRY(const auto cluster, context.OpenLook("health", one.metadata.name, one.metadata.ns));

@@ -279,7 +279,8 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     return std::optional(Turned{*std::move(sentence), true});
   }
   if (auto ended = EndVerifying()) return ended;
-  HSM_TRY(auto next, NextOperation(*pool_, verifying_.empty() ? Wanted::kAny : Wanted::kQuick));
+  HSM_TRY(auto next,
+          NextOperation(*pool_, verifying_.empty() ? Wanted::kAny : Wanted::kQuick, &refused_));
   if (!next) return std::optional<Turned>();
   HSM_TRY(OperationLog log, Take(*std::move(next)));
   if (ReadsAllAgain(log.operation().spec)) {
@@ -449,7 +450,8 @@ void Controller::WriteStatus(const ClusterState& state) {
         member.last_sync_time = std::max(member.last_sync_time, std::optional(equal->second));
     }
     cluster::HSMDeviceStatus next = StatusOf(device, state, world_.clock.Wall());
-    if (!unreadable_.empty()) AddOperationsUnreadable(device_, unreadable_, next);
+    const std::string& unread = unreadable_.empty() ? refused_ : unreadable_;
+    if (!unread.empty()) AddOperationsUnreadable(device_, unread, next);
     for (const cluster::DeviceStatus& member : next.devices) {
       if (member.last_sync_time) equal_at_[member.node_name] = *member.last_sync_time;
     }

@@ -73,6 +73,7 @@ class Controller {
   std::set<std::string> pin_rejected_;  // told as PinRejected
   std::set<std::string> tried_;         // targets of the promotion that is under way, in vain
   std::string unreadable_;              // why what is asked for is not; empty: it is
+  std::string refused_;                 // why one of it is no operation at all; empty: none is so
   std::string verifying_;               // the operation that waits for everything to be read again
   SyncSetKeeper sync_set_;
   std::map<std::string, std::string> told_;  // the last note of each reason of TellOnce

@@ -249,9 +249,10 @@ Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
 namespace {
 
 // Of this device, the oldest first.
-Result<std::vector<HSMOperation>> OperationsOf(Pool& pool) {
+Result<std::vector<HSMOperation>> OperationsOf(Pool& pool, std::string* refused = nullptr) {
   HSM_TRY(auto all,
           cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
+  if (refused != nullptr) *refused = all.refused.empty() ? "" : all.refused.front().message();
   std::erase_if(all.items, [&](const HSMOperation& operation) {
     return operation.spec.device_ref.name != pool.device().metadata.name;
   });
@@ -352,8 +353,8 @@ bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
 
 }  // namespace
 
-Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted) {
-  HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool));
+Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std::string* refused) {
+  HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
   const base::WallTime now = pool.world().clock.Wall();
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;

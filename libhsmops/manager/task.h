@@ -37,8 +37,11 @@ enum class Wanted : std::uint8_t {
   kQuick,          // none that ReadsAllAgain
   kOtherFailover,  // than the promotion that is under way: with acceptLoss, or to another target
 };
+// `refused`, where given: why one of them cannot be taken up at all, since its document says what
+// no operation may; empty: none is so.
 base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool,
-                                                                 Wanted wanted = Wanted::kAny);
+                                                                 Wanted wanted = Wanted::kAny,
+                                                                 std::string* refused = nullptr);
 
 // Operations that say Running and that no manager works on any more, when a leader begins: ended as
 // the device's history says they did; begun again where nothing of them is on record. What the

@@ -142,4 +142,16 @@ spec:
   CHECK_MESSAGE(health.code == 0, health.out, health.err);
 }
 
+TEST_CASE("an HSMOperation that nobody can carry out is told of by health") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  cluster.Apply(
+      "{apiVersion: hsm.j5t.io/v1alpha1, kind: HSMOperation, metadata: {name: bad, namespace: "
+      "hsm-system}, spec: {deviceRef: {name: payments}, type: Pause, dryRun: true}}");
+  cluster.Until({"health", "--fail-on", "degraded"}, 3, "OperationsUnreadable");
+  cluster.Kubectl({"delete", "hsmoperation", "bad"});
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+}
+
 }  // namespace hsmops::test
