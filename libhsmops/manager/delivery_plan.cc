@@ -117,7 +117,7 @@ DeliveryVerdict Judge(const HSMSecret& secret, const HeldVersion& held, const Ta
   }
   if (IsNew(secret, held, memory)) return {Action::kDeliver, "Delivering", ""};
   if (IsKept(secret, target, memory)) return {Action::kNone, "InSync", ""};
-  if (!memory.contended) return {Action::kDeliver, "Delivering", ""};
+  if (!memory.contended || !target.exists) return {Action::kDeliver, "Delivering", ""};
   return {Action::kNone, "Contended",
           fmt::format("Secret {} is changed back by somebody as often as it is written: it is "
                       "written again after a pause; see who with kubectl get secret {} -n {} "

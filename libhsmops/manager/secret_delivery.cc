@@ -273,8 +273,14 @@ void SecretDelivery::Work(const Name& name, Entry& entry) {
   if (!asked.ok()) entry.retry_at = world_.clock.Now() + kShortestPause;
   if (!asked.ok() || !*asked) return;
   const std::string version = (*asked)->version();
-  // The watch is about to tell of what we wrote.
-  if (version == entry.overtaken) return;
+  // The watch is about to tell of what we wrote; if it does not, that was undone (etcd put back
+  // from a backup has the version of then).
+  if (version == entry.overtaken) {
+    entry.retry_at = entry.overtaken_since + kAwaited;
+    if (world_.clock.Now() < *entry.retry_at) return;
+    entry.overtaken.clear();
+    entry.retry_at.reset();
+  }
   if (IsSettled(**asked, entry)) {
     entry.awaited_secret.clear();
     return;
@@ -287,6 +293,10 @@ void SecretDelivery::Work(const Name& name, Entry& entry) {
   }
   if (secret->metadata.deletion_timestamp) return;  // and its Secret goes with it
   entry.settled.clear();
+  if (entry.target != secret->SecretName()) {
+    entry.rewrites = 0;
+    entry.rest_until = {};
+  }
   entry.target = secret->SecretName();
   Settle(*secret, entry);
 }
@@ -380,10 +390,6 @@ Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevi
 Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& device,
                                     const TargetSecret& target) {
   base::Failpoint("deliver.remove");
-  const cluster::ObjectMeta& asking = secret.metadata;
-  HSM_TRY(const Object now, world_.resources.Get(Kind::kHsmSecret, asking.ns, asking.name));
-  if (now.version() != asking.resource_version)
-    return Error(ErrorCode::kConflict, "the HSMSecret has changed; it is looked at again");
   HSM_TRY(const auto name, store::SecretName::Parse(secret.HsmName()));
   Fronts::Taken front = fronts_.Take(ns_, device.metadata.name);
   HSM_TRY(const Served served, front->Get(name));
@@ -391,6 +397,10 @@ Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& de
     return Error(ErrorCode::kUnavailable,
                  "that the device has no such secret is not confirmed by its Primary");
   }
+  const cluster::ObjectMeta& asking = secret.metadata;
+  HSM_TRY(const Object now, world_.resources.Get(Kind::kHsmSecret, asking.ns, asking.name));
+  if (now.version() != asking.resource_version)
+    return Error(ErrorCode::kConflict, "the HSMSecret has changed; it is looked at again");
   auto gone = writer_.Remove(secret.metadata.ns, secret.SecretName(), target.version);
   if (gone.Is(ErrorCode::kNotFound)) return {};
   return gone;
@@ -413,8 +423,10 @@ std::optional<std::string> SecretDelivery::Write(const HSMSecret& secret,
     return std::nullopt;
   }
   // What is the same as stored makes no new version, and the watch has nothing to tell.
-  if (saved->metadata.resource_version != secret.metadata.resource_version)
+  if (saved->metadata.resource_version != secret.metadata.resource_version) {
     entry.overtaken = secret.metadata.resource_version;
+    entry.overtaken_since = world_.clock.Now();
+  }
   if (event.empty()) return saved->metadata.resource_version;
   const bool good = event == "Synced";
   const std::lock_guard lock(mutex_);

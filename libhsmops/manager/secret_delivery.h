@@ -52,6 +52,7 @@ class SecretDelivery {
     std::string awaited_secret;
     base::TimePoint awaited_since{};
     std::string overtaken;
+    base::TimePoint overtaken_since{};
     // The HSMSecret's resourceVersion since it is settled: until another thing than our own writes
     // changes there is nothing to do. Empty: it is not.
     std::string settled;

@@ -127,4 +127,26 @@ TEST_CASE("an outage keeps the last value; a mirror serves while the Primary is 
   CHECK(scene.Becomes("hsmsecret", kStatus, "InSync"));
 }
 
+TEST_CASE(
+    "etcd is put back to before the last delivery: the Secret gets what the device holds now") {
+  Scene scene;
+  ApiServer& api = scene.cluster.api();
+  scene.Apply("{hsmPath: app/db}");
+  REQUIRE(scene.Delivers("hunter2"));
+  REQUIRE(scene.Becomes("hsmsecret", kStatus, "InSync"));
+  api.Stop();
+  api.KeepRecord();
+  api.Start();
+  scene.cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  scene.Put("after");
+  REQUIRE(scene.Delivers("after"));
+  api.AgeRecord(3000);
+  api.Stop();
+  api.PutRecordBack();
+  api.Start();
+  scene.cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  // Once more where the watch has to be waited for.
+  CHECK((scene.Delivers("after") || scene.Delivers("after")));
+}
+
 }  // namespace hsmops::test

@@ -128,6 +128,8 @@ TEST_CASE(
   const auto left = Judge(after.secret, Held(kOne), Target("6"), after.memory);
   CHECK(left.reason == "Contended");
   CHECK(left.action == DeliveryAction::kNone);
+  CHECK(Judge(after.secret, Held(kOne), Target(""), after.memory).action ==
+        DeliveryAction::kDeliver);
   const auto status = StatusAfter(after.secret, "payments", left, {}, {}, kNow);
   CHECK(status.sync_status == SyncStatus::kOutOfSync);
   CHECK(Judge(after.secret, Held(kTwo), Target("6"), after.memory).action ==
