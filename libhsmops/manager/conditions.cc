@@ -49,45 +49,45 @@ Condition EpochRegressed(const ClusterState& state) {
           regressed ? later->node + " has seen a later record of who may write" : ""};
 }
 
-// Names, one after the other, as "a, b".
-void AddToList(std::string& list, const std::string& item) {
-  list += (list.empty() ? "" : ", ") + item;
+std::string Listed(const std::vector<std::string>& items) {
+  return fmt::format("{}", fmt::join(items, ", "));
 }
 
 Condition PinAccepted(const ClusterState& state) {
-  std::string refused;
-  std::string unknown;
+  std::vector<std::string> refused;
+  std::vector<std::string> unknown;
   for (const MemberView& member : state.members) {
     const PinState pin = member.reachable() ? member.status->pin : PinState::kUnknown;
     if (pin == PinState::kUnknown) {
-      AddToList(unknown, member.node);
+      unknown.push_back(member.node);
     } else if (pin != PinState::kAccepted && pin != PinState::kCountLow) {
-      AddToList(refused, fmt::format("{}: {}", member.node, token::Name(pin)));
+      refused.push_back(fmt::format("{}: {}", member.node, token::Name(pin)));
     }
   }
   if (!refused.empty())
-    return {"PinAccepted", ConditionStatus::kFalse, "PinNotAccepted", std::move(refused)};
+    return {"PinAccepted", ConditionStatus::kFalse, "PinNotAccepted", Listed(refused)};
   if (!unknown.empty())
-    return {"PinAccepted", ConditionStatus::kUnknown, "NotAllSeen", "not seen of " + unknown};
+    return {"PinAccepted", ConditionStatus::kUnknown, "NotAllSeen",
+            "not seen of " + Listed(unknown)};
   return {"PinAccepted", ConditionStatus::kTrue, "Accepted", ""};
 }
 
 Condition Diverged(const ClusterState& state) {
-  std::string diverged;
-  std::string unknown;
+  std::vector<std::string> diverged;
+  std::vector<std::string> unknown;
   for (const MemberView& member : state.members) {
     const bool seen = member.reachable() && member.status->digest;
     if (!seen) {
-      AddToList(unknown, member.node);
+      unknown.push_back(member.node);
     } else if (member.status->quarantined > 0) {
-      AddToList(diverged,
-                fmt::format("{} has {} in quarantine", member.node, member.status->quarantined));
+      diverged.push_back(
+          fmt::format("{} has {} in quarantine", member.node, member.status->quarantined));
     }
   }
   if (!diverged.empty())
-    return {"Diverged", ConditionStatus::kTrue, "VersionsInQuarantine", std::move(diverged)};
+    return {"Diverged", ConditionStatus::kTrue, "VersionsInQuarantine", Listed(diverged)};
   if (!unknown.empty())
-    return {"Diverged", ConditionStatus::kUnknown, "NotAllSeen", "not seen of " + unknown};
+    return {"Diverged", ConditionStatus::kUnknown, "NotAllSeen", "not seen of " + Listed(unknown)};
   return {"Diverged", ConditionStatus::kFalse, "NoneInQuarantine", ""};
 }
 

@@ -121,14 +121,23 @@ void SecretDelivery::FollowNamespaces() {
   }
   if (wanted.contains("")) wanted = {""};
   std::erase_if(secrets_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  std::vector<const cluster::WatchedKind*> begun;
   for (const std::string& ns : wanted) {
     auto& watched = secrets_[ns];
     if (watched) continue;
     watched = std::make_unique<cluster::WatchedKind>(world_.resources, world_.clock, Kind::kSecret,
                                                      ns, [this](const Name& name) { Moved(name); });
-    // Else the first of what is due there would be tried in vain, and again a pause later.
-    (void)watched->WaitKnown(world_.clock.Now() + kFirstSecrets);
+    begun.push_back(watched.get());
   }
+  // Else the first of what is due there would be tried in vain, and again a pause later. Some may
+  // never tell, for want of a role: all of them together are not waited for longer than one.
+  const base::TimePoint until = world_.clock.Now() + kFirstSecrets;
+  for (const cluster::WatchedKind* watched : begun) (void)watched->WaitKnown(until);
+}
+
+const cluster::WatchedKind* SecretDelivery::SecretsOf(const std::string& ns) const {
+  const auto found = secrets_.contains("") ? secrets_.find("") : secrets_.find(ns);
+  return found == secrets_.end() ? nullptr : found->second.get();
 }
 
 // `now`: somebody is to be judged by what they hold.
@@ -194,13 +203,12 @@ void SecretDelivery::Step(base::Duration longest) {
 
 TargetSecret SecretDelivery::TargetOf(const HSMSecret& secret, Entry& entry) {
   TargetSecret target;
-  const auto watched =
-      secrets_.contains("") ? secrets_.find("") : secrets_.find(secret.metadata.ns);
-  if (watched == secrets_.end()) {
+  const cluster::WatchedKind* watched = SecretsOf(secret.metadata.ns);
+  if (watched == nullptr) {
     target.why = "Secrets of this namespace are not watched yet";
     return target;
   }
-  const auto found = watched->second->Find(secret.metadata.ns, secret.SecretName());
+  const auto found = watched->Find(secret.metadata.ns, secret.SecretName());
   if (!found.ok()) {
     target.why = found.error().message();
     return target;
@@ -251,6 +259,12 @@ void SecretDelivery::NoteWritten(Entry& entry, const std::string& written,
   entry.awaited_since = now;
 }
 
+// The watch is about to tell of what we wrote; where it does not, that was undone (etcd put back
+// from a backup has the version of then).
+bool SecretDelivery::IsOvertaken(const std::string& version, const Entry& entry) const {
+  return version == entry.overtaken && world_.clock.Now() < entry.overtaken_since + kAwaited;
+}
+
 // Of each delivery its watches tell twice, and most of what a manager computed for it was to find
 // that all is as it wrote it.
 bool SecretDelivery::IsSettled(const Object& asked, const Entry& entry) const {
@@ -258,9 +272,9 @@ bool SecretDelivery::IsSettled(const Object& asked, const Entry& entry) const {
   const auto versions = versions_.find(entry.device);
   if (versions == versions_.end()) return false;
   const HeldVersion held = versions->second.Of(entry.source);
-  const auto watched = secrets_.contains("") ? secrets_.find("") : secrets_.find(asked.key().ns);
-  if (watched == secrets_.end()) return false;
-  const auto target = watched->second->Find(asked.key().ns, entry.target);
+  const cluster::WatchedKind* watched = SecretsOf(asked.key().ns);
+  if (watched == nullptr) return false;
+  const auto target = watched->Find(asked.key().ns, entry.target);
   return held.state == HeldVersion::State::kPresent && held.by_primary &&
          held.version == entry.memory.delivered && target.ok() && *target &&
          (*target)->version() == entry.memory.written;
@@ -272,14 +286,9 @@ void SecretDelivery::Work(const Name& name, Entry& entry) {
   entry.retry_at.reset();
   if (!asked.ok()) entry.retry_at = world_.clock.Now() + kShortestPause;
   if (!asked.ok() || !*asked) return;
-  const std::string version = (*asked)->version();
-  // The watch is about to tell of what we wrote; if it does not, that was undone (etcd put back
-  // from a backup has the version of then).
-  if (version == entry.overtaken) {
+  if (IsOvertaken((*asked)->version(), entry)) {
     entry.retry_at = entry.overtaken_since + kAwaited;
-    if (world_.clock.Now() < *entry.retry_at) return;
-    entry.overtaken.clear();
-    entry.retry_at.reset();
+    return;
   }
   if (IsSettled(**asked, entry)) {
     entry.awaited_secret.clear();

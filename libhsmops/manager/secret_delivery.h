@@ -78,6 +78,9 @@ class SecretDelivery {
   void FollowNamespaces();
   void RefreshDevices(bool now);
   void Work(const Name& name, Entry& entry);
+  // nullptr: Secrets of that namespace are not watched.
+  const cluster::WatchedKind* SecretsOf(const std::string& ns) const;
+  bool IsOvertaken(const std::string& version, const Entry& entry) const;
   bool IsSettled(const cluster::Object& asked, const Entry& entry) const;
   void Settle(const cluster::HSMSecret& secret, Entry& entry);
   Outcome Try(const cluster::HSMSecret& secret, const cluster::HSMDevice& device, Entry& entry);
