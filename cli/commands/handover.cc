@@ -142,7 +142,7 @@ bool IsPromotion(const cluster::HSMOperationSpec& spec) {
 // What a manager's next turn and the agents do by themselves: the status for those who read the
 // folder, and the EPOCH objects of the terms before.
 void AfterPromotion(Context& context, manager::Pool& pool) {
-  const auto state = pool.Observe(false);
+  const auto state = pool.ObserveByLatest(false);
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
     manager::Show(pool.device(), state, context.clock().Wall(), status);
   });

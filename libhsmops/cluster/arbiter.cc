@@ -154,16 +154,32 @@ Result<void> Arbiter::Validate() const {
 
 std::string ArbiterName(std::string_view device) { return fmt::format("{}-primary", device); }
 
-Result<Versioned<Arbiter>> ReadArbiter(ResourceStore& store, std::string_view ns,
-                                       std::string_view device) {
+namespace {
+
+using Getter = Result<Object> (ResourceStore::*)(Kind, std::string_view, std::string_view);
+
+Result<Versioned<Arbiter>> ReadArbiterBy(Getter get, ResourceStore& store, std::string_view ns,
+                                         std::string_view device) {
   const ObjectKey key{Kind::kLease, std::string(ns), ArbiterName(device)};
-  auto object = store.Get(key.kind, key.ns, key.name).Within("reading " + Describe(key));
+  auto object = (store.*get)(key.kind, key.ns, key.name).Within("reading " + Describe(key));
   if (!object.ok()) return object.error();
   const auto lease = Lease::FromJson(object->document());
   if (!lease.ok())
     return Error(ErrorCode::kCorrupt,
                  fmt::format("reading {}: {}", Describe(key), lease.error().message()));
   return FromLease(*lease).Within("reading " + Describe(key));
+}
+
+}  // namespace
+
+Result<Versioned<Arbiter>> ReadArbiter(ResourceStore& store, std::string_view ns,
+                                       std::string_view device) {
+  return ReadArbiterBy(&ResourceStore::Get, store, ns, device);
+}
+
+Result<Versioned<Arbiter>> ReadLatestArbiter(ResourceStore& store, std::string_view ns,
+                                             std::string_view device) {
+  return ReadArbiterBy(&ResourceStore::GetLatest, store, ns, device);
 }
 
 Result<Versioned<Arbiter>> CreateArbiter(ResourceStore& store, std::string_view ns,

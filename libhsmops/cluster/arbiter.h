@@ -110,6 +110,9 @@ std::string ArbiterName(std::string_view device);  // "<device>-primary"
 // kNotFound: there is none; kCorrupt: there is one, but it is not what was written.
 base::Result<Versioned<Arbiter>> ReadArbiter(ResourceStore& store, std::string_view ns,
                                              std::string_view device);
+// The same by ResourceStore::GetLatest.
+base::Result<Versioned<Arbiter>> ReadLatestArbiter(ResourceStore& store, std::string_view ns,
+                                                   std::string_view device);
 
 // The first one of a pool. kConflict: there is one.
 base::Result<Versioned<Arbiter>> CreateArbiter(ResourceStore& store, std::string_view ns,

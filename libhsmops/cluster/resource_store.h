@@ -61,6 +61,11 @@ class ResourceStore {
 
   // kNotFound: there is none.
   virtual base::Result<Object> Get(Kind kind, std::string_view ns, std::string_view name) = 0;
+  // The same, and never older than what anybody had written, or been told of, before it was called;
+  // a store that answers from what it was told of asks.
+  virtual base::Result<Object> GetLatest(Kind kind, std::string_view ns, std::string_view name) {
+    return Get(kind, ns, name);
+  }
   // Of one namespace, or of all when `ns` is empty.
   virtual base::Result<ObjectList> List(Kind kind, std::string_view ns) = 0;
 

@@ -73,7 +73,11 @@ Result<Object> WatchingStore::Get(Kind kind, std::string_view ns, std::string_vi
       return Show(**std::move(known));
     }
   }
-  HSM_TRY(Object object, store_.Get(kind, ns, name));
+  return GetLatest(kind, ns, name);
+}
+
+Result<Object> WatchingStore::GetLatest(Kind kind, std::string_view ns, std::string_view name) {
+  HSM_TRY(Object object, store_.GetLatest(kind, ns, name));
   return Show(std::move(object));
 }
 

@@ -28,6 +28,7 @@ class WatchingStore : public ResourceStore {
                 const std::vector<Kind>& kinds, Shown shown = {});
 
   base::Result<Object> Get(Kind kind, std::string_view ns, std::string_view name) override;
+  base::Result<Object> GetLatest(Kind kind, std::string_view ns, std::string_view name) override;
   base::Result<ObjectList> List(Kind kind, std::string_view ns) override;
   base::Result<Object> Create(const Object& object) override;
   base::Result<Object> Update(const Object& object, std::string_view expected) override;

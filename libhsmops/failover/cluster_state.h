@@ -51,6 +51,9 @@ struct ClusterState {
   std::optional<std::string> holder;  // node; unset while a promotion runs
   store::Epoch epoch;
   std::uint64_t generation = 0;
+  // R was another by the end of the look, or could not be read again: who was told later than
+  // `epoch` and `generation` was told by a later R, as far as is known.
+  bool overtaken = false;
   bool promoting = false;
   bool older_record = false;  // that promotion began under an R that was an older one
   std::string target;         // of the promotion
@@ -64,6 +67,10 @@ struct ClusterState {
 
   const MemberView* Find(std::string_view node) const;
   const MemberView* Holder() const;
+  // It was told later than R is now: R is an older one.
+  bool ProvesOlderRecord(const MemberView& member) const {
+    return !overtaken && member.ToldLaterThan({epoch, generation});
+  }
   // The Primary is healthy and, where managers are to renew its grant, has one.
   bool TakesWrites() const;
   // The nodes that the Primary says it does not reach. Empty when it does not answer.

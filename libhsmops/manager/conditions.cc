@@ -41,9 +41,8 @@ Condition FailoverReady(const ClusterState& state) {
 }
 
 Condition EpochRegressed(const ClusterState& state) {
-  const auto later = std::ranges::find_if(state.members, [&](const MemberView& member) {
-    return member.ToldLaterThan({state.epoch, state.generation});
-  });
+  const auto later = std::ranges::find_if(
+      state.members, [&](const MemberView& member) { return state.ProvesOlderRecord(member); });
   const bool regressed = later != state.members.end();
   return {"EpochRegressed", HoldsIf(regressed), regressed ? "RecordIsOlder" : "RecordIsLatest",
           regressed ? later->node + " has seen a later record of who may write" : ""};

@@ -215,7 +215,9 @@ Result<Turned> Controller::GoOn() {
     }
     return done->value_or(Turned{"a promotion is under way", false});
   }
-  if (auto obeyed = CheckEpoch(*pool_, state); obeyed.Is(ErrorCode::kReadOnly)) {
+  const auto obeyed = CheckEpoch(*pool_, state);
+  if (obeyed.Is(ErrorCode::kConflict)) return obeyed.error();
+  if (obeyed.Is(ErrorCode::kReadOnly)) {
     WriteStatus(state);
     HSM_TRY(auto asked, DoAsked());  // a failover with accept-loss is the way out
     return asked.value_or(Turned{obeyed.error().message(), false});

@@ -8,6 +8,13 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
+namespace {
+
+Error Overtaken() {
+  return {ErrorCode::kConflict,
+          "the record of who may write was changed meanwhile, or cannot be read again"};
+}
+
 Error EpochRegressed(const std::string& by_whom, const std::string& seen, const Pool& pool) {
   return {ErrorCode::kReadOnly,
           fmt::format("EpochRegressed: the record says epoch {}, {} has seen {}; was the record "
@@ -16,11 +23,19 @@ Error EpochRegressed(const std::string& by_whom, const std::string& seen, const 
                       pool.epoch().ToString(), by_whom, seen)};
 }
 
+}  // namespace
+
 Error EpochRegressed(const std::string& by_whom, const store::Term& told, const Pool& pool) {
   const bool same = told.epoch == pool.epoch();
   return EpochRegressed(
       by_whom, same ? fmt::format("its generation {}", told.generation) : told.epoch.ToString(),
       pool);
+}
+
+Error RefusedAsOlder(const std::string& by_whom, Pool& pool) {
+  const auto now = pool.TermNow();
+  return now.ok() && *now == pool.term() ? EpochRegressed(by_whom, "a later one", pool)
+                                         : Overtaken();
 }
 
 namespace {
@@ -49,6 +64,7 @@ Result<void> CheckHolder(const Pool& pool) {
 }  // namespace
 
 Result<void> CheckEpoch(const Pool& pool, const failover::ClusterState& state) {
+  if (state.overtaken) return Overtaken();
   HSM_RETURN_IF_ERROR(CheckFloor(pool));
   for (const failover::MemberView& member : state.members)
     HSM_RETURN_IF_ERROR(CheckTold(member, pool));

@@ -154,7 +154,7 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
     findings.push_back(
         {severity, member.node, std::move(reason), std::move(message), std::move(next)});
   };
-  if (member.ToldLaterThan({state.epoch, state.generation})) {
+  if (state.ProvesOlderRecord(member)) {
     add(Severity::kCritical, "EpochRegressed",
         fmt::format("has seen epoch {} generation {}, the record says {} generation {}: was the "
                     "record restored from a backup?",

@@ -92,7 +92,7 @@ Check CheckWrite(const Pool& pool, const ClusterState& state, const std::string&
 
 void ObeyEpoch(const Pool& pool, const ClusterState& state, Check& check) {
   const auto obeyed = CheckEpoch(pool, state);
-  if (!obeyed.Is(base::ErrorCode::kReadOnly)) return;
+  if (!obeyed.Is(base::ErrorCode::kReadOnly) && !obeyed.Is(base::ErrorCode::kConflict)) return;
   check.possible = false;
   check.sentence = "no: " + obeyed.error().message();
 }

@@ -163,9 +163,15 @@ Result<void> Pool::ReloadArbiter() {
   return {};
 }
 
+Result<void> Pool::ReloadLatestArbiter() {
+  HSM_TRY(arbiter_,
+          cluster::ReadLatestArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  return {};
+}
+
 Result<store::Term> Pool::TermNow() {
   HSM_TRY(const auto now,
-          cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+          cluster::ReadLatestArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
   return store::Term{FromArbiter(now.value.epoch), now.value.generation};
 }
 
@@ -295,7 +301,7 @@ Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
 failover::ClusterState Pool::ObserveAmidWrites() {
   constexpr int kLooks = 8;
   constexpr std::chrono::seconds kLongest{2};  // a member that is silent makes each look long
-  failover::ClusterState state = Observe(true);
+  failover::ClusterState state = ObserveByLatest(true);
   const base::TimePoint began = world_.clock.Now();
   for (int looks = 1; looks < kLooks && !AllEqual(state); ++looks) {
     if (world_.clock.Now() - began >= kLongest) break;
@@ -372,6 +378,30 @@ failover::ClusterState Pool::Observe(bool live) {
   for (const failover::MemberView& view : state.members) {
     if (view.reachable() && view.status->max_object_bytes > 0)
       object_bytes_[view.node] = view.status->max_object_bytes;
+  }
+  state.overtaken = Overtaken(state);
+  return state;
+}
+
+// R was read before the members were asked, perhaps of a watch that was late; they may have been
+// told of a later one since, which is no older record. A device's status may be ahead of R the same
+// way.
+bool Pool::Overtaken(const failover::ClusterState& state) {
+  const bool later = device_.status.epoch_floor > epoch().counter ||
+                     std::ranges::any_of(state.members, [this](const auto& member) {
+                       return member.ToldLaterThan(term());
+                     });
+  if (!later) return false;
+  const auto now = TermNow();
+  return !now.ok() || *now != term();
+}
+
+failover::ClusterState Pool::ObserveByLatest(bool live) {
+  constexpr int kLooks = 3;  // R changes but a few times in a promotion
+  failover::ClusterState state = Observe(live);
+  for (int looks = 1; looks < kLooks && state.overtaken; ++looks) {
+    if (!ReloadLatestArbiter().ok()) break;
+    state = Observe(live);
   }
   return state;
 }

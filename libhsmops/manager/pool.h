@@ -85,6 +85,8 @@ class Pool {
 
   const cluster::Arbiter& arbiter() const { return arbiter_.value; }
   base::Result<void> ReloadArbiter();
+  // The same, of the store itself: never older than what a member was told before.
+  base::Result<void> ReloadLatestArbiter();
   // Compare-and-swap of R; sets renewTime. kConflict: somebody else was faster, re-read and decide
   // again.
   base::Result<void> Swap(cluster::Arbiter next);
@@ -102,7 +104,7 @@ class Pool {
   std::string holder() const;
   store::Epoch epoch() const;
   store::Term term() const { return {epoch(), arbiter_.value.generation}; }
-  // R's as it is now; arbiter() stays what it was.
+  // R's as it is now, by the store itself; arbiter() stays what it was.
   base::Result<store::Term> TermNow();
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
@@ -123,6 +125,9 @@ class Pool {
   failover::ClusterState Recorded() const;
   // The same, and asks every member in parallel. `live` as Member::Status.
   failover::ClusterState Observe(bool live);
+  // The same for who only looks: where R was overtaken meanwhile it is read again, and looked
+  // again.
+  failover::ClusterState ObserveByLatest(bool live);
   // The same for who wants to know how equal they are: while writes go on members are asked again,
   // for two seconds at most, and who was equal once, or is of S and follows, counts as equal.
   failover::ClusterState ObserveAmidWrites();
@@ -140,6 +145,7 @@ class Pool {
 
   void Ask(failover::MemberView& view, bool live);
   void AskMember(failover::MemberView& view, bool live);
+  bool Overtaken(const failover::ClusterState& state);
   std::string WhyClosed(const failover::MemberView& view) const;
 
   World& world_;

@@ -130,6 +130,7 @@ class Run {
     if (term.holder) report_.from = term.holder->node_name;
     HSM_RETURN_IF_ERROR(CheckWords());
     const auto obeyed = CheckEpoch(pool_, state_);
+    if (obeyed.Is(ErrorCode::kConflict)) return obeyed.error();
     const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
     if (regressed && !options_.accept_loss) return obeyed.error();
     older_record_ = regressed || state_.older_record;

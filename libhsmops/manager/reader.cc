@@ -67,7 +67,7 @@ struct Marked {
 
 Result<Served> Read(Pool& pool, const store::SecretName& name) {
   // All of them: with S empty nobody else would be asked whether this epoch is over.
-  const failover::ClusterState state = pool.Observe(false);
+  const failover::ClusterState state = pool.ObserveByLatest(false);
   const Result<void> obeyed = CheckEpoch(pool, state);
   auto primary = FromPrimary(pool, state, obeyed, name);
   if (primary.ok()) return Served{std::move(primary->secret), pool.holder(), true, true, "", true};
@@ -77,7 +77,7 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
   if (worst.code() == ErrorCode::kNotFound) worst = Error(ErrorCode::kUnavailable, worst.message());
   cluster::PreviousTerm term = pool.LastTerm();
   // An older record's S says nothing of what was acknowledged since: everybody is asked alike.
-  if (obeyed.Is(ErrorCode::kReadOnly)) term.sync_set.clear();
+  if (obeyed.Is(ErrorCode::kReadOnly) || obeyed.Is(ErrorCode::kConflict)) term.sync_set.clear();
   const unsigned quorum = failover::QuorumOfSyncSet(static_cast<unsigned>(term.sync_set.size()),
                                                     static_cast<unsigned>(std::max(term.k, 0)));
   const std::size_t needed = Needed(term.sync_set.size(), term.k);

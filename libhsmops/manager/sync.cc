@@ -279,7 +279,7 @@ Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
     HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, report));
     for (const mirror::StepError& failed : report.applied.failed) {
       if (failed.error.code() == ErrorCode::kStaleEpoch)
-        return EpochRegressed(failed.step.node, "a later one", pool);
+        return RefusedAsOlder(failed.step.node, pool);
     }
     if (!again) break;
   }

@@ -254,7 +254,15 @@ Result<cluster::Object> SimResources::Get(cluster::Kind kind, std::string_view n
   const cluster::ObjectKey key{kind, std::string(ns), std::string(name)};
   const auto cached = cache_.find(key);
   if (cached != cache_.end() && scheduler_.Chance(faults.stale)) return cached->second;
-  auto got = shared_.Get(kind, ns, name);
+  return Fetch(key);
+}
+Result<cluster::Object> SimResources::GetLatest(cluster::Kind kind, std::string_view ns,
+                                                std::string_view name) {
+  HSM_RETURN_IF_ERROR(Look());
+  return Fetch({kind, std::string(ns), std::string(name)});
+}
+Result<cluster::Object> SimResources::Fetch(const cluster::ObjectKey& key) {
+  auto got = shared_.Get(key.kind, key.ns, key.name);
   if (got.ok()) cache_.insert_or_assign(key, *got);
   Travel();
   return got;

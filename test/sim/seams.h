@@ -180,6 +180,8 @@ class SimResources : public cluster::ResourceStore {
 
   base::Result<cluster::Object> Get(cluster::Kind kind, std::string_view ns,
                                     std::string_view name) override;
+  base::Result<cluster::Object> GetLatest(cluster::Kind kind, std::string_view ns,
+                                          std::string_view name) override;
   base::Result<cluster::ObjectList> List(cluster::Kind kind, std::string_view ns) override;
   base::Result<cluster::Object> Create(const cluster::Object& object) override;
   base::Result<cluster::Object> Update(const cluster::Object& object,
@@ -194,6 +196,7 @@ class SimResources : public cluster::ResourceStore {
  private:
   void Travel();
   base::Result<void> Look();
+  base::Result<cluster::Object> Fetch(const cluster::ObjectKey& key);
   template <typename T>
   base::Result<T> Write(const std::function<base::Result<T>()>& effect);
 

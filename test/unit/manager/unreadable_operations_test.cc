@@ -5,6 +5,7 @@
 
 #include "libhsmops/manager/operation_log.h"
 #include "test/unit/manager/managed_pool.h"
+#include "test/unit/manager/passing_store.h"
 
 namespace hsmops::manager {
 namespace {
@@ -14,59 +15,36 @@ using base::ErrorCode;
 using base::Result;
 
 // A store whose operations cannot be read for a while.
-class Hiccup : public cluster::ResourceStore {
+class Hiccup : public PassingStore {
  public:
-  explicit Hiccup(cluster::ResourceStore& inner) : inner_(inner) {}
+  using PassingStore::PassingStore;
   Result<cluster::Object> Get(cluster::Kind kind, std::string_view ns,
                               std::string_view name) override {
     if (gets_fail && kind == cluster::Kind::kHsmOperation)
       return Error(ErrorCode::kUnavailable, "no answer in time");
-    return inner_.Get(kind, ns, name);
+    return PassingStore::Get(kind, ns, name);
   }
   Result<cluster::ObjectList> List(cluster::Kind kind, std::string_view ns) override {
     if (lists_fail && kind == cluster::Kind::kHsmOperation)
       return Error(ErrorCode::kUnavailable, why);
-    return inner_.List(kind, ns);
-  }
-  Result<cluster::Object> Create(const cluster::Object& object) override {
-    return inner_.Create(object);
-  }
-  Result<cluster::Object> Update(const cluster::Object& object,
-                                 std::string_view expected) override {
-    return inner_.Update(object, expected);
+    return PassingStore::List(kind, ns);
   }
   Result<cluster::Object> UpdateStatus(const cluster::Object& object,
                                        std::string_view expected) override {
     if (object.key().kind != cluster::Kind::kHsmOperation)
-      return inner_.UpdateStatus(object, expected);
+      return PassingStore::UpdateStatus(object, expected);
     if (ends_fail && object.document().at("status").contains("completedAt"))
       return Error(ErrorCode::kUnavailable, "no answer in time");
-    auto stored = inner_.UpdateStatus(object, expected);
+    auto stored = PassingStore::UpdateStatus(object, expected);
     if (answers_lost) return Error(ErrorCode::kInDoubt, "the answer was lost");
     return stored;
-  }
-  Result<void> Delete(cluster::Kind kind, std::string_view ns, std::string_view name,
-                      std::optional<std::string_view> expected) override {
-    return inner_.Delete(kind, ns, name, expected);
-  }
-  Result<std::unique_ptr<cluster::Watch>> OpenWatch(cluster::Kind kind, std::string_view ns,
-                                                    std::string_view from) override {
-    return inner_.OpenWatch(kind, ns, from);
   }
   bool gets_fail = false;
   bool lists_fail = false;
   bool ends_fail = false;     // an operation's end cannot be written
   bool answers_lost = false;  // what is written takes effect, and nobody hears of it
   std::string why = "no answer in time";
-
- private:
-  cluster::ResourceStore& inner_;
 };
-
-World WorldOver(ManagedPool& w, Hiccup& resources) {
-  World& world = w.pool.world();
-  return World{resources, world.clock, world.rng, world.executor, world.make_member};
-}
 
 // Enough for whatever is left to be ended, of a leader whose Primary keeps its grant.
 void GrantedTurns(ManagedPool& w, Controller& leader) {
@@ -85,7 +63,7 @@ TEST_CASE("what a dead leader left Running is begun again once it can be read") 
   w.pool.Ask("left", sync);
   REQUIRE(OperationLog::Take(*w.pool.Open(), w.pool.Operation("left")).ok());  // its leader dies
   Hiccup resources(w.pool.world().resources);
-  World world = WorldOver(w, resources);
+  World world = WorldOver(w.pool.world(), resources);
   Controller next(world, "default", "d");
   resources.lists_fail = true;
   w.TurnsOf(next, 1);
@@ -101,7 +79,7 @@ TEST_CASE("a verification ends also where its operation could not be read once")
   sync.full = true;
   w.pool.Ask("full", sync);
   Hiccup resources(w.pool.world().resources);
-  World world = WorldOver(w, resources);
+  World world = WorldOver(w.pool.world(), resources);
   Controller leader(world, "default", "d");
   w.Grant();
   w.TurnsOf(leader, 1);  // begins
@@ -120,7 +98,7 @@ TEST_CASE("what the leader took is carried out also where the answer to that was
   sync.type = cluster::OperationType::kSync;
   w.pool.Ask("taken", sync);
   Hiccup resources(w.pool.world().resources);
-  World world = WorldOver(w, resources);
+  World world = WorldOver(w.pool.world(), resources);
   Controller leader(world, "default", "d");
   resources.answers_lost = true;
   w.Grant();
@@ -139,7 +117,7 @@ TEST_CASE("an end that could not be written once is written later, by the same l
     if (type == cluster::OperationType::kPromote) spec.target_node = "b";
     w.pool.Ask("done", spec);
     Hiccup resources(w.pool.world().resources);
-    World world = WorldOver(w, resources);
+    World world = WorldOver(w.pool.world(), resources);
     Controller leader(world, "default", "d");
     resources.ends_fail = true;
     w.Grant();
@@ -156,7 +134,7 @@ TEST_CASE("a failover ends also where its operation could not be read once") {
   ManagedPool w({"a", "b", "c"});
   REQUIRE(w.Put("a", "app", "1").ok());
   Hiccup resources(w.pool.world().resources);
-  World world = WorldOver(w, resources);
+  World world = WorldOver(w.pool.world(), resources);
   for (const char* node : {"b", "c"})  // so that it is past P2 and not at its end
     w.pool.token(node).SetMaxObjects(w.pool.token(node).object_count());
   w.pool.Reach("a", Reached::kNo);
@@ -176,7 +154,7 @@ TEST_CASE("a failover ends also where its operation could not be read once") {
 TEST_CASE("what another server said of an error stands in no Event") {
   ManagedPool w({"a", "b"});
   Hiccup resources(w.pool.world().resources);
-  World world = WorldOver(w, resources);
+  World world = WorldOver(w.pool.world(), resources);
   resources.why = "the proxy said: X-Debug-Token=s3cr3t";
   resources.lists_fail = true;
   Controller leader(world, "default", "d");
