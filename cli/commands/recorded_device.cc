@@ -14,6 +14,9 @@ using cluster::Severity;
 
 namespace {
 
+// Whoever leads writes down what it sees every half minute; a promotion or a long sync may keep it.
+constexpr std::chrono::minutes kLongestSilence{3};
+
 std::optional<base::WallTime> LastSeen(const cluster::HSMDevice& device) {
   std::optional<base::WallTime> last;
   for (const cluster::DeviceStatus& member : device.status.devices)
@@ -44,6 +47,17 @@ Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceSto
                          "grant runs out; everything else here is {}",
                          AsOf(context, device)),
              look);
+  const auto last = LastSeen(device);
+  const bool critical = !device.status.findings.empty() &&
+                        device.status.findings.front().severity == Severity::kCritical;
+  if (!critical && last && context.clock().Wall() - *last > kLongestSilence)
+    AddFirst(
+        device, "StatusIsOld",
+        fmt::format("a manager leads and has seen none of its members for {}: what stands here "
+                    "may be over",
+                    Age(last, context.clock().Wall())),
+        fmt::format("kubectl hsm health --live {}, and the leading manager's log",
+                    device.metadata.name));
   context.WarnIfPaused(device);
   return device;
 }

@@ -89,7 +89,8 @@ Result<void> Controller::Open() {
 
 Result<std::unique_ptr<Pool>> Controller::OpenPool() {
   auto opened = Pool::Open(world_, ns_, device_);
-  if (!opened.Is(ErrorCode::kNotFound) || !world_.enrols) return opened;
+  enrolling_ = opened.Is(ErrorCode::kNotFound) && world_.enrols;
+  if (!enrolling_) return opened;
   HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(world_.resources, ns_, device_));
   const auto enrolled = Enrol(world_, device, *world_.enrols);
   if (!enrolled.ok()) {
@@ -193,8 +194,11 @@ bool Controller::InDelay(const ClusterState& state) const {
 }
 
 Turned Controller::Turn() {
-  if (auto opened = Open(); !opened.ok())
+  if (auto opened = Open(); !opened.ok()) {
+    if (!enrolling_) unmanaged_.Show(world_, ns_, device_, opened.error());
     return {.reason = "nothing can be done: " + opened.error().message(), .failed = true};
+  }
+  unmanaged_.Forget();
   auto turned = GoOn();
   if (turned.ok()) {
     turned->next = FailoverOf(pool_->device()).health_check_interval;

@@ -17,6 +17,7 @@
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/manager/sync_set_keeper.h"
 #include "libhsmops/manager/task.h"
+#include "libhsmops/manager/unmanaged.h"
 #include "libhsmops/manager/verification.h"
 
 namespace hsmops::manager {
@@ -64,6 +65,8 @@ class Controller {
   const std::string device_;
   Verification verification_{world_};
   std::unique_ptr<Pool> pool_;
+  bool enrolling_ = false;  // there is no record yet; whether that worked stands in the status
+  Unmanaged unmanaged_;
   bool taken_over_ = false;  // what the leader before had in hand
   std::optional<health::Tracker> tracker_;
   std::optional<health::Tracker> reach_;  // of the Primary `reach_of_`, to its mirrors
