@@ -1,5 +1,6 @@
 // What must fit together in an HSMDevice, beyond the types of its fields.
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "libhsmops/cluster/endpoint.h"
@@ -14,10 +15,12 @@ using std::chrono::seconds;
 class DeviceCheck {
  public:
   explicit DeviceCheck(const HSMDevice& device)
-      : spec_(device.spec), members_(device.MemberNodes()) {}
+      : spec_(device.spec),
+        members_(SaysWhoIsMember(device) ? device.MemberNodes() : std::vector<std::string>()) {}
 
   base::Result<void> Run() {
     CheckPkcs11();
+    if (spec_.discovery && spec_.discovery->usb) CheckUsb(*spec_.discovery->usb);
     for (std::size_t i = 0; i < spec_.allowed_namespaces.size(); ++i) {
       const std::string& ns = spec_.allowed_namespaces[i];
       if (ns != "*") Expect(CheckNamespace(ns), fmt::format("spec.allowedNamespaces[{}]", i));
@@ -29,6 +32,12 @@ class DeviceCheck {
   }
 
  private:
+  // With a Primary alone who else is one is found out: where agents are, EndpointSlices say it.
+  static bool SaysWhoIsMember(const HSMDevice& device) {
+    const auto& mirroring = device.spec.mirroring;
+    return mirroring && !(mirroring->target_nodes.empty() && mirroring->endpoints.empty());
+  }
+
   void Expect(const base::Result<void>& fits, std::string_view path) {
     if (!fits.ok()) problems_.Add(path, fits.error().message());
   }
@@ -65,6 +74,21 @@ class DeviceCheck {
       Expect(CheckName(pkcs11.pin_secret->name), "spec.pkcs11.pinSecret.name");
       if (pkcs11.pin_secret->key.empty())
         problems_.Add("spec.pkcs11.pinSecret.key", "must not be empty");
+    }
+  }
+
+  void CheckUsb(const UsbSpec& usb) {
+    const auto fits = [](std::string_view id) {
+      if (id.starts_with("0x")) id.remove_prefix(2);
+      return id.empty() || (id.size() == 4 && std::ranges::all_of(id, [](unsigned char c) {
+                              return std::isxdigit(c) != 0;
+                            }));
+    };
+    for (const auto& [field, id] :
+         {std::pair("vendorId", usb.vendor_id), std::pair("productId", usb.product_id)}) {
+      if (!fits(id))
+        problems_.Add(fmt::format("spec.discovery.usb.{}", field),
+                      fmt::format("\"{}\" is not four hex digits", base::Printable(id)));
     }
   }
 

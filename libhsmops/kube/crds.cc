@@ -8,6 +8,7 @@
 
 #include "libhsmops/base/check.h"
 #include "libhsmops/cluster/resources.h"
+#include "libhsmops/kube/crd_rules.h"
 
 namespace hsmops::kube {
 
@@ -79,8 +80,9 @@ json ColumnsOf(const Definition& definition) {
   return columns;
 }
 
-json VersionOf(const Definition& definition) {
+json VersionOf(Kind kind, const Definition& definition) {
   json schema = definition.schema;
+  AddRules(kind, schema);
   schema["description"] = definition.what;
   schema["properties"]["apiVersion"] = {{"type", "string"}};
   schema["properties"]["kind"] = {{"type", "string"}};
@@ -114,7 +116,7 @@ json CustomResourceDefinition(Kind kind) {
               {"plural", plural},
               {"singular", singular},
               {"shortNames", {definition.short_name}}}},
-            {"versions", {VersionOf(definition)}}}}};
+            {"versions", {VersionOf(kind, definition)}}}}};
 }
 
 }  // namespace hsmops::kube

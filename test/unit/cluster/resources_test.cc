@@ -74,9 +74,10 @@ TEST_CASE("the older spellings are read, the newer one wins") {
   CHECK(device.spec.discovery->usb->vendor_id == "20a0");
   CHECK(device.spec.pkcs11.library_path == "/old.so");
   device = Device(
-      "usb: {vendorId: a}, discovery: {usb: {vendorId: b}}, pkcs11LibraryPath: /old.so, pkcs11: "
+      "usb: {vendorId: '0000'}, discovery: {usb: {vendorId: '0x00FF'}}, pkcs11LibraryPath: "
+      "/old.so, pkcs11: "
       "{libraryPath: /new.so}");
-  CHECK(device.spec.discovery->usb->vendor_id == "b");
+  CHECK(device.spec.discovery->usb->vendor_id == "0x00FF");
   CHECK(device.spec.pkcs11.library_path == "/new.so");
   device = Device("devicePath: {path: /dev/old, permissions: '0660'}");
   CHECK(device.spec.discovery->device_path == DevicePathSpec{"/dev/old", "0660"});

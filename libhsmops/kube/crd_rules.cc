@@ -1,0 +1,232 @@
+#include "libhsmops/kube/crd_rules.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "libhsmops/base/check.h"
+#include "libhsmops/cluster/endpoint.h"
+#include "libhsmops/cluster/resources.h"
+
+namespace hsmops::kube {
+
+using cluster::Kind;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kRules = "x-kubernetes-validations";
+constexpr int kMaxNamespaces = 1024;
+
+// RFC 1123: a subdomain, and one that may be empty, which is read as absent.
+constexpr const char* kName =
+    R"(^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)";
+constexpr const char* kNameOrNone =
+    R"(^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$)";
+
+// Keywords for the schema at a path: names of properties, "[]" for a list's items, "{}" for a map's
+// values.
+struct Addition {
+  std::vector<std::string> path;
+  json keywords;
+};
+
+json Rule(std::string rule, std::string message) {
+  return {{"rule", std::move(rule)}, {"message", std::move(message)}};
+}
+json Rules(json rules) { return {{kRules, std::move(rules)}}; }
+json NameOf(const char* pattern) {
+  return {{"pattern", pattern}, {"maxLength", cluster::kMaxNameBytes}};
+}
+json Within(std::int64_t least, std::int64_t most) {
+  return {{"minimum", least}, {"maximum", most}};
+}
+json Seconds(std::int64_t least) { return Within(least, cluster::kMaxInterval.count()); }
+
+// Messages name no value: a URI may hold a PIN.
+json UriRules(bool endpoint) {
+  json rules = json::array(
+      {Rule(R"(!self.lowerAscii().matches('[:;?&](pin-value|[^=;?&]*%[^=;?&]*)='))",
+            "holds a PIN (pin-value), or a '%' in the name of an attribute; use pinSecret or "
+            "pin-source=file:/path instead"),
+       Rule(R"(!self.lowerAscii().matches('[:;?&]pin-source=(%20|%09|%0a|%0d)*(%7c|[|])'))",
+            "asks for a command to be run (pin-source=|...); use pin-source=file:/path instead")});
+  if (endpoint) {
+    rules.push_back(Rule("self.startsWith('pkcs11:') || self.startsWith('https://')",
+                         "is neither a pkcs11: URI nor https://host[:port]"));
+    rules.push_back(
+        Rule(R"(!self.startsWith('https://') || )"
+             R"(self.matches('^https://([^]/?#@:\\[\\\\[:space:]]+|\\[[^]/?#@\\\\[:space:]]+\\]))"
+             R"((:[0-9]{1,5})?$'))",
+             "is not https://host[:port] without user, path or query"));
+  } else {
+    rules.push_back(
+        Rule("self == '' || self.startsWith('pkcs11:')", "does not begin with pkcs11:"));
+  }
+  return {{"maxLength", cluster::kMaxEndpointBytes}, {kRules, std::move(rules)}};
+}
+
+// Nodes of a list or the keys of a map are members, where targetNodes say who they are.
+json AreMembers(const std::string& field, const std::string& message) {
+  return Rule("!has(self." + field +
+                  ") || !has(self.targetNodes) || size(self.targetNodes) == 0 || self." + field +
+                  ".all(n, n in self.targetNodes || (has(self.primaryNode) && n == "
+                  "self.primaryNode))",
+              message);
+}
+
+json MirroringRules() {
+  return json::array(
+      {AreMembers("standbyNodes", "standbyNodes: names one that is not one of targetNodes"),
+       AreMembers("endpoints", "endpoints: names a node that is not one of targetNodes"),
+       Rule("!has(self.failover) || !has(self.failover.priorities) || !has(self.targetNodes) || "
+            "size(self.targetNodes) == 0 || self.failover.priorities.all(n, n in "
+            "self.targetNodes || (has(self.primaryNode) && n == self.primaryNode))",
+            "failover.priorities: names a node that is not one of targetNodes"),
+       Rule("!has(self.primaryNode) || !has(self.standbyNodes) || !(self.primaryNode in "
+            "self.standbyNodes)",
+            "standbyNodes: names the primaryNode, which cannot be a standby"),
+       Rule("!has(self.minSyncMirrors) || !has(self.targetNodes) || size(self.targetNodes) == 0 "
+            "|| self.minSyncMirrors < size(self.targetNodes) + (has(self.primaryNode) && "
+            "self.primaryNode != '' && !(self.primaryNode in self.targetNodes) ? 1 : 0)",
+            "minSyncMirrors: so many mirrors cannot hold a write, for there are fewer nodes beside "
+            "the Primary")});
+}
+
+std::vector<Addition> DeviceAdditions() {
+  const auto pkcs11 = [](const char* field) {
+    return std::vector<std::string>{"spec", "pkcs11", field};
+  };
+  const auto mirroring = [](std::vector<std::string> path) {
+    path.insert(path.begin(), {"spec", "mirroring"});
+    return path;
+  };
+  const auto failover = [](std::vector<std::string> path) {
+    path.insert(path.begin(), {"spec", "mirroring", "failover"});
+    return path;
+  };
+  const json usb_id{{"pattern", "^((0x)?[0-9a-fA-F]{4})?$"}};
+  const json nodes{{"maxItems", cluster::kMaxMembers}, {"x-kubernetes-list-type", "set"}};
+  std::vector<Addition> additions{
+      {{"spec"},
+       Rules(json::array(
+           {Rule("!has(self.mirroring) || !has(self.mirroring.targetNodes) || "
+                 "size(self.mirroring.targetNodes) == 0 || size(self.mirroring.targetNodes) + "
+                 "(has(self.mirroring.primaryNode) && self.mirroring.primaryNode != '' && "
+                 "!(self.mirroring.primaryNode in self.mirroring.targetNodes) ? 1 : 0) <= "
+                 "(has(self.maxDevices) ? self.maxDevices : 10)",
+                 "maxDevices: is less than the number of nodes; it is 10 where nothing is said"),
+            Rule("!has(self.mirroring) || !has(self.mirroring.primaryNode) || "
+                 "self.mirroring.primaryNode == '' || !has(self.mirroring.endpoints) || "
+                 "size(self.mirroring.endpoints) == 0 || (has(self.mirroring.targetNodes) && "
+                 "size(self.mirroring.targetNodes) > 0) || self.mirroring.primaryNode in "
+                 "self.mirroring.endpoints",
+                 "mirroring.primaryNode: is not one of the nodes of endpoints")}))},
+      {{"spec", "maxDevices"}, Within(1, 1'000'000)},
+      {{"spec", "allowedNamespaces"}, {{"maxItems", kMaxNamespaces}}},
+      {{"spec", "allowedNamespaces", "[]"},
+       {{"maxLength", cluster::kMaxNamespaceBytes},
+        {"pattern", R"(^([*]|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$)"}}},
+      {pkcs11("uri"), UriRules(false)},
+      {pkcs11("slotId"), {{"minimum", 0}}},
+      {pkcs11("tokenLabel"), {{"maxLength", 32}}},
+      {pkcs11("pinSecret"), {{"required", {"name", "key"}}}},
+      {{"spec", "pkcs11", "pinSecret", "name"}, NameOf(kName)},
+      {{"spec", "pkcs11", "pinSecret", "key"}, {{"minLength", 1}}},
+      {mirroring({}), Rules(MirroringRules())},
+      {mirroring({"syncInterval"}), Seconds(1)},
+      {mirroring({"verifyInterval"}), Seconds(1)},
+      {mirroring({"minSyncMirrors"}), Within(0, cluster::kMaxMembers - 1)},
+      {mirroring({"primaryNode"}), NameOf(kNameOrNone)},
+      {mirroring({"targetNodes"}), nodes},
+      {mirroring({"targetNodes", "[]"}), NameOf(kName)},
+      {mirroring({"standbyNodes"}), nodes},
+      {mirroring({"standbyNodes", "[]"}), NameOf(kName)},
+      {mirroring({"endpoints"}), {{"maxProperties", cluster::kMaxMembers}}},
+      {mirroring({"endpoints", "{}"}), UriRules(true)},
+      {failover({"grantDuration"}),
+       Within(cluster::kMinGrantDuration.count(), cluster::kMaxGrantDuration.count())},
+      {failover({"delay"}), Seconds(0)},
+      {failover({"minInterval"}), Seconds(0)},
+      {failover({"unhealthyThreshold"}), {{"minimum", 1}}},
+      {failover({"priorities"}), {{"maxProperties", cluster::kMaxMembers}}},
+      {failover({"healthCheckInterval"}),
+       {{"maxLength", 32},
+        {kRules,
+         json::array({Rule(R"(type(self) == int || self.matches('^([0-9.]+(ns|us|ms|s|m|h|d))+$'))",
+                           "is neither a number of seconds nor a duration such as 500ms or 2s"),
+                      Rule(R"(type(self) == int ? self >= 1 && self <= 31622400 : )"
+                           R"(!self.matches('^([0-9.]+(ns|us|ms|s|m|h))+$') || )"
+                           R"((duration(self) >= duration('100ms') && )"
+                           R"(duration(self) <= duration('8784h')))",
+                           "is not within 100ms to 31622400 seconds")})}}}};
+  for (const char* field : {"vendorId", "productId"}) {
+    additions.push_back({{"spec", "usb", field}, usb_id});
+    additions.push_back({{"spec", "discovery", "usb", field}, usb_id});
+  }
+  return additions;
+}
+
+std::vector<Addition> SecretAdditions() {
+  return {{{"spec", "secretName"}, NameOf(kNameOrNone)},
+          {{"spec", "hsmPath"}, {{"maxLength", cluster::kMaxNameBytes}}},
+          {{"spec", "secretType"}, {{"minLength", 1}}},
+          {{"spec", "syncInterval"}, {{"minimum", 1}}},
+          {{"spec", "deviceRef"}, {{"required", {"name"}}}},
+          {{"spec", "deviceRef", "name"}, NameOf(kName)},
+          {{"spec", "parentRef"}, {{"required", {"name"}}}},
+          {{"spec", "parentRef", "name"}, NameOf(kName)}};
+}
+
+std::vector<Addition> OperationAdditions() {
+  std::vector<Addition> additions{
+      {{}, {{"required", {"spec"}}}},
+      {{"spec"},
+       {{"required", {"type", "deviceRef"}},
+        {kRules,
+         json::array(
+             {Rule(
+                  "!has(self.dryRun) || !self.dryRun || !(self.type in ['Pause', 'Resume', 'Ack'])",
+                  "dryRun: is not for a Pause, Resume or Ack"),
+              Rule("self.type == oldSelf.type && self.deviceRef == oldSelf.deviceRef && "
+                   "has(self.targetNode) == has(oldSelf.targetNode) && (!has(self.targetNode) || "
+                   "self.targetNode == oldSelf.targetNode) && has(self.acceptLoss) == "
+                   "has(oldSelf.acceptLoss) && (!has(self.acceptLoss) || self.acceptLoss == "
+                   "oldSelf.acceptLoss)",
+                   "type, deviceRef, targetNode and acceptLoss stay as they were asked for; cancel "
+                   "it (cancel: true) and ask anew")})}}},
+      {{"spec", "deviceRef"}, {{"required", {"name"}}}},
+      {{"spec", "deviceRef", "name"}, NameOf(kName)},
+      {{"spec", "version"},
+       {{"maxLength", cluster::kMaxVersionBytes}, {"pattern", "^[0-9a-f.]*$"}}},
+      {{"spec", "reason"}, {{"maxLength", cluster::kMaxReasonBytes}}},
+      {{"spec", "ttlSecondsAfterFinished"}, {{"minimum", 0}}}};
+  for (const char* field : {"targetNode", "expectedPrimary", "winner"})
+    additions.push_back({{"spec", field}, NameOf(kNameOrNone)});
+  return additions;
+}
+
+json& SchemaAt(json& schema, const std::vector<std::string>& path) {
+  json* at = &schema;
+  for (const std::string& step : path) {
+    json& parent = step == "[]" || step == "{}" ? *at : (*at)["properties"];
+    const char* inner = step == "[]"   ? "items"
+                        : step == "{}" ? "additionalProperties"
+                                       : step.c_str();
+    HSM_CHECK(parent.contains(inner));
+    at = &parent[inner];
+  }
+  return *at;
+}
+
+}  // namespace
+
+void AddRules(Kind kind, json& schema) {
+  const auto additions = kind == Kind::kHsmDevice   ? DeviceAdditions()
+                         : kind == Kind::kHsmSecret ? SecretAdditions()
+                                                    : OperationAdditions();
+  for (const Addition& addition : additions)
+    SchemaAt(schema, addition.path).update(addition.keywords);
+}
+
+}  // namespace hsmops::kube
