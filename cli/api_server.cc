@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/kube/kube_resource_store.h"
 
@@ -17,8 +19,10 @@ namespace {
 constexpr std::chrono::hours kForEver{24};
 
 // A plain number is seconds, as with kubectl.
-Result<base::Duration> RequestTimeout(const std::string& text) {
-  if (text.empty()) return base::Duration(kube::kRequestTimeout);
+Result<base::Duration> RequestTimeout(const std::string& text,
+                                      const std::optional<base::Duration>& at_most) {
+  constexpr base::Duration usual = kube::kRequestTimeout;
+  if (text.empty()) return std::min(usual, at_most.value_or(usual));
   const bool plain = text.find_first_not_of("0123456789") == std::string::npos;
   HSM_TRY(const base::Duration timeout,
           base::ParseDuration(plain ? text + "s" : text).Within("--request-timeout"));
@@ -33,7 +37,7 @@ Error Unusable(const Error& error) { return {ErrorCode::kUnavailable, error.mess
 Result<std::unique_ptr<ApiServer>> ApiServer::Open(KubectlWords words, bool terminal,
                                                    base::Clock& clock,
                                                    kube::RestClient::Trace trace) {
-  HSM_TRY(const base::Duration timeout, RequestTimeout(words.request_timeout));
+  HSM_TRY(const base::Duration timeout, RequestTimeout(words.request_timeout, words.at_most));
   words.overrides.token = base::SecretBytes::FromText(words.token);
   auto config = kube::ClientConfig::Find(std::move(words.overrides), kube::ProcessEnvironment());
   if (!config.ok()) return Unusable(config.error());

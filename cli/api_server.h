@@ -16,6 +16,7 @@ struct KubectlWords {
   kube::Overrides overrides;    // without its token
   std::string token;            // wiped from the arguments at start
   std::string request_timeout;  // "": kube::kRequestTimeout; "0": as long as a command may take
+  std::optional<base::Duration> at_most;  // of a request, where request_timeout says nothing
 };
 
 class ApiServer {

@@ -96,6 +96,9 @@ Result<ApiServer*> Context::OpenApi() {
     overrides.certificate_authority = globals_.wire.ca;
     overrides.client_certificate = globals_.wire.cert;
     overrides.client_key = globals_.wire.key;
+    if (!globals_.timeout.empty()) {
+      HSM_TRY(globals_.kubectl.at_most, Timeout());
+    }
     const auto trace = [this](const std::string& line) {
       if (globals_.verbosity >= kTraceLevel) err() << line << "\n";
     };

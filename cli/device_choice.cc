@@ -15,15 +15,15 @@ using cluster::HSMDevice;
 
 namespace {
 
-Result<std::vector<HSMDevice>> Named(Context& context, cluster::ResourceStore& resources,
-                                     const std::vector<std::string>& names) {
-  std::vector<HSMDevice> devices;
+Result<Chosen> Named(Context& context, cluster::ResourceStore& resources,
+                     const std::vector<std::string>& names) {
+  Chosen chosen;
   for (const std::string& name : names) {
     HSM_RETURN_IF_ERROR(cluster::CheckName(name).Within("device"));
     HSM_TRY(HSMDevice device, cluster::Load<HSMDevice>(resources, context.ns(), name));
-    devices.push_back(std::move(device));
+    chosen.devices.push_back(std::move(device));
   }
-  return devices;
+  return chosen;
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ void DeviceChoice::Declare(Words& words) {
                selector);
 }
 
-Result<std::vector<HSMDevice>> DeviceChoice::Choose(Context& context) const {
+Result<Chosen> DeviceChoice::Choose(Context& context) const {
   std::vector<std::string> named = names;
   if (!context.globals().device.empty()) named.push_back(context.globals().device);
   if (!named.empty() && (all_namespaces || !selector.empty())) {
@@ -47,10 +47,11 @@ Result<std::vector<HSMDevice>> DeviceChoice::Choose(Context& context) const {
   const std::string ns = all_namespaces ? "" : context.ns();
   if (!ns.empty()) HSM_RETURN_IF_ERROR(cluster::CheckNamespace(ns).Within("--namespace"));
   HSM_TRY(auto all, cluster::LoadAll<HSMDevice>(*resources, ns));
-  if (!all.refused.empty()) return all.refused.front();
+  if (all.items.empty() && !all.refused.empty()) return all.refused.front();
+  for (const Error& refused : all.refused) context.Warn(base::Printable(refused.message()));
   const bool none = all.items.empty();
   std::erase_if(all.items, [&](const HSMDevice& d) { return !wanted.Matches(d.metadata.labels); });
-  if (!all.items.empty()) return std::move(all.items);
+  if (!all.items.empty()) return Chosen{std::move(all.items), std::move(all.refused)};
   const std::string where = ns.empty() ? "any namespace" : fmt::format("namespace {}", ns);
   if (none)
     return Error(ErrorCode::kNotFound,

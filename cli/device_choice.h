@@ -11,15 +11,22 @@
 
 namespace hsmops::cli {
 
+// What was chosen, and what could not be read.
+struct Chosen {
+  std::vector<cluster::HSMDevice> devices;  // by namespace and name, at least one
+  std::vector<base::Error> refused;         // documents that are no HSMDevice, each named
+};
+
 struct DeviceChoice {
   std::vector<std::string> names;
   bool all_namespaces = false;
   std::string selector;
 
   void Declare(Words& words);
-  // By namespace and name, at least one. kNotFound: there is none such; kInvalid: the words exclude
-  // each other, the selector does not parse, or a document is no HSMDevice.
-  base::Result<std::vector<cluster::HSMDevice>> Choose(Context& context) const;
+  // Warns of those that cannot be read, unless devices are named. kNotFound: there is none such;
+  // kInvalid: the words exclude each other, or the selector does not parse; kCorrupt: what is
+  // named, or all there is, is no HSMDevice.
+  base::Result<Chosen> Choose(Context& context) const;
 };
 
 }  // namespace hsmops::cli

@@ -15,6 +15,14 @@ std::string NotEmpty(const std::string& text) {
   return text.empty() ? std::string("the value is empty") : std::string();
 }
 
+// pflag, and so kubectl, takes -n=NAME for -n NAME.
+void AllowEquals(CLI::Option* option) {
+  if (option->get_snames().empty()) return;
+  option->transform([](std::string text) {
+    return text.size() > 1 && text.front() == '=' ? text.substr(1) : text;
+  });
+}
+
 class CliWords : public Words {
  public:
   CliWords(CLI::App& app, Choices& choices) : app_(app), choices_(choices) {}
@@ -23,15 +31,18 @@ class CliWords : public Words {
   }
   void Option(const std::string& name, const std::string& value, const std::string& help,
               std::string& target) override {
-    app_.add_option(Dashes(name), target, help)->option_text(value)->type_size(1)->check(NotEmpty);
+    AllowEquals(app_.add_option(Dashes(name), target, help)
+                    ->option_text(value)
+                    ->type_size(1)
+                    ->check(NotEmpty));
   }
   void List(const std::string& name, const std::string& value, const std::string& help,
             std::vector<std::string>& target) override {
-    app_.add_option(Dashes(name), target, help)
-        ->option_text(value)
-        ->type_size(1)
-        ->allow_extra_args(false)
-        ->check(NotEmpty);
+    AllowEquals(app_.add_option(Dashes(name), target, help)
+                    ->option_text(value)
+                    ->type_size(1)
+                    ->allow_extra_args(false)
+                    ->check(NotEmpty));
   }
   void Argument(const std::string& name, const std::string& help, std::string& target,
                 bool required) override {
@@ -157,8 +168,10 @@ void Parser::AddGlobals() {
       ->option_text("LEVEL")
       ->group(group);
   for (CLI::Option* option :
-       app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; }))
+       app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; })) {
     option->check(NotEmpty);
+    AllowEquals(option);
+  }
 }
 
 }  // namespace hsmops::cli

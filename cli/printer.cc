@@ -34,7 +34,9 @@ std::string NameOf(const json& object) {
   std::transform(kind.begin(), kind.end(), kind.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const json metadata = object.value("metadata", json::object());
-  return fmt::format("{}.hsm.j5t.io/{}", kind, metadata.value("name", ""));
+  const std::string version = object.value("apiVersion", "");
+  return fmt::format("{}.{}/{}", kind, version.substr(0, version.find('/')),
+                     metadata.value("name", ""));
 }
 
 }  // namespace

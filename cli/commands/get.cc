@@ -96,7 +96,7 @@ int ShowServed(const GetWords& words, const store::SecretName& name,
 std::optional<cluster::HSMSecret> LastDelivery(const store::SecretName& name,
                                                const cluster::HSMDevice& device, Context& context) {
   std::optional<cluster::HSMSecret> last;
-  for (cluster::HSMSecret& secret : VisibleHsmSecrets(context)) {
+  for (cluster::HSMSecret& secret : VisibleHsmSecrets(context, {device})) {
     if (!WasDelivered(secret, device) || secret.HsmName() != name.text()) continue;
     if (!last || last->status.last_sync_time < secret.status.last_sync_time)
       last = std::move(secret);

@@ -107,8 +107,8 @@ int Run(const HealthOptions& options, Context& context) {
   const auto chosen = options.devices.Choose(context);
   if (!chosen.ok()) return context.Fail(chosen.error());
   std::vector<cluster::HSMDevice> devices;
-  bool healthy = true;
-  for (const cluster::HSMDevice& one : *chosen) {
+  bool healthy = chosen->refused.empty();  // how those are nobody knows
+  for (const cluster::HSMDevice& one : chosen->devices) {
     auto device = Look(context, one, options.live);
     if (!device.ok()) return context.Fail(device.error());
     for (const cluster::Finding& finding : device->status.findings) {

@@ -40,12 +40,16 @@ struct Listed {
   std::map<std::string, std::size_t> quarantined;  // versions, by node
 };
 
-// HSMSecrets that ask for a secret of this device, by its name there.
-std::map<std::string, std::string> Deliveries(const std::vector<cluster::HSMSecret>& secrets,
+// HSMSecrets that ask for a secret of this device, by its name there; where managers deliver, those
+// that have had it.
+std::map<std::string, std::string> Deliveries(Context& context,
+                                              const std::vector<cluster::HSMSecret>& secrets,
                                               const cluster::HSMDevice& device) {
   std::map<std::string, std::string> deliveries;
   for (const cluster::HSMSecret& secret : secrets) {
-    if (!secret.AsksOf(device.metadata)) continue;
+    const bool shown =
+        context.OnKubernetes() ? WasDelivered(secret, device) : secret.AsksOf(device.metadata);
+    if (!shown) continue;
     std::string& cell = deliveries[secret.HsmName()];
     cell += (cell.empty() ? "" : ",") + secret.metadata.ns + "/" + secret.metadata.name;
   }
@@ -204,7 +208,7 @@ base::Result<bool> ListDevice(Listed& listed, const std::vector<cluster::HSMSecr
   } else {
     HSM_RETURN_IF_ERROR(ListHere(listed, context));
   }
-  listed.deliveries = Deliveries(asking, listed.device);
+  listed.deliveries = Deliveries(context, asking, listed.device);
   Sort(listed.secrets, sort_by);
   return whole;
 }
@@ -215,13 +219,14 @@ int Run(const ListOptions& options, Context& context) {
                          fmt::format("--sort-by \"{}\" is not one of name, version, coverage, age",
                                      base::Printable(options.sort_by))});
   }
-  const auto devices = options.devices.Choose(context);
-  if (!devices.ok()) return context.Fail(devices.error());
-  const std::vector<cluster::HSMSecret> asking = VisibleHsmSecrets(context);
+  const auto chosen = options.devices.Choose(context);
+  if (!chosen.ok()) return context.Fail(chosen.error());
+  const std::vector<cluster::HSMDevice>& devices = chosen->devices;
+  const std::vector<cluster::HSMSecret> asking = VisibleHsmSecrets(context, devices);
   std::vector<Listed> all;
   std::optional<base::Error> failed;
-  bool whole = true;
-  for (const cluster::HSMDevice& device : *devices) {
+  bool whole = chosen->refused.empty();
+  for (const cluster::HSMDevice& device : devices) {
     Listed listed{device, {}, {}, {}, {}};
     auto done = ListDevice(listed, asking, options.sort_by, context);
     if (done.ok()) {
@@ -229,13 +234,13 @@ int Run(const ListOptions& options, Context& context) {
       all.push_back(std::move(listed));
       continue;
     }
-    if (devices->size() == 1) return context.Fail(done.error());
+    if (devices.size() == 1) return context.Fail(done.error());
     failed =
         done.error().Within(fmt::format("device {}/{}", device.metadata.ns, device.metadata.name));
     context.Warn(base::Printable(failed->message()));
   }
   if (all.empty()) return context.Fail(*failed);
-  const int printed = PrintAll(context, std::move(all), devices->size() > 1, options.wide);
+  const int printed = PrintAll(context, std::move(all), devices.size() > 1, options.wide);
   return printed == kDone && (failed || !whole) ? kPartial : printed;
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/commands/recorded_device.h"
 #include "libhsmops/base/printable.h"
@@ -29,21 +31,51 @@ json RecordedSecret(const HSMDevice& device, const HSMSecret& secret) {
   return document;
 }
 
+// More namespaces than that are asked for at once.
+constexpr std::size_t kFewNamespaces = 4;
+
+// Where these devices may deliver to; "" for anywhere.
+std::set<std::string> NamespacesServed(Context& context, const std::vector<HSMDevice>& devices) {
+  if (!context.OnKubernetes()) return {""};
+  std::set<std::string> served;
+  for (const HSMDevice& device : devices) {
+    served.insert(device.metadata.ns);
+    for (const std::string& ns : device.spec.allowed_namespaces) served.insert(ns == "*" ? "" : ns);
+  }
+  return served;
+}
+
+// Adds those of a namespace; "" for all. False: they are not known, which is said.
+bool AddHsmSecrets(Context& context, cluster::ResourceStore& resources, const std::string& ns,
+                   std::vector<HSMSecret>& visible) {
+  auto secrets = cluster::LoadAll<HSMSecret>(resources, ns);
+  if (!secrets.ok()) {
+    context.Warn(fmt::format("what is delivered in {} is not known: {}",
+                             ns.empty() ? "all namespaces" : "namespace " + ns,
+                             base::Printable(secrets.error().message())));
+    return false;
+  }
+  std::ranges::move(secrets->items, std::back_inserter(visible));
+  return true;
+}
+
 }  // namespace
 
-std::vector<HSMSecret> VisibleHsmSecrets(Context& context) {
+std::vector<HSMSecret> VisibleHsmSecrets(Context& context, const std::vector<HSMDevice>& devices) {
+  std::vector<HSMSecret> visible;
   const auto resources = context.OpenResources();
-  if (!resources.ok()) return {};
-  auto secrets =
-      cluster::LoadAll<HSMSecret>(**resources, context.OnKubernetes() ? context.ns() : "");
-  if (secrets.ok()) return std::move(secrets->items);
-  context.Warn("what is delivered where is not known: " +
-               base::Printable(secrets.error().message()));
-  return {};
+  if (!resources.ok()) return visible;
+  std::set<std::string> served = NamespacesServed(context, devices);
+  const bool all = served.contains("") || served.size() > kFewNamespaces;
+  if (all && AddHsmSecrets(context, **resources, "", visible)) return visible;
+  served.erase("");
+  for (const std::string& ns : served) (void)AddHsmSecrets(context, **resources, ns, visible);
+  return visible;
 }
 
 bool WasDelivered(const HSMSecret& secret, const HSMDevice& device) {
-  return secret.AsksOf(device.metadata) && !secret.status.version.empty();
+  return secret.AsksOf(device.metadata) && device.Allows(secret.metadata.ns) &&
+         !secret.status.version.empty();
 }
 
 std::vector<json> RecordedSecrets(Context& context, const HSMDevice& device,

@@ -11,10 +11,11 @@
 
 namespace hsmops::cli {
 
-// All HSMSecrets that may be seen from here; what cannot be read is said.
-std::vector<cluster::HSMSecret> VisibleHsmSecrets(Context& context);
+// The HSMSecrets of where these devices may deliver to; which of them cannot be read is said.
+std::vector<cluster::HSMSecret> VisibleHsmSecrets(Context& context,
+                                                  const std::vector<cluster::HSMDevice>& devices);
 
-// Whether it asks for a secret of this device, and has had one.
+// Whether it asks for a secret of this device, may have it, and has had one.
 bool WasDelivered(const cluster::HSMSecret& secret, const cluster::HSMDevice& device);
 
 // A MirroredSecret for each of `secrets` that was delivered from this device: its name, the version

@@ -141,8 +141,6 @@ Result<Reply> AggregatedApi::Do(const LivePath& path, const std::string& verb, b
   return Write(path, verb == "delete", request);
 }
 
-// Their names; one that cannot be read is an error, since a list without it would say that its
-// secrets are not there.
 Result<std::vector<std::string>> AggregatedApi::DevicesOf(const LivePath& path) {
   HSM_RETURN_IF_ERROR(CheckListOptions(path));
   HSM_TRY(const auto selector, cluster::LabelSelector::Parse(path.At("labelSelector")));
@@ -155,71 +153,101 @@ Result<std::vector<std::string>> AggregatedApi::DevicesOf(const LivePath& path) 
   return names;
 }
 
+Result<AggregatedApi::Some> AggregatedApi::OfEach(
+    const std::vector<std::string>& devices,
+    const std::function<Result<void>(const std::string& device, Some& some)>& add) {
+  Some some;
+  std::optional<Error> failed;
+  std::size_t done = 0;
+  for (const std::string& device : devices) {
+    const auto added = add(device, some);
+    if (added.ok()) {
+      ++done;
+      continue;
+    }
+    // Of a device without members it is not known what it holds; that is no "there is no such
+    // list".
+    const bool absent = added.Is(ErrorCode::kNotFound);
+    failed = Error(absent ? ErrorCode::kUnavailable : added.error().code(),
+                   fmt::format("{}: {}", device, added.error().message()));
+    some.warnings.push_back(failed->message());
+  }
+  if (failed && done == 0) return *std::move(failed);
+  return some;
+}
+
+Result<void> AggregatedApi::AddSecrets(const std::string& device, const std::string& only,
+                                       Some& some) {
+  Fronts::Taken front = fronts_.Take(ns_, device);
+  HSM_TRY(Pool * pool, front->pool());
+  const CoverageReport report = Cover(*pool);
+  if (report.unknown.size() == pool->nodes().size())
+    return Error(ErrorCode::kUnavailable, fmt::format("no member can be asked: {}",
+                                                      report.unknown.begin()->second.message()));
+  Warn(report, device, some.warnings);
+  const std::size_t before = some.items.size();
+  for (const SecretCoverage& secret : report.secrets) {
+    if (only.empty() || secret.name == only)
+      some.items.push_back(MirroredSecretOf(pool->device(), secret));
+  }
+  if (only.empty() || some.items.size() > before) return {};
+  // The Primary alone says that there is none.
+  return report.primary_known
+             ? Error(ErrorCode::kNotFound, fmt::format("secret {} not found", only))
+             : Error(
+                   ErrorCode::kUnavailable,
+                   fmt::format("whether {} exists is unknown: the Primary cannot be asked", only));
+}
+
 Result<Reply> AggregatedApi::Secrets(const LivePath& path, bool table) {
-  std::vector<std::string> devices;
-  std::string only;
+  Some some;
   if (path.name.empty()) {
-    HSM_TRY(devices, DevicesOf(path));
+    HSM_TRY(const auto devices, DevicesOf(path));
+    HSM_TRY(some, OfEach(devices, [this](const std::string& device, Some& all) {
+              return AddSecrets(device, "", all);
+            }));
   } else {
     HSM_TRY(const DeviceAndSecret one, ParseMirroredName(path.name));
-    devices = {one.device};
-    only = one.secret.text();
+    HSM_RETURN_IF_ERROR(AddSecrets(one.device, one.secret.text(), some));
   }
-  std::vector<json> items;
-  std::vector<std::string> warnings;
-  for (const std::string& device : devices) {
-    Fronts::Taken front = fronts_.Take(ns_, device);
-    HSM_TRY(Pool * pool, front->pool().Within(device));
-    const CoverageReport report = Cover(*pool);
-    if (report.unknown.size() == pool->nodes().size())
-      return Error(ErrorCode::kUnavailable, fmt::format("no member of {} can be asked: {}", device,
-                                                        report.unknown.begin()->second.message()));
-    Warn(report, device, warnings);
-    for (const SecretCoverage& secret : report.secrets) {
-      if (only.empty() || secret.name == only)
-        items.push_back(MirroredSecretOf(pool->device(), secret));
-    }
-    // The Primary alone says that there is none.
-    if (!only.empty() && items.empty()) {
-      return report.primary_known
-                 ? Error(ErrorCode::kNotFound, fmt::format("secret {} not found", only))
-                 : Error(ErrorCode::kUnavailable,
-                         fmt::format("whether {} exists is unknown: the Primary cannot be asked",
-                                     only));
-    }
+  return WithWarnings(ObjectsReply(path, table, std::move(some.items)), some.warnings);
+}
+
+Result<void> AggregatedApi::AddHealth(const std::string& device, Some& some) {
+  Fronts::Taken front = fronts_.Take(ns_, device);
+  HSM_TRY(Pool * pool, front->pool());
+  failover::ClusterState state = pool->ObserveAmidWrites();
+  HSM_TRY(state.managers, LookForManagers(world_.resources, world_.clock, ns_));
+  const base::WallTime now = world_.clock.Wall();
+  json item = Look(*pool, state, now).ToJson();
+  item["apiVersion"] = fmt::format("{}/{}", kLiveGroup, kLiveVersion);
+  item["kind"] = "DeviceHealth";
+  item["status"]["checks"] = json::array();
+  const std::string no_grant = state.managers == failover::Managers::kLead
+                                   ? "it has no grant; managers renew it while they reach it and "
+                                     "the record of who may write"
+                                   : "its grant has run out and no manager leads";
+  for (Check check :
+       {CheckPromotion(*pool, state, true, now), CheckPromotion(*pool, state, false, now),
+        CheckWrite(*pool, state, no_grant)}) {
+    ObeyEpoch(*pool, state, check);
+    item["status"]["checks"].push_back(JsonOf(check));
   }
-  return WithWarnings(ObjectsReply(path, table, std::move(items)), warnings);
+  some.items.push_back(std::move(item));
+  return {};
 }
 
 Result<Reply> AggregatedApi::Healths(const LivePath& path, bool table) {
-  std::vector<std::string> devices{path.name};
+  Some some;
   if (path.name.empty()) {
-    HSM_TRY(devices, DevicesOf(path));
+    HSM_TRY(const auto devices, DevicesOf(path));
+    HSM_TRY(some, OfEach(devices, [this](const std::string& device, Some& all) {
+              return AddHealth(device, all);
+            }));
+  } else {
+    HSM_RETURN_IF_ERROR(AddHealth(path.name, some));
   }
-  std::vector<json> items;
-  for (const std::string& device : devices) {
-    Fronts::Taken front = fronts_.Take(ns_, device);
-    HSM_TRY(Pool * pool, front->pool().Within(device));
-    failover::ClusterState state = pool->ObserveAmidWrites();
-    HSM_TRY(state.managers, LookForManagers(world_.resources, world_.clock, ns_));
-    const base::WallTime now = world_.clock.Wall();
-    json item = Look(*pool, state, now).ToJson();
-    item["apiVersion"] = fmt::format("{}/{}", kLiveGroup, kLiveVersion);
-    item["kind"] = "DeviceHealth";
-    item["status"]["checks"] = json::array();
-    const std::string no_grant = state.managers == failover::Managers::kLead
-                                     ? "it has no grant; managers renew it while they reach it and "
-                                       "the record of who may write"
-                                     : "its grant has run out and no manager leads";
-    for (Check check :
-         {CheckPromotion(*pool, state, true, now), CheckPromotion(*pool, state, false, now),
-          CheckWrite(*pool, state, no_grant)}) {
-      ObeyEpoch(*pool, state, check);
-      item["status"]["checks"].push_back(JsonOf(check));
-    }
-    items.push_back(std::move(item));
-  }
-  return ObjectsReply(path, table, std::move(items));
+  return WithWarnings(ObjectsReply(path, table, std::move(some.items)), some.warnings);
 }
 
 Result<Reply> AggregatedApi::Diff(const LivePath& path) {

@@ -18,6 +18,7 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <variant>
 
@@ -54,7 +55,19 @@ class AggregatedApi {
                            const net::Received& request);
   base::Result<net::Reply> Do(const LivePath& path, const std::string& verb, bool table,
                               net::Received&& request);
+  // What of a list could be made, and what is to be said beside it.
+  struct Some {
+    std::vector<nlohmann::json> items;
+    std::vector<std::string> warnings;
+  };
+  // Of each of these devices by `add`; one of several that fails is a warning, all that fail are an
+  // error, and so is the only one.
+  base::Result<Some> OfEach(
+      const std::vector<std::string>& devices,
+      const std::function<base::Result<void>(const std::string& device, Some& some)>& add);
   base::Result<net::Reply> Secrets(const LivePath& path, bool table);
+  base::Result<void> AddSecrets(const std::string& device, const std::string& only, Some& some);
+  base::Result<void> AddHealth(const std::string& device, Some& some);
   base::Result<net::Reply> Healths(const LivePath& path, bool table);
   base::Result<net::Reply> Diff(const LivePath& path);
   base::Result<net::Reply> Divergence(const LivePath& path);

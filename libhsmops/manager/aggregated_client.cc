@@ -24,6 +24,8 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t kAtOnce = 16;  // writes under way
+constexpr int kTries = 6;            // of what may be asked again
+constexpr std::chrono::milliseconds kPause{20};
 
 // A manager says which of our errors it is; without that it is the API server who speaks.
 std::optional<ErrorCode> CodeOf(const json& status) {
@@ -33,6 +35,11 @@ std::optional<ErrorCode> CodeOf(const json& status) {
     if (base::Name(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
   }
   return std::nullopt;
+}
+
+// Of the API server, which reached no manager.
+bool IsNotServed(const Result<kube::RestAnswer>& answer) {
+  return answer.ok() && answer->status == 503 && !CodeOf(kube::ParseBody(answer->body.view()));
 }
 
 Error RefusalOf(const kube::RestAnswer& answer, const kube::ApiVerb& asked) {
@@ -74,14 +81,25 @@ std::string ValuePath(const std::string& device, const store::SecretName& name) 
 
 }  // namespace
 
-Result<SecretBytes> AggregatedClient::Ask(Asked asked) const {
+// The API server asks any of the managers' endpoints, also one whose manager is gone; what may be
+// asked again finds another. A write is settled by its opId, by who asked for it.
+Result<kube::RestAnswer> AggregatedClient::Call(const Asked& asked) const {
   kube::RestRequest request;
-  request.method = std::move(asked.method);
+  request.method = asked.method;
   request.path =
       fmt::format("/apis/{}/{}/namespaces/{}/{}", kLiveGroup, kLiveVersion, ns_, asked.path);
-  request.body = std::move(asked.body);
+  request.body = asked.body.Clone();
   request.deadline = std::min(deadline_, clock_.Now() + timeout_);
-  auto called = client_.Call(std::move(request));
+  return client_.Call(std::move(request));
+}
+
+Result<SecretBytes> AggregatedClient::Ask(const Asked& asked) const {
+  auto called = Call(asked);
+  for (int tries = 1; tries < kTries && (asked.verb.reads() || asked.dry) && IsNotServed(called);
+       ++tries) {
+    clock_.SleepFor(kPause);
+    called = Call(asked);
+  }
   if (!called.ok()) return called.error();
   kube::RestAnswer answer = *std::move(called);
   if (warned_) {
@@ -91,12 +109,11 @@ Result<SecretBytes> AggregatedClient::Ask(Asked asked) const {
   return std::move(answer.body);
 }
 
-Result<json> AggregatedClient::AskForJson(Asked asked) const {
-  const bool reads = asked.verb.reads();
-  HSM_TRY(const SecretBytes body, Ask(std::move(asked)));
+Result<json> AggregatedClient::AskForJson(const Asked& asked) const {
+  HSM_TRY(const SecretBytes body, Ask(asked));
   json document = kube::ParseBody(body.view());
   if (document.is_object()) return document;
-  return Error(reads ? ErrorCode::kCorrupt : ErrorCode::kInDoubt,
+  return Error(asked.verb.reads() ? ErrorCode::kCorrupt : ErrorCode::kInDoubt,
                "the live API's answer is no JSON object");
 }
 
@@ -105,7 +122,7 @@ Result<std::vector<json>> AggregatedClient::List(const std::string& device) {
   if (!device.empty())
     asked.path += fmt::format("?labelSelector={}",
                               base::PercentEncoded(fmt::format("{}={}", kDeviceLabel, device), ""));
-  HSM_TRY(json list, AskForJson(std::move(asked)));
+  HSM_TRY(json list, AskForJson(asked));
   if (!list.contains("items") || !list["items"].is_array())
     return Error(ErrorCode::kCorrupt, "the live API's answer is no list of mirroredsecrets");
   return std::move(list["items"].get_ref<json::array_t&>());
@@ -203,11 +220,12 @@ Result<void> AggregatedClient::FreshenStamp(const std::string& device,
                                             const store::SecretName& name, bool removes) {
   const base::TimePoint now = clock_.Now();
   if (!stamp_.empty() && now - stamped_ < mirror::kFreshStamp / 2) return {};
-  Asked asked{VerbFor(removes ? "delete" : "update", "mirroredsecrets/value", ns_,
-                      MirroredName(device, name.text())),
-              ValuePath(device, name) + "?dryRun=All" + (removes ? "" : "&merge=true"),
-              removes ? "DELETE" : "PUT", removes ? SecretBytes() : SecretBytes::FromText("{}")};
-  auto answer = AskForJson(std::move(asked));
+  const Asked asked{VerbFor(removes ? "delete" : "update", "mirroredsecrets/value", ns_,
+                            MirroredName(device, name.text())),
+                    ValuePath(device, name) + "?dryRun=All" + (removes ? "" : "&merge=true"),
+                    removes ? "DELETE" : "PUT",
+                    removes ? SecretBytes() : SecretBytes::FromText("{}"), true};
+  auto answer = AskForJson(asked);
   if (answer.Is(ErrorCode::kInDoubt))
     return Error(ErrorCode::kUnavailable, answer.error().message());
   if (!answer.ok()) return answer.error();

@@ -60,11 +60,13 @@ class AggregatedClient {
     std::string path;  // below the namespace
     std::string method = "GET";
     base::SecretBytes body = {};
+    bool dry = false;  // nothing comes of it
   };
   base::Result<Served> ReadValue(const std::string& device, const store::SecretName& name,
                                  const std::string& query) const;
-  base::Result<base::SecretBytes> Ask(Asked asked) const;
-  base::Result<nlohmann::json> AskForJson(Asked asked) const;
+  base::Result<kube::RestAnswer> Call(const Asked& asked) const;
+  base::Result<base::SecretBytes> Ask(const Asked& asked) const;
+  base::Result<nlohmann::json> AskForJson(const Asked& asked) const;
   base::Result<void> FreshenStamp(const std::string& device, const store::SecretName& name,
                                   bool removes);
   base::Result<mirror::Acknowledged> PutOne(const std::string& device,

@@ -111,7 +111,12 @@ CoverageReport Cover(Pool& pool) {
   std::vector<base::Executor::Task> tasks;
   for (auto& [node, inventory] : inventories) {
     tasks.push_back([&pool, &node = node, &inventory = inventory] {
-      inventory = pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set());
+      mirror::Member& member = pool.At(node);
+      // Answered at once, or by nobody: an inventory has half a minute.
+      const auto told = member.Told();
+      inventory = told.Is(ErrorCode::kUnavailable)
+                      ? Result<store::Inventory>(told.error())
+                      : member.ReadInventory(std::bitset<store::kBuckets>().set());
     });
   }
   pool.world().executor.RunAll(std::move(tasks));

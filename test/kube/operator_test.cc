@@ -62,6 +62,8 @@ TEST_CASE("roles: each may what it is for, by asking and by trying") {
       {"list", "hsmdevices.hsm.j5t.io", {"manager", "viewer", "operator", "owner"}},
       {"create", "hsmdevices.hsm.j5t.io", {"owner"}},
       {"create", "hsmoperations.hsm.j5t.io", {"manager", "operator", "owner"}},
+      {"update", "hsmoperations.hsm.j5t.io", {"operator", "owner"}},
+      {"list", "events", {"viewer", "operator", "owner"}},
       {"update", "hsmdevices.hsm.j5t.io/status", {"manager"}},
       {"update", "leases.coordination.k8s.io", {"manager"}},
       {"list", "mirroredsecrets.live.hsm.j5t.io", {"viewer", "operator", "owner"}},
