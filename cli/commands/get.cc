@@ -121,7 +121,15 @@ int ShowRecorded(const GetWords& words, const store::SecretName& name,
   return printed == kDone ? kPartial : printed;
 }
 
+// A script would take nothing at all for the value.
+base::Result<void> CheckShows(const GetWords& words, const std::string& output) {
+  if (words.reveal || output.find(".data") == std::string::npos) return {};
+  return Error(ErrorCode::kInvalid, "-o asks for .data, and values are shown only with --reveal");
+}
+
 int Run(const GetWords& words, Context& context) {
+  if (auto shows = CheckShows(words, context.globals().output); !shows.ok())
+    return context.Fail(shows.error());
   const auto name = store::SecretName::Parse(words.name);
   if (!name.ok()) return context.Fail(name.error());
   if (words.raw && words.key.empty())

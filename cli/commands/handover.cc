@@ -15,6 +15,7 @@
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/kube/self_review.h"
 #include "libhsmops/manager/election.h"
 #include "libhsmops/manager/report.h"
 #include "libhsmops/manager/task.h"
@@ -129,7 +130,15 @@ Followed FollowMade(Context& context, cluster::ResourceStore& resources, const H
   }
 }
 
-std::string UserName() {
+// On Kubernetes as the API server has it; where that does not say, and in a folder, the system's.
+std::string UserName(Context& context) {
+  if (context.OnKubernetes()) {
+    const auto api = context.OpenApi();
+    const auto name =
+        api.ok() ? kube::WhoAmI((*api)->client(), context.clock().Now() + (*api)->timeout())
+                 : Result<std::string>(api.error());
+    if (name.ok()) return *name;
+  }
   const passwd* user = getpwuid(getuid());
   return user == nullptr ? fmt::format("uid {}", getuid()) : user->pw_name;
 }
@@ -173,7 +182,7 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   HSMOperation operation;
   operation.metadata.ns = context.ns();
   operation.metadata.name = fmt::format("{}-cli-{}", *name, base::Hex(context.rng().Array<4>()));
-  operation.metadata.annotations[cluster::kRequestedBy] = UserName();
+  operation.metadata.annotations[cluster::kRequestedBy] = UserName(context);
   operation.spec = std::move(spec);
   operation.spec.device_ref = {*name, ""};
   operation.spec.ttl_seconds_after_finished = manager::kOperationTtl;
@@ -192,7 +201,7 @@ Followed Act(Context& context, const std::string& verb, const std::string& devic
   manager::Pool& pool = (*cluster)->pool();
   auto log = spec.dry_run
                  ? Result<manager::OperationLog>(manager::OperationLog::Rehearse(pool, spec))
-                 : manager::OperationLog::Begin(pool, spec, UserName());
+                 : manager::OperationLog::Begin(pool, spec, UserName(context));
   if (!log.ok()) return context.Fail(log.error());
   Teller teller(context);
   log->Tell([&](const HSMOperation& operation) { teller.Tell(operation); });

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "libhsmops/base/check.h"
 #include "libhsmops/cluster/endpoint.h"
 #include "libhsmops/cluster/resources.h"
+#include "libhsmops/kube/schema_path.h"
 
 namespace hsmops::kube {
 
@@ -24,10 +24,9 @@ constexpr const char* kName =
 constexpr const char* kNameOrNone =
     R"(^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$)";
 
-// Keywords for the schema at a path: names of properties, "[]" for a list's items, "{}" for a map's
-// values.
+// Keywords for the schema at a path (schema_path.h).
 struct Addition {
-  std::vector<std::string> path;
+  std::string path;
   json keywords;
 };
 
@@ -94,21 +93,13 @@ json MirroringRules() {
 }
 
 std::vector<Addition> DeviceAdditions() {
-  const auto pkcs11 = [](const char* field) {
-    return std::vector<std::string>{"spec", "pkcs11", field};
-  };
-  const auto mirroring = [](std::vector<std::string> path) {
-    path.insert(path.begin(), {"spec", "mirroring"});
-    return path;
-  };
-  const auto failover = [](std::vector<std::string> path) {
-    path.insert(path.begin(), {"spec", "mirroring", "failover"});
-    return path;
-  };
+  const std::string pkcs11 = "spec.pkcs11.";
+  const std::string mirroring = "spec.mirroring.";
+  const std::string failover = mirroring + "failover.";
   const json usb_id{{"pattern", "^((0x)?[0-9a-fA-F]{4})?$"}};
   const json nodes{{"maxItems", cluster::kMaxMembers}, {"x-kubernetes-list-type", "set"}};
   std::vector<Addition> additions{
-      {{"spec"},
+      {"spec",
        Rules(json::array(
            {Rule("!has(self.mirroring) || !has(self.mirroring.targetNodes) || "
                  "size(self.mirroring.targetNodes) == 0 || size(self.mirroring.targetNodes) + "
@@ -122,35 +113,35 @@ std::vector<Addition> DeviceAdditions() {
                  "size(self.mirroring.targetNodes) > 0) || self.mirroring.primaryNode in "
                  "self.mirroring.endpoints",
                  "mirroring.primaryNode: is not one of the nodes of endpoints")}))},
-      {{"spec", "maxDevices"}, Within(1, 1'000'000)},
-      {{"spec", "allowedNamespaces"}, {{"maxItems", kMaxNamespaces}}},
-      {{"spec", "allowedNamespaces", "[]"},
+      {"spec.maxDevices", Within(1, 1'000'000)},
+      {"spec.allowedNamespaces", {{"maxItems", kMaxNamespaces}}},
+      {"spec.allowedNamespaces.[]",
        {{"maxLength", cluster::kMaxNamespaceBytes},
         {"pattern", R"(^([*]|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$)"}}},
-      {pkcs11("uri"), UriRules(false)},
-      {pkcs11("slotId"), {{"minimum", 0}}},
-      {pkcs11("tokenLabel"), {{"maxLength", 32}}},
-      {pkcs11("pinSecret"), {{"required", {"name", "key"}}}},
-      {{"spec", "pkcs11", "pinSecret", "name"}, NameOf(kName)},
-      {{"spec", "pkcs11", "pinSecret", "key"}, {{"minLength", 1}}},
-      {mirroring({}), Rules(MirroringRules())},
-      {mirroring({"syncInterval"}), Seconds(1)},
-      {mirroring({"verifyInterval"}), Seconds(1)},
-      {mirroring({"minSyncMirrors"}), Within(0, cluster::kMaxMembers - 1)},
-      {mirroring({"primaryNode"}), NameOf(kNameOrNone)},
-      {mirroring({"targetNodes"}), nodes},
-      {mirroring({"targetNodes", "[]"}), NameOf(kName)},
-      {mirroring({"standbyNodes"}), nodes},
-      {mirroring({"standbyNodes", "[]"}), NameOf(kName)},
-      {mirroring({"endpoints"}), {{"maxProperties", cluster::kMaxMembers}}},
-      {mirroring({"endpoints", "{}"}), UriRules(true)},
-      {failover({"grantDuration"}),
+      {pkcs11 + "uri", UriRules(false)},
+      {pkcs11 + "slotId", {{"minimum", 0}}},
+      {pkcs11 + "tokenLabel", {{"maxLength", 32}}},
+      {pkcs11 + "pinSecret", {{"required", {"name", "key"}}}},
+      {"spec.pkcs11.pinSecret.name", NameOf(kName)},
+      {"spec.pkcs11.pinSecret.key", {{"minLength", 1}}},
+      {"spec.mirroring", Rules(MirroringRules())},
+      {mirroring + "syncInterval", Seconds(1)},
+      {mirroring + "verifyInterval", Seconds(1)},
+      {mirroring + "minSyncMirrors", Within(0, cluster::kMaxMembers - 1)},
+      {mirroring + "primaryNode", NameOf(kNameOrNone)},
+      {mirroring + "targetNodes", nodes},
+      {mirroring + "targetNodes.[]", NameOf(kName)},
+      {mirroring + "standbyNodes", nodes},
+      {mirroring + "standbyNodes.[]", NameOf(kName)},
+      {mirroring + "endpoints", {{"maxProperties", cluster::kMaxMembers}}},
+      {mirroring + "endpoints.{}", UriRules(true)},
+      {failover + "grantDuration",
        Within(cluster::kMinGrantDuration.count(), cluster::kMaxGrantDuration.count())},
-      {failover({"delay"}), Seconds(0)},
-      {failover({"minInterval"}), Seconds(0)},
-      {failover({"unhealthyThreshold"}), {{"minimum", 1}}},
-      {failover({"priorities"}), {{"maxProperties", cluster::kMaxMembers}}},
-      {failover({"healthCheckInterval"}),
+      {failover + "delay", Seconds(0)},
+      {failover + "minInterval", Seconds(0)},
+      {failover + "unhealthyThreshold", {{"minimum", 1}}},
+      {failover + "priorities", {{"maxProperties", cluster::kMaxMembers}}},
+      {failover + "healthCheckInterval",
        {{"maxLength", 32},
         {kRules,
          json::array({Rule(R"(type(self) == int || self.matches('^([0-9.]+(ns|us|ms|s|m|h|d))+$'))",
@@ -161,27 +152,27 @@ std::vector<Addition> DeviceAdditions() {
                            R"(duration(self) <= duration('8784h')))",
                            "is not within 100ms to 31622400 seconds")})}}}};
   for (const char* field : {"vendorId", "productId"}) {
-    additions.push_back({{"spec", "usb", field}, usb_id});
-    additions.push_back({{"spec", "discovery", "usb", field}, usb_id});
+    additions.push_back({std::string("spec.usb.") + field, usb_id});
+    additions.push_back({std::string("spec.discovery.usb.") + field, usb_id});
   }
   return additions;
 }
 
 std::vector<Addition> SecretAdditions() {
-  return {{{"spec", "secretName"}, NameOf(kNameOrNone)},
-          {{"spec", "hsmPath"}, {{"maxLength", cluster::kMaxNameBytes}}},
-          {{"spec", "secretType"}, {{"minLength", 1}}},
-          {{"spec", "syncInterval"}, {{"minimum", 1}}},
-          {{"spec", "deviceRef"}, {{"required", {"name"}}}},
-          {{"spec", "deviceRef", "name"}, NameOf(kName)},
-          {{"spec", "parentRef"}, {{"required", {"name"}}}},
-          {{"spec", "parentRef", "name"}, NameOf(kName)}};
+  return {{"spec.secretName", NameOf(kNameOrNone)},
+          {"spec.hsmPath", {{"maxLength", cluster::kMaxNameBytes}}},
+          {"spec.secretType", {{"minLength", 1}}},
+          {"spec.syncInterval", {{"minimum", 1}}},
+          {"spec.deviceRef", {{"required", {"name"}}}},
+          {"spec.deviceRef.name", NameOf(kName)},
+          {"spec.parentRef", {{"required", {"name"}}}},
+          {"spec.parentRef.name", NameOf(kName)}};
 }
 
 std::vector<Addition> OperationAdditions() {
   std::vector<Addition> additions{
-      {{}, {{"required", {"spec"}}}},
-      {{"spec"},
+      {"", {{"required", {"spec"}}}},
+      {"spec",
        {{"required", {"type", "deviceRef"}},
         {kRules,
          json::array(
@@ -195,28 +186,14 @@ std::vector<Addition> OperationAdditions() {
                    "oldSelf.acceptLoss)",
                    "type, deviceRef, targetNode and acceptLoss stay as they were asked for; cancel "
                    "it (cancel: true) and ask anew")})}}},
-      {{"spec", "deviceRef"}, {{"required", {"name"}}}},
-      {{"spec", "deviceRef", "name"}, NameOf(kName)},
-      {{"spec", "version"},
-       {{"maxLength", cluster::kMaxVersionBytes}, {"pattern", "^[0-9a-f.]*$"}}},
-      {{"spec", "reason"}, {{"maxLength", cluster::kMaxReasonBytes}}},
-      {{"spec", "ttlSecondsAfterFinished"}, {{"minimum", 0}}}};
+      {"spec.deviceRef", {{"required", {"name"}}}},
+      {"spec.deviceRef.name", NameOf(kName)},
+      {"spec.version", {{"maxLength", cluster::kMaxVersionBytes}, {"pattern", "^[0-9a-f.]*$"}}},
+      {"spec.reason", {{"maxLength", cluster::kMaxReasonBytes}}},
+      {"spec.ttlSecondsAfterFinished", {{"minimum", 0}}}};
   for (const char* field : {"targetNode", "expectedPrimary", "winner"})
-    additions.push_back({{"spec", field}, NameOf(kNameOrNone)});
+    additions.push_back({std::string("spec.") + field, NameOf(kNameOrNone)});
   return additions;
-}
-
-json& SchemaAt(json& schema, const std::vector<std::string>& path) {
-  json* at = &schema;
-  for (const std::string& step : path) {
-    json& parent = step == "[]" || step == "{}" ? *at : (*at)["properties"];
-    const char* inner = step == "[]"   ? "items"
-                        : step == "{}" ? "additionalProperties"
-                                       : step.c_str();
-    HSM_CHECK(parent.contains(inner));
-    at = &parent[inner];
-  }
-  return *at;
 }
 
 }  // namespace

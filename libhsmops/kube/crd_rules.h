@@ -2,8 +2,8 @@
 // (x-kubernetes-validations), so that nonsense is refused when it is written.
 //
 // Never stricter than what reads it (the types' Validate), but for attribute names of pkcs11: URIs
-// with a '%', which RFC 7512 does not have; less strict where that needs what an API server does not
-// know, as who the members are where EndpointSlices say it.
+// with a '%', which RFC 7512 does not have; less strict where that needs what an API server does
+// not know, as who the members are where EndpointSlices say it.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -8,6 +8,7 @@
 
 #include "libhsmops/base/check.h"
 #include "libhsmops/cluster/resources.h"
+#include "libhsmops/kube/crd_descriptions.h"
 #include "libhsmops/kube/crd_rules.h"
 
 namespace hsmops::kube {
@@ -83,6 +84,7 @@ json ColumnsOf(const Definition& definition) {
 json VersionOf(Kind kind, const Definition& definition) {
   json schema = definition.schema;
   AddRules(kind, schema);
+  AddDescriptions(kind, schema);
   schema["description"] = definition.what;
   schema["properties"]["apiVersion"] = {{"type", "string"}};
   schema["properties"]["kind"] = {{"type", "string"}};

@@ -40,9 +40,8 @@ std::string UrlOf(const std::string& address, int port) {
 }
 
 // RFC 2606: a name that nobody has.
-std::string Nowhere(const std::string& node) {
-  return fmt::format("https://{}.no-endpoint.invalid", node);
-}
+constexpr const char* kNowhere = ".no-endpoint.invalid";
+std::string Nowhere(const std::string& node) { return fmt::format("https://{}{}", node, kNowhere); }
 
 struct Named {
   std::vector<std::string> nodes;
@@ -66,6 +65,8 @@ Named MembersNamed(const json& device) {
 }
 
 }  // namespace
+
+bool IsNowhere(const std::string& endpoint) { return endpoint.ends_with(kNowhere); }
 
 std::map<std::string, std::string> EndpointsOf(const std::vector<Object>& slices,
                                                const std::string& device) {

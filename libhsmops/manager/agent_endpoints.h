@@ -24,5 +24,7 @@ std::map<std::string, std::string> EndpointsOf(const std::vector<cluster::Object
 enum class Slices { kSeen, kUnknown };
 cluster::Object WithEndpoints(const cluster::Object& device,
                               const std::map<std::string, std::string>& endpoints, Slices slices);
+// Whether this is such an endpoint where nobody answers.
+bool IsNowhere(const std::string& endpoint);
 
 }  // namespace hsmops::manager

@@ -9,6 +9,7 @@
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/event_recorder.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/agent_endpoints.h"
 #include "libhsmops/manager/copies.h"
 
 namespace hsmops::manager {
@@ -45,17 +46,18 @@ void TakeStatus(cluster::HSMDevice& device, cluster::HSMDevice now) {
 
 class Refusal : public agent::Channel {
  public:
-  explicit Refusal(std::string node) : node_(std::move(node)) {}
+  explicit Refusal(std::string why) : why_(std::move(why)) {}
   Result<base::SecretBytes> Call(base::SecretBytes) override {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("it is not on record as a member (new, or away while deletions were "
-                             "collected): kubectl hsm reinit --node {}",
-                             node_));
+    return Error(ErrorCode::kUnavailable, why_);
   }
 
  private:
-  std::string node_;
+  std::string why_;
 };
+
+std::unique_ptr<mirror::Member> Refusing(std::string why) {
+  return std::make_unique<agent::Client>(std::make_unique<Refusal>(std::move(why)));
+}
 
 }  // namespace
 
@@ -123,14 +125,23 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
                                device_name, node));
     }
     pool->members_[node] = pool->MakeMember(node);
-    pool->refusals_[node] = std::make_unique<agent::Client>(std::make_unique<Refusal>(node));
+    pool->refusals_[node] =
+        Refusing(fmt::format("it is not on record as a member (new, or away while deletions were "
+                             "collected): kubectl hsm reinit --node {}",
+                             node));
   }
   return pool;
 }
 
 std::unique_ptr<mirror::Member> Pool::MakeMember(const std::string& node) const {
-  return world_.make_member(node, device_.spec.mirroring->endpoints.at(node), uid_,
-                            MemberUid(uid_, node));
+  const std::string& endpoint = device_.spec.mirroring->endpoints.at(node);
+  if (IsNowhere(endpoint)) {
+    return Refusing(
+        fmt::format("no EndpointSlice labelled hsm.j5t.io/device: {} has an endpoint on "
+                    "{}, and spec.mirroring.endpoints names none",
+                    device_.metadata.name, node));
+  }
+  return world_.make_member(node, endpoint, uid_, MemberUid(uid_, node));
 }
 
 std::string Pool::NodeOf(const std::string& member_uid) const {

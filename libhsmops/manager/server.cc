@@ -274,7 +274,7 @@ class Running {
     do {
       const std::lock_guard lock(election_mutex_);
       if (auto stepped = election_->Step(); !stepped.ok())
-        Tell("", "the election cannot be looked at: " + stepped.error().message());
+        Tell("election", "the election cannot be looked at: " + stepped.error().message());
       if (election_->leader() != leader) {
         leader = election_->leader();
         log_("info", leader.empty() ? "nobody leads" : leader + " leads");
@@ -296,7 +296,7 @@ class Running {
     Versions names;
     const auto devices = resources_.List(cluster::Kind::kHsmDevice, config_.ns);
     if (!devices.ok()) {
-      Tell("", "the devices cannot be listed: " + devices.error().message());
+      Tell("devices", "the devices cannot be listed: " + devices.error().message());
       return std::nullopt;
     }
     for (const cluster::Object& device : devices->items)
