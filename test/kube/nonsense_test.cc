@@ -46,7 +46,7 @@ constexpr Nonsense kRefused[] = {
     {"HSMDevice", "{mirroring: {minSyncMirrors: -1}}", "spec.mirroring.minSyncMirrors"},
     {"HSMDevice", "{maxDevices: 2, mirroring: {primaryNode: a, targetNodes: [b, c]}}",
      "maxDevices: is less than the number of nodes"},
-    {"HSMDevice", "{mirroring: {endpoints: {a: 'ftp://a:9443'}}}", "spec.mirroring.endpoints.a"},
+    {"HSMDevice", "{mirroring: {endpoints: {a: 'ftp://a:9443'}}}", "spec.mirroring.endpoints[a]"},
     {"HSMDevice", "{mirroring: {endpoints: {a: 'https://a:9443/path'}}}",
      "without user, path or query"},
     {"HSMDevice", "{mirroring: {endpoints: {a: 'pkcs11:pin-value=314159'}}}", "holds a PIN"},
