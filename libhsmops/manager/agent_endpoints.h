@@ -26,5 +26,7 @@ cluster::Object WithEndpoints(const cluster::Object& device,
                               const std::map<std::string, std::string>& endpoints, Slices slices);
 // Whether this is such an endpoint where nobody answers.
 bool IsNowhere(const std::string& endpoint);
+// As one sentence: that none is known of this node, and who would say one.
+std::string WhyNowhere(const std::string& device, const std::string& node);
 
 }  // namespace hsmops::manager

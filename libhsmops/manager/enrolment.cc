@@ -6,6 +6,7 @@
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/agent_endpoints.h"
 
 namespace hsmops::manager {
 
@@ -28,7 +29,7 @@ std::vector<Applicant> AskAll(World& world, const cluster::HSMDevice& device,
     const auto& endpoints = device.spec.mirroring->endpoints;
     const auto endpoint = endpoints.find(node);
     Applicant applicant{.node = node, .member = {}};
-    if (endpoint != endpoints.end())
+    if (endpoint != endpoints.end() && !IsNowhere(endpoint->second))
       applicant.member = world.make_member(node, endpoint->second, pool, MemberUid(pool, node));
     applicants.push_back(std::move(applicant));
   }
@@ -47,10 +48,8 @@ bool Begun(const mirror::MemberStatus& status) {
          status.lsn == 0 && status.secrets == 0 && status.damaged == 0;
 }
 
-Result<void> MayEnrol(const Applicant& applicant) {
-  if (!applicant.member)
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("no endpoint of {} is known yet", applicant.node));
+Result<void> MayEnrol(const std::string& device, const Applicant& applicant) {
+  if (!applicant.member) return Error(ErrorCode::kUnavailable, WhyNowhere(device, applicant.node));
   if (!applicant.status.ok())
     return applicant.status.error().Within("waiting for " + applicant.node);
   const mirror::MemberStatus& status = *applicant.status;
@@ -110,7 +109,8 @@ Result<void> Enrol(World& world, const cluster::HSMDevice& device, const store::
   const std::vector<Applicant> applicants = AskAll(world, device, pool);
   if (applicants.empty())
     return Error(ErrorCode::kUnavailable, "no endpoint of any node is known yet");
-  for (const Applicant& applicant : applicants) HSM_RETURN_IF_ERROR(MayEnrol(applicant));
+  for (const Applicant& applicant : applicants)
+    HSM_RETURN_IF_ERROR(MayEnrol(device.metadata.name, applicant));
   HSM_RETURN_IF_ERROR(CheckDifferent(applicants));
   HSM_TRY(const store::Epoch epoch, FirstEpoch(applicants, world.rng));
   for (const Applicant& applicant : applicants) {

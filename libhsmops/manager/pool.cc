@@ -135,12 +135,7 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
 
 std::unique_ptr<mirror::Member> Pool::MakeMember(const std::string& node) const {
   const std::string& endpoint = device_.spec.mirroring->endpoints.at(node);
-  if (IsNowhere(endpoint)) {
-    return Refusing(
-        fmt::format("no EndpointSlice labelled hsm.j5t.io/device: {} has an endpoint on "
-                    "{}, and spec.mirroring.endpoints names none",
-                    device_.metadata.name, node));
-  }
+  if (IsNowhere(endpoint)) return Refusing(WhyNowhere(device_.metadata.name, node));
   return world_.make_member(node, endpoint, uid_, MemberUid(uid_, node));
 }
 

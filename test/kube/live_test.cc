@@ -148,6 +148,59 @@ TEST_CASE("what a returning Primary had alone is listed, exported and discarded"
   CHECK(Holds(cluster.Hsm({"divergence", "list"}, "viewer").err, "nothing is in quarantine"));
 }
 
+// Replicas read R by watches, and members are told by it before these tell.
+TEST_CASE("right after a promotion no look finds an older record") {
+  KubeCluster cluster({"a", "b"}, 2);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  for (int i = 0; i < 6; ++i) {
+    const Ended promoted = cluster.Hsm({"promote", "--to", i % 2 == 0 ? "b" : "a"});
+    CHECK_MESSAGE(promoted.code == 0, promoted.out, promoted.err);
+    for (int look = 0; look < 4; ++look) {
+      for (const std::vector<std::string>& words : {std::vector<std::string>{"health", "--live"},
+                                                    {"check", "--for", "promote"},
+                                                    {"check", "--for", "write"}}) {
+        const Ended seen = cluster.Hsm(words);
+        CHECK_MESSAGE(!Holds(seen.out + seen.err, "EpochRegressed"), seen.out, seen.err);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "a device that is not enrolled, a manager that is gone, a mirror that hangs: lists go on") {
+  KubeCluster cluster({"a", "b"}, 2);
+  cluster.ApplyDevice();
+  cluster.Until({"health", "payments"}, 0, "payments: healthy; Primary a");
+  CHECK(cluster.HsmWith("one", {"put", "app", "--stdin-key", "k"}).code == 0);
+  cluster.Apply(R"(apiVersion: hsm.j5t.io/v1alpha1
+kind: HSMDevice
+metadata: {name: later, namespace: hsm-system}
+spec: {mirroring: {primaryNode: elsewhere, targetNodes: [elsewhere]}}
+)");
+  cluster.Until({"health", "later"}, 3, "labelled hsm.j5t.io/device: later has an endpoint");
+  const Ended secrets = cluster.WithPlugin({"get", "mirroredsecrets"});
+  CHECK_MESSAGE((secrets.code == 0 && Holds(secrets.out, "payments:app")), secrets.err);
+  CHECK_MESSAGE(Holds(secrets.err, "Warning: later:"), secrets.err);
+  const Ended healths = cluster.WithPlugin({"get", "devicehealths"});
+  CHECK_MESSAGE((healths.code == 0 && Holds(healths.out, "payments")), healths.err);
+  // Its endpoint stays, since nobody takes it out.
+  cluster.Manager(3 - cluster.Leader()).Signal(SIGKILL);
+  for (int i = 0; i < 10; ++i) {
+    const Ended list = cluster.Hsm({"list", "--device", "payments"});
+    CHECK_MESSAGE(list.code == 0, list.out, list.err);
+    const Ended put =
+        cluster.HsmWith("two", {"put", "app", "--device", "payments", "--stdin-key", "k"});
+    CHECK_MESSAGE(put.code == 0, put.out, put.err);
+  }
+  cluster.Agent("b").Signal(SIGSTOP);
+  const auto began = std::chrono::steady_clock::now();
+  const Ended hanging = cluster.Hsm({"list", "--device", "payments"});
+  CHECK_MESSAGE((hanging.code == 0 && Holds(hanging.out, "unknown")), hanging.out, hanging.err);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(9));
+  cluster.Agent("b").Signal(SIGCONT);
+}
+
 TEST_CASE("the live API is down: list and get show what is on record, and say so") {
   DeliveryScene scene({"a", "b"}, 1);
   KubeCluster& cluster = scene.cluster;
