@@ -10,7 +10,8 @@ readonly tier_order=(lint unit token crash kill cli regress install fuzz asan ts
 # All there is, once: unit and crash are in asan, which sees more of them. Compiling and running
 # them twice would be a third of the time. regress is not: it starts thousands of processes, and
 # what crash starts is the same command line under the same sanitizer.
-readonly whole_order=(lint token kill cli regress install fuzz asan tsan sim stories net kube)
+readonly whole_order=(lint token kill cli regress install fuzz asan tsan sim stories)
+readonly beside_order=(net kube)  # run beside those: they wait most of their time
 
 # A tier is there when it has something to run.
 has_tier() {
@@ -34,6 +35,7 @@ tiers_of() {
 
 all_tiers() { tiers_of "${tier_order[@]}"; }
 whole_tiers() { tiers_of "${whole_order[@]}"; }
+beside_tiers() { tiers_of "${beside_order[@]}"; }
 
 one_tier() {
   local run=$HSMOPS_ROOT/test/$1/run

@@ -69,9 +69,10 @@ Named MembersNamed(const json& device) {
 bool IsNowhere(const std::string& endpoint) { return endpoint.ends_with(kNowhere); }
 
 std::string WhyNowhere(const std::string& device, const std::string& node) {
-  return fmt::format("no EndpointSlice labelled {}: {} has an endpoint on {}, and "
-                     "spec.mirroring.endpoints names none",
-                     kDeviceLabel, device, node);
+  return fmt::format(
+      "no EndpointSlice labelled {}: {} has an endpoint on {}, and "
+      "spec.mirroring.endpoints names none",
+      kDeviceLabel, device, node);
 }
 
 std::map<std::string, std::string> EndpointsOf(const std::vector<Object>& slices,

@@ -24,7 +24,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t kAtOnce = 16;  // writes under way
-constexpr int kTries = 6;            // of what may be asked again
+constexpr int kTries = 12;           // of what may be asked again: half of the managers may be gone
 constexpr std::chrono::milliseconds kPause{20};
 
 // A manager says which of our errors it is; without that it is the API server who speaks.
@@ -46,14 +46,14 @@ Error RefusalOf(const kube::RestAnswer& answer, const kube::ApiVerb& asked) {
   const json status = kube::ParseBody(answer.body.view());
   if (const auto code = CodeOf(status))
     return {*code, base::Printable(kube::TextIn(status, "/message"))};
+  const std::string said = base::Printable(kube::TextIn(status, "/message"));
   const bool missing = answer.status == 404 && kube::TextIn(status, "/details/name").empty();
   if (missing || answer.status == 503) {
     return {
         asked.reads() || missing ? ErrorCode::kUnavailable : ErrorCode::kInDoubt,
-        fmt::format("the live API {} is not served ({}: {}); kubectl get apiservice {}.{} says "
-                    "why",
-                    kLiveGroup, answer.status, base::Printable(kube::TextIn(status, "/message")),
-                    kLiveVersion, kLiveGroup)};
+        fmt::format("the live API {} is not served ({}{}{}); kubectl get apiservice {}.{} says why",
+                    kLiveGroup, answer.status, said.empty() ? "" : ": ", said, kLiveVersion,
+                    kLiveGroup)};
   }
   return kube::ErrorOf(answer, asked);
 }

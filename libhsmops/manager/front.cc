@@ -37,9 +37,11 @@ Result<mirror::Stamp> Front::TakeStamp() {
   if (!pulse.ok()) looked_ = {};
   HSM_RETURN_IF_ERROR(pulse);
   if (pulse->gate_open) return pulse->stamp;
-  // Perhaps it is another by now, who would take a stamp of this one's for one that is too old.
+  // Perhaps it is another by now, who would take a stamp of this one's for one that is too old; and
+  // a watch may not have told of that yet.
   looked_ = {};
   HSM_TRY(pool, this->pool());
+  HSM_RETURN_IF_ERROR(pool->ReloadLatestArbiter());
   if (pool->holder().empty() || pool->holder() == primary) return pulse->stamp;
   HSM_TRY(pulse, pool->At(pool->holder()).TakePulse());
   return pulse->stamp;

@@ -64,7 +64,7 @@ class Run {
     HSM_RETURN_IF_ERROR(Merge());
     HSM_RETURN_IF_ERROR(Seat());
     HSM_RETURN_IF_ERROR(Open());
-    Remember("Succeeded", "");
+    (void)Remember("Succeeded", "");
     report_.changed = true;
     return report_;
   }
@@ -79,7 +79,7 @@ class Run {
     if (report_.to.empty() || options_.dry_run) return;
     // One that goes on from before and got no further is neither aborted nor told again and again.
     if (resumes_ && !fenced_) return;
-    Remember(fenced_ ? cluster::kFailedOutcome : "Aborted", error.message());
+    if (!Remember(fenced_ ? cluster::kFailedOutcome : "Aborted", error.message())) return;
     pool_.Tell(cluster::EventType::kWarning, "FailoverAborted",
                fmt::format("{} to {}: {}; the history says more", PurposeText(), report_.to,
                            base::Name(error.code())));
@@ -563,7 +563,7 @@ class Run {
     return granted;
   }
 
-  void Remember(const std::string& outcome, const std::string& cause) {
+  bool Remember(const std::string& outcome, const std::string& cause) {
     cluster::HistoryEntry entry;
     entry.time = pool_.world().clock.Wall();
     entry.type = PurposeText();
@@ -577,7 +577,7 @@ class Run {
     entry.duration_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(pool_.world().clock.Now() - begun_)
             .count();
-    RecordPromotion(pool_, entry, fenced_);
+    return RecordPromotion(pool_, entry, fenced_);
   }
 
   Pool& pool_;

@@ -18,6 +18,13 @@ bool IsTold(const cluster::HSMDeviceStatus& status, std::uint64_t epoch) {
   });
 }
 
+// By another leader, while this one was stopped: what it has to say of its own try is over.
+bool HasSucceeded(const cluster::HSMDeviceStatus& status, const std::string& operation) {
+  return !operation.empty() && std::ranges::any_of(status.history, [&](const HistoryEntry& one) {
+    return one.operation == operation && one.outcome == kSucceeded;
+  });
+}
+
 void UseUpAcknowledgement(cluster::HSMDeviceStatus& status, base::WallTime now) {
   if (!cluster::FindCondition(status.conditions, cluster::kFailoverAcknowledged)) return;
   cluster::SetCondition(status.conditions,
@@ -28,14 +35,15 @@ void UseUpAcknowledgement(cluster::HSMDeviceStatus& status, base::WallTime now) 
 
 }  // namespace
 
-void RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
+bool RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
   const bool done = entry.outcome == kSucceeded;
   bool told = false;
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-    told = done && IsTold(status, entry.epoch);
+    told = done ? IsTold(status, entry.epoch) : HasSucceeded(status, entry.operation);
     if (told) return;
     status.Remember(entry);
-    if (done || !fenced) status.promotion.reset();
+    const bool its = status.promotion && status.promotion->operation == entry.operation;
+    if (done || (!fenced && its)) status.promotion.reset();
     if (!fenced) status.phase = cluster::DevicePhase::kUnset;  // the next look says what it is
     if (!done) return;
     if (!status.mirroring) status.mirroring.emplace();
@@ -43,10 +51,11 @@ void RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
     status.primary_node = entry.to;
     if (entry.type == cluster::kUnplanned) UseUpAcknowledgement(status, pool.world().clock.Wall());
   });
-  if (!done || told) return;
+  if (!done || told) return !told;
   pool.Tell(cluster::EventType::kNormal, "HSMFailover",
             fmt::format("{} from {} to {}, epoch {}, lost {}{}", entry.type, entry.from, entry.to,
                         entry.epoch, entry.lost, entry.cause.empty() ? "" : ": " + entry.cause));
+  return true;
 }
 
 std::optional<std::string> UntoldPromotion(const Pool& pool) {

@@ -9,8 +9,9 @@
 namespace hsmops::manager {
 
 // `fenced`: past P2, so that it stays under way until somebody brings it to its end. One that
-// succeeded is told once, whoever tells it.
-void RecordPromotion(Pool& pool, const cluster::HistoryEntry& entry, bool fenced);
+// succeeded is told once, whoever tells it, and nobody says afterwards that it did not. False: that
+// was so.
+bool RecordPromotion(Pool& pool, const cluster::HistoryEntry& entry, bool fenced);
 
 // A promotion that R has seen to its end and whose manager ended between P7 and saying so: tells it
 // in its stead. `operation`: the one that it belongs to; nullptr: it is not there any more.

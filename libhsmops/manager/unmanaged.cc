@@ -17,7 +17,7 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kReason = "NotManaged";
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kLasting{10};
 
 bool MayPass(const Error& why) {
   return why.code() == ErrorCode::kUnavailable || why.code() == ErrorCode::kConflict ||
@@ -64,7 +64,7 @@ void Unmanaged::Show(World& world, const std::string& ns, const std::string& dev
                      const Error& why) {
   const base::TimePoint now = world.clock.Now();
   if (!since_) since_ = now;
-  if (MayPass(why) && now - *since_ < kPatience) return;
+  if (MayPass(why) && now - *since_ < kLasting) return;
   const auto object = world.resources.Get(cluster::Kind::kHsmDevice, ns, device);
   if (!object.ok()) return;
   json document = object->document();

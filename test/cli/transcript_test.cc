@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "test/support/paths.h"
+#include "test/support/temp_folder.h"
 
 namespace {
 
@@ -26,11 +27,6 @@ std::vector<std::filesystem::path> Transcripts() {
   return paths;
 }
 
-std::string Slurp(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 }  // namespace
 
 TEST_CASE("every transcript comes out as it is written") {
@@ -38,7 +34,7 @@ TEST_CASE("every transcript comes out as it is written") {
   REQUIRE(paths.size() >= 8);
   for (const auto& path : paths) {
     CAPTURE(path.filename().string());
-    const std::string golden = Slurp(path);
+    const std::string golden = hsmops::test::ReadText(path);
     const std::string now = hsmops::test::RunTranscript(golden, hsmops::test::CliPath());
     if (std::getenv("HSMOPS_REWRITE") != nullptr) {
       std::ofstream(path) << now;

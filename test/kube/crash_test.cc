@@ -44,8 +44,8 @@ class Kept {
 };
 
 // Two members and two managers, and what is true of them whatever dies.
-struct Scene {
-  Scene() : cluster({"a", "b"}, 2), kept(cluster) {
+struct CrashScene {
+  CrashScene() : cluster({"a", "b"}, 2), kept(cluster) {
     cluster.ApplyDevice();
     cluster.Until({"health"}, 0, "payments: healthy; Primary a");
     watch.emplace(cluster);
@@ -110,7 +110,7 @@ struct Delivery {
 }  // namespace
 
 TEST_CASE("the leader dies after any call or write of a promotion: the next one ends it") {
-  Scene scene;
+  CrashScene scene;
   std::string primary = "a";
   std::string target;
   CrashSweep sweep(
@@ -133,7 +133,7 @@ TEST_CASE("the leader dies after any call or write of a promotion: the next one 
 }
 
 TEST_CASE("the leader dies after any call or write of a reinit: the member is whole in the end") {
-  Scene scene;
+  CrashScene scene;
   const std::vector<std::string> reinit{"reinit", "payments", "--node", "b", "--yes"};
   CrashSweep sweep(
       scene.cluster, [&] { return scene.cluster.Hsm(reinit); },

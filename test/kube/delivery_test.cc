@@ -5,15 +5,10 @@
 #include <thread>
 
 #include "test/kube/delivery_scene.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
 namespace {
-
-bool Holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-using Scene = DeliveryScene;
 
 const std::string kStatus = "{.status.syncStatus}";
 const std::string kReady = R"({.status.conditions[?(@.type=="Ready")].reason})";
@@ -22,7 +17,7 @@ const std::string kStale = R"({.status.conditions[?(@.type=="Stale")].status})";
 }  // namespace
 
 TEST_CASE("an HSMSecret is delivered, follows the device, is put right, and goes with its owner") {
-  Scene scene;
+  DeliveryScene scene;
   scene.Apply("{hsmPath: app/db}");
   CHECK(scene.Delivers("hunter2"));
   CHECK(scene.Becomes("hsmsecret", kStatus, "InSync"));
@@ -61,7 +56,7 @@ TEST_CASE("an HSMSecret is delivered, follows the device, is put right, and goes
 }
 
 TEST_CASE("a Secret of somebody else is not touched, unless it is adopted") {
-  Scene scene;
+  DeliveryScene scene;
   scene.cluster.Kubectl({"create", "secret", "generic", "db", "--from-literal=mine=1"});
   scene.Apply("{hsmPath: app/db}");
   CHECK(scene.Becomes("hsmsecret", kReady, "ForeignSecret"));
@@ -80,7 +75,7 @@ TEST_CASE("a Secret of somebody else is not touched, unless it is adopted") {
 }
 
 TEST_CASE("a Secret that somebody keeps changing back is written again, and slower each time") {
-  Scene scene;
+  DeliveryScene scene;
   scene.Apply("{hsmPath: app/db}");
   REQUIRE(scene.Delivers("hunter2"));
   const auto reason = [&] {
@@ -99,7 +94,7 @@ TEST_CASE("a Secret that somebody keeps changing back is written again, and slow
 }
 
 TEST_CASE("a namespace that the device does not allow gets a condition and no value") {
-  Scene scene;
+  DeliveryScene scene;
   scene.cluster.KubectlAnywhere({"create", "namespace", "payments"});
   scene.cluster.AllowDelivery("payments");
   scene.Apply("{hsmPath: app/db}", "db", "payments");
@@ -111,7 +106,7 @@ TEST_CASE("a namespace that the device does not allow gets a condition and no va
 }
 
 TEST_CASE("an outage keeps the last value; a mirror serves while the Primary is gone") {
-  Scene scene({"a", "b", "c"}, 2);
+  DeliveryScene scene({"a", "b", "c"}, 2);
   scene.Apply("{hsmPath: app/db}");
   CHECK(scene.Delivers("hunter2"));
   scene.cluster.Agent("a").Signal(SIGKILL);
@@ -129,7 +124,7 @@ TEST_CASE("an outage keeps the last value; a mirror serves while the Primary is 
 
 TEST_CASE(
     "etcd is put back to before the last delivery: the Secret gets what the device holds now") {
-  Scene scene;
+  DeliveryScene scene;
   ApiServer& api = scene.cluster.api();
   scene.Apply("{hsmPath: app/db}");
   REQUIRE(scene.Delivers("hunter2"));

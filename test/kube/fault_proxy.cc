@@ -22,7 +22,7 @@ using asio::ip::tcp;
 using TlsStream = asio::ssl::stream<tcp::socket>;
 
 constexpr unsigned short kServerPort = 6443;
-constexpr unsigned short kPort = 6444;
+constexpr unsigned short kFaultPort = 6444;
 constexpr std::size_t kPiece = 16384;
 
 void ThrowUnless(bool fine, const beast::error_code& error) {
@@ -113,7 +113,7 @@ class FaultProxy::Open {
 FaultProxy::FaultProxy(const Network& network, const std::string& node, Certificates certificates)
     : network_(network),
       node_(node),
-      url_(fmt::format("https://{}:{}", network.AddressOf(node), kPort)) {
+      url_(fmt::format("https://{}:{}", network.AddressOf(node), kFaultPort)) {
   std::promise<void> listens;
   accepts_ = std::jthread([this, certificates = std::move(certificates), &listens] {
     Accept(certificates, [&listens] { listens.set_value(); });
@@ -247,7 +247,7 @@ bool FaultProxy::Client::PassOn(Request& request, const std::optional<Fault>& fa
 void FaultProxy::Accept(const Certificates& certificates, const std::function<void()>& listens) {
   const Network::Visit there(network_, node_);
   Tls tls(certificates);
-  tcp::acceptor acceptor(tls.io, tcp::endpoint(tcp::v4(), kPort));
+  tcp::acceptor acceptor(tls.io, tcp::endpoint(tcp::v4(), kFaultPort));
   const Open open(*this, acceptor.native_handle());
   listens();
   std::list<std::jthread> clients;

@@ -12,13 +12,10 @@
 #include "test/kube/connect_proxy.h"
 #include "test/kube/shared_server.h"
 #include "test/support/socket.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
 namespace {
-
-bool Holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::string Base64Of(const std::string& path) {
   const std::string text = ReadText(path);

@@ -4,16 +4,9 @@
 #include <csignal>
 
 #include "test/kube/delivery_scene.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
-namespace {
-
-bool Holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
-
 TEST_CASE("secrets through the API server: written, listed, read, compared, deleted") {
   KubeCluster cluster({"a", "b"}, 2);
   cluster.ApplyDevice();

@@ -7,6 +7,7 @@
 #include "test/kube/delivery_scene.h"
 #include "test/kube/primary_watch.h"
 #include "test/kube/put_load.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
 namespace {
@@ -16,10 +17,6 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr seconds kGrant{3};  // DeliveryScene's
-
-bool Holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The Primary's grant is over soon after, and until `end` nobody takes a write or leads; the
 // processes stay, and say why.

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kBetween{50};
+constexpr std::chrono::milliseconds kBetweenPuts{50};
 constexpr std::chrono::seconds kComes{40};
 constexpr int kInDoubt = 6;
 
@@ -24,7 +24,7 @@ PutLoad::PutLoad(KubeCluster& cluster)
 void PutLoad::Run(const std::stop_token& stop) {
   for (int number = 0; !stop.stop_requested(); ++number) {
     PutNext(number);
-    std::this_thread::sleep_for(kBetween);
+    std::this_thread::sleep_for(kBetweenPuts);
   }
 }
 
@@ -55,7 +55,7 @@ bool PutLoad::Acknowledges(int more) const {
   const auto limit = steady_clock::now() + kComes;
   while (acknowledged() < wanted) {
     if (steady_clock::now() >= limit) return false;
-    std::this_thread::sleep_for(kBetween);
+    std::this_thread::sleep_for(kBetweenPuts);
   }
   return true;
 }

@@ -8,13 +8,10 @@
 #include "test/kube/delivery_scene.h"
 #include "test/kube/primary_watch.h"
 #include "test/kube/put_load.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
 namespace {
-
-bool Holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The words behind the first "next: kubectl hsm --kubeconfig FILE", and --yes.
 std::vector<std::string> NextOf(const std::string& health) {

@@ -12,15 +12,12 @@
 #include "libhsmops/base/clock.h"
 #include "libhsmops/base/file.h"
 #include "test/net/net_cluster.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
 namespace {
 
 using std::chrono::seconds;
-
-bool Holds(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
 
 bool HasOpen(const Process& process, const std::string& path) {
   std::error_code gone;  // one that was closed meanwhile

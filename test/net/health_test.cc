@@ -10,7 +10,7 @@
 namespace hsmops::test {
 namespace {
 
-bool Holds(const Ended& ended, const std::string& what) {
+bool Says(const Ended& ended, const std::string& what) {
   return (ended.out + ended.err).find(what) != std::string::npos;
 }
 
@@ -26,24 +26,24 @@ TEST_CASE("a failover that a manager carries out is waited for, and holds back t
   cluster.Must({"promote", "--to", "a"});
   // Promotions that were planned hold nothing back.
   CHECK(cluster.Must({"check", "--for", "failover"}).find("not by itself") == std::string::npos);
-  CHECK_FALSE(Holds(cluster.Hsm({"health"}), "FailoverHeld"));
+  CHECK_FALSE(Says(cluster.Hsm({"health"}), "FailoverHeld"));
   cluster.Agent("a").Signal(SIGKILL);
   const Ended during = cluster.Until({"health"}, 3, "FailingOver");
-  CHECK(Holds(during, "operation wait local-failover-"));
-  CHECK_FALSE(Holds(during, "cut short"));
+  CHECK(Says(during, "operation wait local-failover-"));
+  CHECK_FALSE(Says(during, "cut short"));
   // It was asked for while another was under way, which does what it asks for.
   const Ended typed = cluster.Hsm({"failover"});
   CHECK_MESSAGE(typed.code == 0, typed.out, typed.err);
-  CHECK(Holds(typed, "no change"));
+  CHECK(Says(typed, "no change"));
   // Its log tells the steps as they come.
   CHECK(cluster.Manager(1).WaitFor(" begins: Primary a is unhealthy"));
   CHECK(cluster.Manager(1).WaitFor(": fence-point: epoch"));
   cluster.StartAgent("a");
   const Ended after = cluster.Until({"health"}, 0, "FailoverHeld");
-  CHECK(Holds(after, "minInterval"));
+  CHECK(Says(after, "minInterval"));
   cluster.Until({"check", "--for", "failover"}, 0, "; not by itself: the last failover was at ");
   CHECK(cluster.Must({"ack"}).find("acknowledged") != std::string::npos);
-  CHECK_FALSE(Holds(cluster.Hsm({"health"}), "FailoverHeld"));
+  CHECK_FALSE(Says(cluster.Hsm({"health"}), "FailoverHeld"));
   CHECK(cluster.Must({"check", "--for", "failover"}).find("not by itself") == std::string::npos);
 }
 
@@ -56,13 +56,13 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   cluster.Must({"pause", "--reason", "a look", "--for", "1h"});
   const Ended paused = cluster.Hsm({"check", "--for", "write"});
   CHECK(paused.err.find("paused by") == paused.err.rfind("paused by"));  // told once
-  CHECK(Holds(paused, "paused by"));
+  CHECK(Says(paused, "paused by"));
   cluster.Must({"resume"});
   for (const int number : cluster.managers()) cluster.StopManager(number);
   // At once, as a put would: the grant goes on for a while.
   const Ended at_once = cluster.Hsm({"check", "--for", "write", "--timeout", "2s"});
   CHECK_MESSAGE(at_once.code == 3, at_once.out, at_once.err);
-  CHECK(Holds(at_once, "no manager could do it"));
+  CHECK(Says(at_once, "no manager could do it"));
   cluster.Until({"health"}, 3, "NoGrant");
   cluster.Until({"check", "--for", "write"}, 3, "no: it has no grant");
   CHECK(cluster.Hsm({"put", "app", "--from-literal", "k=2"}).code != 0);
@@ -80,7 +80,7 @@ TEST_CASE("a device whose managers are gone takes no writes, and is not healthy"
   // When nobody is believed to serve any more, a command with a manager's certificate gives the
   // Primary a grant of its own.
   cluster.Until({"check", "--for", "write"}, 0, "by a grant of the command's own");
-  CHECK(Holds(cluster.Hsm({"check", "--for", "failover"}), "; not by itself: no manager leads"));
+  CHECK(Says(cluster.Hsm({"check", "--for", "failover"}), "; not by itself: no manager leads"));
   cluster.Must({"put", "app", "--from-literal", "k=3"});
   CHECK(cluster.Value("app") == "3");
 }

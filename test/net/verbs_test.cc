@@ -10,17 +10,14 @@
 
 #include "libhsmops/base/clock.h"
 #include "test/net/net_cluster.h"
+#include "test/support/text.h"
 
 namespace hsmops::test {
 namespace {
 
 using std::chrono::seconds;
 
-bool Holds(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
-void End(Process& process, int signal) {
+void Signalled(Process& process, int signal) {
   process.Signal(signal);
   CHECK(process.Wait().signal == signal);
 }
@@ -46,7 +43,7 @@ void Manage(NetCluster& cluster, int managers) {
 // One object as the older operator wrote it; the agent has the token to itself otherwise.
 void WriteOlder(NetCluster& cluster, const std::string& node, const std::string& label,
                 const std::string& value) {
-  End(cluster.Agent(node), SIGKILL);
+  Signalled(cluster.Agent(node), SIGKILL);
   cluster.token(node).WriteOlderObject(label, value);
   cluster.StartAgent(node);
 }
@@ -54,10 +51,10 @@ void WriteOlder(NetCluster& cluster, const std::string& node, const std::string&
 // A version of "alone" that only a had when b was made the Primary in its place.
 void SetOneAside(NetCluster& cluster) {
   cluster.Must({"put", "both", "--from-literal", "k=1"});
-  End(cluster.Agent("b"), SIGKILL);
+  Signalled(cluster.Agent("b"), SIGKILL);
   // In doubt: a still counts on b, which is gone.
   CHECK(cluster.Hsm({"put", "alone", "--from-literal", "k=1"}).code == 6);
-  End(cluster.Agent("a"), SIGKILL);
+  Signalled(cluster.Agent("a"), SIGKILL);
   cluster.StartAgent("b");
   cluster.Must({"failover", "--to", "b"});
   cluster.StartAgent("a");
@@ -153,7 +150,7 @@ TEST_CASE("a reinit is done by the manager that leads, and by the next when that
   Process reinit({CliPath(), "--local", cluster.folder(), "reinit", "--node", "c", "--yes"});
   cluster.UntilStoppedAt(fmt::format("manager-{}", leader), "after-wipe");
   CHECK(cluster.Hsm({"diff", "a", "c"}).code != 0);  // it is wiped
-  End(cluster.Manager(leader), SIGKILL);
+  Signalled(cluster.Manager(leader), SIGKILL);
   const Ended ended = reinit.Wait();
   CHECK_MESSAGE(ended.code == 0, ended.err);
   CHECK_MESSAGE(Holds(ended.out, "c is a member again: 1 secrets copied"), ended.out);
@@ -259,7 +256,7 @@ TEST_CASE("a discard is done by the manager that leads, and is told truly when t
   Process discard(
       {CliPath(), "--local", cluster.folder(), "divergence", "discard", "alone", "--yes"});
   cluster.UntilStoppedAt(fmt::format("manager-{}", leader), "after-discard");
-  End(cluster.Manager(leader), SIGKILL);
+  Signalled(cluster.Manager(leader), SIGKILL);
   const Ended ended = discard.Wait();
   CHECK_MESSAGE(ended.code == 0, ended.err);
   CHECK_MESSAGE(Holds(ended.out, "discarded version 1.2 of alone on a"), ended.out);
@@ -315,7 +312,7 @@ TEST_CASE("secrets go through the live API of any manager, past those that are d
   CHECK(refused.code == 1);
   CHECK_MESSAGE(Holds(refused.err, "the role reader may not"), refused.err);
 
-  End(cluster.Manager(1), SIGKILL);
+  Signalled(cluster.Manager(1), SIGKILL);
   cluster.StopManager(2);
   for (int i = 0; i < 4; ++i) {
     cluster.Must({"put", "app", "--from-literal", fmt::format("k={}", i)});
@@ -339,8 +336,8 @@ TEST_CASE("managers that are gone are waited out, and those that ended in order 
   NetCluster cluster({"a", "b"}, 2);
   UntilWhole(cluster, 1);
   cluster.Must({"put", "app", "--from-literal", "k=1"});
-  End(cluster.Manager(1), SIGKILL);
-  End(cluster.Manager(2), SIGKILL);
+  Signalled(cluster.Manager(1), SIGKILL);
+  Signalled(cluster.Manager(2), SIGKILL);
   const Ended put = cluster.Hsm({"put", "app", "--from-literal", "k=2"});
   CHECK(put.code == 1);
   CHECK_MESSAGE(Holds(put.err, "not tried: no manager could do it"), put.err);

@@ -31,8 +31,8 @@ class KeptParts {
 };
 
 // s is "new" on a alone, and the record is that of before, with b in the sync set.
-struct OlderRecord : RegressScene {
-  OlderRecord() : RegressScene({"a", "b"}) {
+struct ToldRecord : RegressScene {
+  ToldRecord() : RegressScene({"a", "b"}) {
     Put("s", "old");
     const KeptParts record(*this, {"/leases", "/status"});
     Gone({"b"});
@@ -46,7 +46,7 @@ struct OlderRecord : RegressScene {
 }  // namespace
 
 TEST_CASE("a member whose token cannot be opened still says that the record is an older one") {
-  OlderRecord scene;
+  ToldRecord scene;
   SUBCASE("since a call hangs") { scene.plan("a").Set(kHangs); }
   SUBCASE("since its module is not there") {
     scene.EditSpec(scene.token("a").uri(FaultModulePath()), scene.token("a").uri("/nowhere.so"));

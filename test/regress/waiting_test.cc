@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 
 // Above what a command may take: starting and ending processes, on a machine that has more to do.
-constexpr std::chrono::seconds kSlack{6};
+constexpr std::chrono::seconds kMargin{6};
 
 struct Timed {
   Ended ended;
@@ -36,7 +36,7 @@ Timed InTime(const RegressScene& scene, std::vector<std::string> words,
              std::chrono::seconds timeout) {
   words.insert(words.end(), {"--timeout", std::to_string(timeout.count()) + "s"});
   const auto begin = Steady::now();
-  Timed timed{Run(scene.cluster().Command(std::move(words)), {}, timeout + kSlack * 2), {}};
+  Timed timed{Run(scene.cluster().Command(std::move(words)), {}, timeout + kMargin * 2), {}};
   timed.took = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - begin);
   return timed;
 }
@@ -150,7 +150,7 @@ TEST_CASE("a put ends in time when a mirror's process sleeps where no signal rea
   disk.Freeze();
   const Timed put = InTime(scene, scene.PutWords("app", "without b"), kTimeout);
   disk.Thaw();
-  CHECK_MESSAGE(put.took < kTimeout + kSlack, put.took.count(), " ms: ", put.ended.err);
+  CHECK_MESSAGE(put.took < kTimeout + kMargin, put.took.count(), " ms: ", put.ended.err);
   HSM_CHECK_EXIT(put.ended, 0);
   CHECK_MESSAGE(Says(put.ended.err, "b is out of the sync set"), put.ended.err);
   CHECK(scene.Value("app") == "without b");
@@ -182,7 +182,7 @@ TEST_CASE("get ends in time when somebody else keeps a token's file locked") {
   {
     const WriteLock lock(TokenObjectOf(scene.token("a")));
     const Timed get = InTime(scene, {"get", "app", "--key", "k", "--raw"}, kTimeout);
-    CHECK_MESSAGE(get.took < kTimeout + kSlack, get.took.count(), " ms");
+    CHECK_MESSAGE(get.took < kTimeout + kMargin, get.took.count(), " ms");
     HSM_CHECK_EXIT(get.ended, 0);  // b has it
     CHECK(get.ended.out == "kept");
     CHECK_MESSAGE(Says(get.ended.err, "token.object"), get.ended.err);
@@ -199,7 +199,7 @@ TEST_CASE("get ends in time when the PIN file is a pipe that nobody writes to") 
   fs::rename(path, path + ".away");
   REQUIRE(mkfifo(path.c_str(), 0600) == 0);
   const Timed get = InTime(scene, {"get", "app", "--key", "k", "--raw"}, kTimeout);
-  CHECK_MESSAGE(get.took < kTimeout + kSlack, get.took.count(), " ms");
+  CHECK_MESSAGE(get.took < kTimeout + kMargin, get.took.count(), " ms");
   HSM_CHECK_EXIT(get.ended, 0);  // b has it
   CHECK(get.ended.out == "kept");
   CHECK_MESSAGE(Says(get.ended.err, "not a regular file"), get.ended.err);

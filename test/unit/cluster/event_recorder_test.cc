@@ -8,7 +8,7 @@
 namespace hsmops::cluster {
 namespace {
 
-struct World {
+struct RecorderWorld {
   base::ManualClock clock;
   base::SeededRng rng{1};
   MemoryResourceStore store{clock, rng};
@@ -20,7 +20,7 @@ struct World {
 }  // namespace
 
 TEST_CASE("an event that repeats adds to its series, until the window has passed") {
-  World world;
+  RecorderWorld world;
   const EventRecorder::What lost{EventType::kWarning, "DeviceLost", "", "worker-2 does not answer"};
   REQUIRE(world.recorder.Record(world.subject, lost).ok());
   world.clock.Advance(std::chrono::minutes(9));
@@ -40,7 +40,7 @@ TEST_CASE("an event that repeats adds to its series, until the window has passed
 }
 
 TEST_CASE("an object keeps its last thousand events") {
-  World world;
+  RecorderWorld world;
   EventSubject other = world.subject;
   other.name = "keys";
   REQUIRE(world.recorder.Record(other, {EventType::kNormal, "Synced", "", "kept"}).ok());
@@ -68,7 +68,7 @@ TEST_CASE("an object keeps its last thousand events") {
 }
 
 TEST_CASE("a note is cut at a character, a reason is not") {
-  World world;
+  RecorderWorld world;
   std::string note(1023, 'a');
   note += "\xc3\xa4";
   CHECK(world.recorder.Record(world.subject, {EventType::kNormal, "Synced", "", note})->note ==
@@ -80,7 +80,7 @@ TEST_CASE("a note is cut at a character, a reason is not") {
 }
 
 TEST_CASE("operations past their time are listed, not removed") {
-  World world;
+  RecorderWorld world;
   const auto add = [&](std::string name, OperationPhase phase,
                        std::optional<std::chrono::seconds> ttl) {
     HSMOperation operation;

@@ -8,8 +8,11 @@
 
 #include "libhsmops/kube/user_auth.h"
 #include "test/support/temp_folder.h"
+#include "test/support/text.h"
 
 namespace hsmops::kube {
+
+using test::Holds;
 namespace {
 
 using base::ErrorCode;
@@ -17,7 +20,7 @@ using base::Result;
 
 constexpr const char* kV1 = "client.authentication.k8s.io/v1";
 
-std::string Text(const base::SecretBytes& bytes) {
+std::string TextOf(const base::SecretBytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -46,17 +49,13 @@ std::string Answer(const std::string& status, const std::string& version = kV1) 
                      version, status);
 }
 
-bool Holds(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("exec: a token, with its end") {
   Plugin plugin(Answer(R"("token":"t-1","expirationTimestamp":"2030-01-02T03:04:05Z")"));
   const auto credential = plugin.Run();
   REQUIRE_MESSAGE(credential.ok(), credential.error().message());
-  CHECK(Text(credential->token) == "t-1");
+  CHECK(TextOf(credential->token) == "t-1");
   CHECK(credential->expires == *base::ParseTime("2030-01-02T03:04:05Z"));
 }
 
@@ -142,13 +141,13 @@ TEST_CASE(
     return *proof;
   };
   const auto first = ask();
-  CHECK(Text(first->authorization) == "Bearer t1");
+  CHECK(TextOf(first->authorization) == "Bearer t1");
   CHECK(ask() == first);
   CHECK(auth.Refused(first));
   const auto second = ask();
-  CHECK(Text(second->authorization) == "Bearer t2");
+  CHECK(TextOf(second->authorization) == "Bearer t2");
   clock.Advance(std::chrono::seconds(61));
-  CHECK(Text(ask()->authorization) == "Bearer t3");
+  CHECK(TextOf(ask()->authorization) == "Bearer t3");
 }
 
 TEST_CASE("tokens from files are read again, and a token that is none is refused") {
@@ -160,11 +159,11 @@ TEST_CASE("tokens from files are read again, and a token that is none is refused
   CHECK(auth.Current(clock.Now()).Is(ErrorCode::kAuthFailed));
   test::WriteText(folder / "token", "one\n");
   const auto first = *auth.Current(clock.Now());
-  CHECK(Text(first->authorization) == "Bearer one");
+  CHECK(TextOf(first->authorization) == "Bearer one");
   test::WriteText(folder / "token", "two\n");
   CHECK(*auth.Current(clock.Now()) == first);
   clock.Advance(kAuthFilePeriod);
-  CHECK(Text((*auth.Current(clock.Now()))->authorization) == "Bearer two");
+  CHECK(TextOf((*auth.Current(clock.Now()))->authorization) == "Bearer two");
   test::WriteText(folder / "token", "a\r\nHost: b");
   clock.Advance(kAuthFilePeriod);
   CHECK(auth.Current(clock.Now()).Is(ErrorCode::kAuthFailed));

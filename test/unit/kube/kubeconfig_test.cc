@@ -6,8 +6,11 @@
 
 #include "libhsmops/kube/client_config.h"
 #include "test/support/temp_folder.h"
+#include "test/support/text.h"
 
 namespace hsmops::kube {
+
+using test::Holds;
 namespace {
 
 using base::ErrorCode;
@@ -55,10 +58,6 @@ std::string Refusal(std::string_view text) {
 std::string WhyNot(std::string_view text, Overrides overrides = {}, Environment environment = {}) {
   const auto config = ClientConfig::Resolve(MustParse(text), std::move(overrides), environment);
   return config.ok() ? "" : config.error().message();
-}
-
-bool Holds(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
 }
 
 }  // namespace

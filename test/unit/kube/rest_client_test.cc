@@ -17,7 +17,7 @@ namespace {
 using base::ErrorCode;
 using cluster::Kind;
 
-std::string Text(const base::SecretBytes& bytes) {
+std::string BodyOf(const base::SecretBytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -89,7 +89,7 @@ TEST_CASE(
   auto answer = server.Ask("/a");
   REQUIRE_MESSAGE(answer.ok(), answer.error().message());
   CHECK(answer->status == 200);
-  CHECK(Text(answer->body) == "{}");
+  CHECK(BodyOf(answer->body) == "{}");
   CHECK(answer->warnings == std::vector<std::string>{"this is old"});
   answer = server.Ask("/b");
   REQUIRE(answer.ok());
@@ -112,14 +112,14 @@ TEST_CASE("rest: a stream gives whole lines, and says when it has ended") {
   auto stream = server.client->Stream("/watch", server.Soon());
   REQUIRE_MESSAGE(stream.ok(), stream.error().message());
   CHECK((*stream)->status() == 200);
-  CHECK(Text(**(*stream)->Next(server.Soon())) == "one");
-  CHECK(Text(**(*stream)->Next(server.Soon())) == "two");
+  CHECK(BodyOf(**(*stream)->Next(server.Soon())) == "one");
+  CHECK(BodyOf(**(*stream)->Next(server.Soon())) == "two");
   CHECK((*stream)->Next(server.Soon()).Is(ErrorCode::kUnavailable));
   CHECK((*stream)->Next(server.Soon()).Is(ErrorCode::kUnavailable));
   const auto refused = server.client->Stream("/nowhere", server.Soon());
   REQUIRE(refused.ok());
   CHECK((*refused)->status() == 404);
-  CHECK(Text(**(*refused)->Next(server.Soon())).find("none there") != std::string::npos);
+  CHECK(BodyOf(**(*refused)->Next(server.Soon())).find("none there") != std::string::npos);
 }
 
 TEST_CASE("kube store: objects, lists and refusals are read as the API has them") {

@@ -9,7 +9,7 @@ using cluster::HSMDevice;
 using cluster::HSMSecret;
 using cluster::SyncStatus;
 
-const base::WallTime kNow = *base::ParseTime("2026-01-02T03:04:05Z");
+const base::WallTime kThen = *base::ParseTime("2026-01-02T03:04:05Z");
 const store::Version kOne{{1, 7}, 1};
 const store::Version kTwo{{1, 7}, 2};
 
@@ -52,7 +52,7 @@ TargetSecret Target(const std::string& version, bool ours = true) {
   return target;
 }
 
-HSMDevice Device(const std::string& name) {
+HSMDevice DeviceNamed(const std::string& name) {
   HSMDevice device;
   device.metadata.name = name;
   device.metadata.ns = "hsm-system";
@@ -65,7 +65,7 @@ struct After {
   DeliveryMemory memory{"5", kOne};
   After() {
     secret.status = StatusAfter(secret, "payments", {DeliveryAction::kDeliver, "Delivering", ""},
-                                Delivered{kOne, "a"}, {}, kNow);
+                                Delivered{kOne, "a"}, {}, kThen);
   }
 };
 
@@ -106,7 +106,7 @@ TEST_CASE("a new leader lets no mirror that is behind undo what was delivered") 
   After after;
   after.secret.status =
       StatusAfter(after.secret, "payments", {DeliveryAction::kDeliver, "Delivering", ""},
-                  Delivered{kTwo, "a"}, {}, kNow);
+                  Delivered{kTwo, "a"}, {}, kThen);
   CHECK(Judge(after.secret, Held(kOne, false), Target("6"), {}).reason == "DeviceUnavailable");
   CHECK(Judge(after.secret, Held(kOne, true), Target("6"), {}).action == DeliveryAction::kDeliver);
 }
@@ -130,7 +130,7 @@ TEST_CASE(
   CHECK(left.action == DeliveryAction::kNone);
   CHECK(Judge(after.secret, Held(kOne), Target(""), after.memory).action ==
         DeliveryAction::kDeliver);
-  const auto status = StatusAfter(after.secret, "payments", left, {}, {}, kNow);
+  const auto status = StatusAfter(after.secret, "payments", left, {}, {}, kThen);
   CHECK(status.sync_status == SyncStatus::kOutOfSync);
   CHECK(Judge(after.secret, Held(kTwo), Target("6"), after.memory).action ==
         DeliveryAction::kDeliver);
@@ -156,7 +156,7 @@ TEST_CASE("the status of a delivery says the same when nothing changed") {
   After after;
   CHECK(after.secret.status.sync_status == SyncStatus::kInSync);
   CHECK(after.secret.status.version == kOne.Full());
-  const base::WallTime later = kNow + std::chrono::hours(1);
+  const base::WallTime later = kThen + std::chrono::hours(1);
   const DeliveryVerdict in_sync{DeliveryAction::kNone, "InSync", ""};
   CHECK(StatusAfter(after.secret, "payments", in_sync, {}, {}, later) == after.secret.status);
   // Looked at anew by another leader, and nothing had to be written.
@@ -166,19 +166,19 @@ TEST_CASE("the status of a delivery says the same when nothing changed") {
   const auto stale = StatusAfter(after.secret, "payments", outage, {}, {}, later);
   CHECK(stale.sync_status == SyncStatus::kOutOfSync);
   CHECK(stale.version == kOne.Full());
-  CHECK(stale.last_sync_time == kNow);
+  CHECK(stale.last_sync_time == kThen);
   CHECK(EventBetween(after.secret.status, stale) == "Stale");
   CHECK(EventBetween(stale, after.secret.status) == "Synced");
   CHECK(EventBetween({}, after.secret.status).empty());
-  const auto pending = StatusAfter(Asked(), "payments", outage, {}, {}, kNow);
+  const auto pending = StatusAfter(Asked(), "payments", outage, {}, {}, kThen);
   CHECK(pending.sync_status == SyncStatus::kPending);
   CHECK(pending.version.empty());
 }
 
 TEST_CASE("the device that an HSMSecret means") {
   HSMSecret secret = Asked();
-  const std::vector<HSMDevice> one{Device("payments")};
-  const std::vector<HSMDevice> two{Device("payments"), Device("other")};
+  const std::vector<HSMDevice> one{DeviceNamed("payments")};
+  const std::vector<HSMDevice> two{DeviceNamed("payments"), DeviceNamed("other")};
   CHECK(ChooseDevice(secret, one, "hsm-system")->device == &one[0]);
   CHECK(ChooseDevice(secret, two, "hsm-system")->none.reason == "AmbiguousDevice");
   CHECK(ChooseDevice(secret, {}, "hsm-system")->none.reason == "DeviceNotFound");
@@ -186,7 +186,7 @@ TEST_CASE("the device that an HSMSecret means") {
   CHECK(ChooseDevice(secret, two, "hsm-system")->device == &two[1]);
   secret.spec.device_ref = cluster::ObjectRef{"other", "elsewhere"};
   CHECK_FALSE(ChooseDevice(secret, two, "hsm-system"));
-  HSMDevice closed = Device("payments");
+  HSMDevice closed = DeviceNamed("payments");
   CHECK(WhyNotAtAll(secret, closed)->reason == "NamespaceNotAllowed");
   closed.spec.allowed_namespaces = {"payments"};
   CHECK_FALSE(WhyNotAtAll(secret, closed));

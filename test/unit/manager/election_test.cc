@@ -8,7 +8,6 @@
 namespace hsmops::test {
 namespace {
 
-using cluster::Fault;
 using manager::Election;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -54,7 +53,7 @@ TEST_CASE("who resigns is followed at once, and a lease whose answer was lost do
   REQUIRE(two.a.Step().ok());
   two.a.Resign();
   CHECK(!two.a.Leads());
-  two.store.FailNextWrite(Fault::kLostAfter);
+  two.store.FailNextWrite(cluster::Fault::kLostAfter);
   CHECK(two.b.Step().Is(base::ErrorCode::kInDoubt));
   CHECK(!two.b.Leads());
   REQUIRE(two.b.Step().ok());

@@ -14,7 +14,7 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-void TurnFor(SmallPool& pool, Controller& controller, base::Duration time) {
+void TurnsFor(SmallPool& pool, Controller& controller, base::Duration time) {
   const base::TimePoint until = pool.clock().Now() + time;
   while (pool.clock().Now() < until) {
     (void)controller.Turn();
@@ -55,14 +55,14 @@ TEST_CASE("a person can force a promotion that a leader cannot end") {
   SmallPool pool({"a", "b", "c"});
   pool.EditFailover([](cluster::FailoverSpec& failover) { failover.min_interval = seconds(0); });
   Controller controller(pool.world(), "default", "d");
-  TurnFor(pool, controller, seconds(10));
+  TurnsFor(pool, controller, seconds(10));
   REQUIRE(pool.Open()->SyncSetNodes().size() == 2);
   pool.Before(agent::Verb::kFence, [&] { pool.Reach("c", Reached::kNo); });
   pool.Reach("a", Reached::kNo);
-  TurnFor(pool, controller, minutes(3));
+  TurnsFor(pool, controller, minutes(3));
   REQUIRE(pool.Open()->arbiter().phase == cluster::ArbiterPhase::kPromoting);
   pool.Ask("forced", FailoverTo("b", true));
-  TurnFor(pool, controller, minutes(10));
+  TurnsFor(pool, controller, minutes(10));
   const auto after =
       cluster::Load<cluster::HSMOperation>(pool.world().resources, "default", "forced");
   REQUIRE(after.ok());
@@ -73,14 +73,14 @@ TEST_CASE("a person can force a promotion that a leader cannot end") {
 TEST_CASE("a promotion that ends with another than who was asked for is not called done") {
   SmallPool pool({"a", "b", "c"});
   Controller controller(pool.world(), "default", "d");
-  TurnFor(pool, controller, seconds(10));
+  TurnsFor(pool, controller, seconds(10));
   REQUIRE(pool.Open()->SyncSetNodes().size() == 2);
   pool.Before(agent::Verb::kFence, [&] { pool.Reach("b", Reached::kNo); });
   cluster::HSMOperationSpec spec;
   spec.type = cluster::OperationType::kPromote;
   spec.target_node = "b";
   pool.Ask("asked", spec);
-  TurnFor(pool, controller, minutes(3));
+  TurnsFor(pool, controller, minutes(3));
   REQUIRE(pool.Open()->arbiter().phase == cluster::ArbiterPhase::kNormal);
   CHECK(pool.holder() != "b");
   const auto after =
@@ -157,21 +157,21 @@ TEST_CASE("an init that comes late takes no epoch back") {
 TEST_CASE("a token's label does not keep the device's status from being written") {
   SmallPool pool({"a", "b"});
   Controller controller(pool.world(), "default", "d");
-  TurnFor(pool, controller, minutes(1));
+  TurnsFor(pool, controller, minutes(1));
   const auto phase = [&] {
     return cluster::Load<cluster::HSMDevice>(pool.world().resources, "default", "d")->status.phase;
   };
   REQUIRE(phase() == cluster::DevicePhase::kReady);
   pool.token("a").SetIdentity({"caf\xe9", "nobody", "memory", "serial-a"});
   pool.Reach("b", Reached::kNo);
-  TurnFor(pool, controller, minutes(2));
+  TurnsFor(pool, controller, minutes(2));
   CHECK(phase() == cluster::DevicePhase::kDegraded);
 }
 
 TEST_CASE("a failover whose record could not be written once still counts and ends") {
   SmallPool pool({"a", "b", "c"});
   Controller controller(pool.world(), "default", "d");
-  TurnFor(pool, controller, seconds(10));
+  TurnsFor(pool, controller, seconds(10));
   REQUIRE(pool.Open()->SyncSetNodes().size() == 2);
   auto& store = dynamic_cast<cluster::MemoryResourceStore&>(pool.world().resources);
   // The API server goes away when the new Primary's gate opens, and is back a moment later.
@@ -182,17 +182,17 @@ TEST_CASE("a failover whose record could not be written once still counts and en
     store.SetReachable(true);
     pool.clock().Advance(seconds(2));
   }
-  TurnFor(pool, controller, seconds(20));
+  TurnsFor(pool, controller, seconds(20));
   REQUIRE(pool.holder() == "b");
   CHECK(pool.Open()->Recorded().last_failover.has_value());
   const auto all = cluster::LoadAll<cluster::HSMOperation>(store, "default");
   REQUIRE(all->items.size() == 1);
   CHECK(all->items[0].Finished());
   // Within minInterval.
-  TurnFor(pool, controller, seconds(60));
+  TurnsFor(pool, controller, seconds(60));
   pool.Reach("b", Reached::kNo);
   pool.Reach("a", Reached::kYes);
-  TurnFor(pool, controller, minutes(3));
+  TurnsFor(pool, controller, minutes(3));
   CHECK(pool.holder() == "b");
 }
 

@@ -25,6 +25,26 @@ base::Result<mirror::Acknowledged> PutByCommand(ManagedPool& w, const char* name
 
 }  // namespace
 
+TEST_CASE(
+    "a leader that was stopped says nothing against a promotion that another brought to its end") {
+  ManagedPool w({"a", "b"});
+  auto late = w.pool.Open();
+  PromotionOptions options;
+  options.target = "b";
+  options.operation = "op";
+  w.pool.Before(agent::Verb::kDigest, [&] {
+    const auto done = Promote(*w.pool.Open(), options, kSilently);
+    REQUIRE_MESSAGE(done.ok(), done.error().message());
+    w.Grant();
+  });
+  CHECK_FALSE(Promote(*late, options, kSilently).ok());
+  CHECK(w.pool.holder() == "b");
+  const auto history = w.pool.Open()->device().status.history;
+  REQUIRE(history.size() == 1);
+  CHECK(history[0].outcome == "Succeeded");
+  CHECK(w.pool.Told("FailoverAborted") == 0);
+}
+
 TEST_CASE("a sync that was stopped does not collect what a member taken in since has not got") {
   ManagedPool w({"a", "b", "c"});
   // c is no node yet, and not on record.

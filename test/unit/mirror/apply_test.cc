@@ -64,7 +64,7 @@ class Copying : public ThreeNodes {
 };
 
 // True when `holds` does within a time that nobody needs.
-bool Comes(const std::function<bool()>& holds) {
+bool BecomesSo(const std::function<bool()>& holds) {
   const auto until = std::chrono::steady_clock::now() + seconds(20);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > until) return false;
@@ -85,7 +85,7 @@ TEST_CASE("the next batch is read while this one is written, and no batch more")
   copying.read = [&] { bounded = bounded && ++reads <= writes + 2; };
   copying.write = [&] {
     const int written = ++writes;
-    overlaps = overlaps && (written == 3 || Comes([&] { return reads > written; }));
+    overlaps = overlaps && (written == 3 || BecomesSo([&] { return reads > written; }));
   };
   base::ThreadExecutor executor;
   const auto report =

@@ -6,8 +6,7 @@ namespace {
 
 using State = store::InventoryItem::State;
 
-const token::Profile* const kBoth[] = {&kSmallFiles, &kSmallViews};
-const std::string kLong(1800, 'v');
+const std::string kLongValue(1800, 'v');
 
 // A second member with the same content: what repairs the first.
 void Repair(Device& device, Device& source, std::string_view name) {
@@ -32,13 +31,13 @@ void Mirror(Device& from, Device& to, std::string_view name) {
 
 TEST_CASE(
     "a head or a part that is corrupt or gone is Damaged, in read, inventory, digest and verify") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     for (const std::string how : {"flip head", "remove head", "flip part", "remove part"}) {
       CAPTURE(how);
       Device device(*profile, 1);
       Device source(*profile, 2);
-      REQUIRE(device.Put("app", kLong).ok());
-      REQUIRE(device.Put("app", kLong + "2").ok());
+      REQUIRE(device.Put("app", kLongValue).ok());
+      REQUIRE(device.Put("app", kLongValue + "2").ok());
       Mirror(device, source, "app");
       const auto whole = device.store->Digest()->root;
       CHECK(source.store->Digest()->root == whole);
@@ -70,14 +69,14 @@ TEST_CASE(
         CHECK(device.Seen("app") == "Corrupt");
       }
       Repair(device, source, "app");
-      CHECK(device.Seen("app") == "k=" + kLong + "2");
+      CHECK(device.Seen("app") == "k=" + kLongValue + "2");
       CHECK(device.store->Digest()->root == whole);
       REQUIRE(device.Restart().ok());
-      CHECK(device.Seen("app") == "k=" + kLong + "2");
+      CHECK(device.Seen("app") == "k=" + kLongValue + "2");
       CHECK(device.store->Verify()->damaged.empty());
       REQUIRE(device.store->Collect([] { return true; }).ok());
       REQUIRE(device.Restart().ok());
-      CHECK(device.Seen("app") == "k=" + kLong + "2");
+      CHECK(device.Seen("app") == "k=" + kLongValue + "2");
     }
   }
 }
@@ -113,12 +112,12 @@ TEST_CASE("a wrong answer in one view is asked again in another") {
        {Fault::Kind::kTruncate, Fault::Kind::kFlip, Fault::Kind::kEmpty, Fault::Kind::kStale}) {
     for (std::uint64_t read = 1; read < 14; ++read) {
       Device device;
-      REQUIRE(device.Put("app", kLong).ok());
+      REQUIRE(device.Put("app", kLongValue).ok());
       REQUIRE(device.Put("b", "2").ok());
       device.memory.Crash(false);
       device.faulty->Arm(Fault{.kind = lie, .call = read});
       CHECK(*device.store->Open(kPool, MemberUid(1)) == store::Standing::kMember);
-      CHECK(device.Seen("app") == "k=" + kLong);
+      CHECK(device.Seen("app") == "k=" + kLongValue);
       CHECK(device.Seen("b") == "k=2");
       CHECK(device.Put("b", "3").ok());
       CHECK(device.Seen("b") == "k=3");
@@ -130,16 +129,16 @@ TEST_CASE("a failed call is never an absent secret") {
   for (const bool ends_view : {true, false}) {
     for (std::uint64_t call = 1; call < 40; ++call) {
       Device device;
-      REQUIRE(device.Put("app", kLong).ok());
+      REQUIRE(device.Put("app", kLongValue).ok());
       device.memory.Crash(false);
       device.faulty->Arm(Fault{.call = call, .ends_view = ends_view});
       const auto opened = device.store->Open(kPool, MemberUid(1));
       if (!opened.ok()) CHECK(opened.Is(ErrorCode::kUnavailable));
       const std::string seen = device.Seen("app");
-      CHECK((seen == "Unavailable" || seen == "k=" + kLong));
+      CHECK((seen == "Unavailable" || seen == "k=" + kLongValue));
       const auto digest = device.store->ReadInventory();
       if (digest.ok()) CHECK(digest->items.size() == 1);
-      CHECK(device.Seen("app") == "k=" + kLong);
+      CHECK(device.Seen("app") == "k=" + kLongValue);
     }
   }
 }
@@ -147,7 +146,7 @@ TEST_CASE("a failed call is never an absent secret") {
 TEST_CASE("verify goes on over a call that fails and a view that ends") {
   for (std::uint64_t call = 1; call < 60; ++call) {
     Device device;
-    for (const char* name : {"a", "b", "c"}) REQUIRE(device.Put(name, kLong).ok());
+    for (const char* name : {"a", "b", "c"}) REQUIRE(device.Put(name, kLongValue).ok());
     device.faulty->Arm(Fault{.call = call});
     const auto report = device.store->Verify();
     if (report.ok()) {
@@ -210,17 +209,17 @@ TEST_CASE("a secret that names another in its head is not taken for it") {
 }
 
 TEST_CASE("quarantine sets one version aside, keeps it, and answers what stood below") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
-    REQUIRE(device.Put("app", kLong + "1").ok());
-    const auto two = device.Put("app", kLong + "2");
+    REQUIRE(device.Put("app", kLongValue + "1").ok());
+    const auto two = device.Put("app", kLongValue + "2");
     const store::IdVersion aside{IdOf("app"), *two};
     REQUIRE(device.store->Quarantine({aside}).ok());
     for (const bool again : {false, true}) {
-      CHECK(device.Seen("app") == "k=" + kLong + "1");
+      CHECK(device.Seen("app") == "k=" + kLongValue + "1");
       CHECK(device.Item("app")->state == State::kPresent);
       CHECK(device.inventory.quarantine.size() == 1);
-      CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLong + "2");
+      CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLongValue + "2");
       if (!again) REQUIRE(device.Restart().ok());
     }
     CHECK(device.store->Quarantine({aside}).ok());  // once more is nothing
@@ -229,10 +228,10 @@ TEST_CASE("quarantine sets one version aside, keeps it, and answers what stood b
     for (const char* value : {"3", "4", "5"}) REQUIRE(device.Put("app", value).ok());
     REQUIRE(device.Restart().ok());
     REQUIRE(device.store->Collect([] { return true; }).ok());
-    CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLong + "2");
+    CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLongValue + "2");
     REQUIRE(device.store->Initialize(kPool, MemberUid(1), {kEpoch, 1}, true).ok());
     CHECK(device.Seen("app") == "absent");
-    CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLong + "2");
+    CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLongValue + "2");
     REQUIRE(device.store->DiscardQuarantined(aside).ok());
     CHECK(device.store->DiscardQuarantined(aside).Is(ErrorCode::kNotFound));
     CHECK(device.Count("k1.q") == 0);
@@ -256,8 +255,8 @@ TEST_CASE(
     "a quarantine that a crash cut in two is discarded or collected without harm to the other "
     "half") {
   const auto halfway = [](Device& device) {
-    REQUIRE(device.Put("app", kLong + "1").ok());
-    const auto two = device.Put("app", kLong + "2");
+    REQUIRE(device.Put("app", kLongValue + "1").ok());
+    const auto two = device.Put("app", kLongValue + "2");
     const store::IdVersion aside{IdOf("app"), *two};
     // The copy is there, the head in its place too: the process died at the destroy.
     const auto head = device.store->ReadRecord(aside.id);
@@ -271,9 +270,9 @@ TEST_CASE(
     Device device;
     const auto aside = halfway(device);
     REQUIRE(device.store->DiscardQuarantined(aside).ok());
-    CHECK(device.Seen("app") == "k=" + kLong + "2");
+    CHECK(device.Seen("app") == "k=" + kLongValue + "2");
     REQUIRE(device.Restart().ok());
-    CHECK(device.Seen("app") == "k=" + kLong + "2");
+    CHECK(device.Seen("app") == "k=" + kLongValue + "2");
   }
   {
     Device device;
@@ -281,7 +280,7 @@ TEST_CASE(
     for (const char* value : {"3", "4", "5"}) REQUIRE(device.Put("app", value).ok());
     REQUIRE(device.Restart().ok());
     REQUIRE(device.store->Collect([] { return true; }).ok());
-    CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLong + "2");
+    CHECK(TextOf(device.store->ReadQuarantined(aside)->keys) == "k=" + kLongValue + "2");
   }
 }
 

@@ -66,6 +66,7 @@ class MutantOn {
 // SoftHSM's ways with objects small enough that a test has four parts without 100 KiB.
 inline constexpr token::Profile kSmallFiles{"softhsm", 512, 1000, token::Proof::kFiles, 0};
 inline constexpr token::Profile kSmallViews{"generic", 512, 1000, token::Proof::kFreshView, 0};
+inline constexpr const token::Profile* kBothProfiles[] = {&kSmallFiles, &kSmallViews};
 
 class Device {
  public:

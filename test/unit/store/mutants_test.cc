@@ -6,8 +6,8 @@ namespace {
 
 using base::Mutant;
 
-const std::string kOld(1800, 'o');
-const std::string kNew(1800, 'n');
+const std::string kOldValue(1800, 'o');
+const std::string kNewValue(1800, 'n');
 
 // The check holds, and does not with the mutant on.
 void Finds(Mutant mutant, bool (*check)()) {
@@ -19,13 +19,13 @@ void Finds(Mutant mutant, bool (*check)()) {
 bool UpdateSurvivesEveryCrash(const token::Profile& profile, Fault::Kind kind, bool lose_unsynced) {
   for (std::uint64_t k = 1;; ++k) {
     Device device(profile);
-    REQUIRE(device.Put("app", kOld).ok());
+    REQUIRE(device.Put("app", kOldValue).ok());
     device.faulty->Arm(Fault{.kind = kind, .call = k});
-    const bool acknowledged = device.Put("app", kNew).ok();
+    const bool acknowledged = device.Put("app", kNewValue).ok();
     const bool fired = device.faulty->fired();
     REQUIRE(device.Restart(lose_unsynced).ok());
     const std::string seen = device.Seen("app");
-    if (seen != "k=" + kNew && (acknowledged || seen != "k=" + kOld)) return false;
+    if (seen != "k=" + kNewValue && (acknowledged || seen != "k=" + kOldValue)) return false;
     if (!fired) return true;
   }
 }
@@ -41,7 +41,7 @@ TEST_CASE("mutant: error as absent is found by a read that fails") {
   Finds(Mutant::kErrorAsAbsent, [] {
     for (std::uint64_t call = 1; call < 12; ++call) {
       Device device;
-      REQUIRE(device.Put("app", kOld).ok());
+      REQUIRE(device.Put("app", kOldValue).ok());
       device.faulty->Arm(Fault{.call = call, .times = 0});
       if (device.Seen("app") == "absent") return false;
     }
@@ -52,10 +52,10 @@ TEST_CASE("mutant: error as absent is found by a read that fails") {
 TEST_CASE("mutant: first instead of greatest is found by an update that is read") {
   Finds(Mutant::kFirstInsteadOfGreatest, [] {
     Device device;
-    (void)device.Put("app", kOld);
-    (void)device.Put("app", kNew);
+    (void)device.Put("app", kOldValue);
+    (void)device.Put("app", kNewValue);
     (void)device.Restart();
-    return device.Seen("app") == "k=" + kNew;
+    return device.Seen("app") == "k=" + kNewValue;
   });
 }
 
@@ -64,12 +64,12 @@ TEST_CASE(
   Finds(Mutant::kInSessionProof, [] {
     for (const token::Profile* profile : {&kSmallFiles, &kSmallViews}) {
       Device device(*profile);
-      (void)device.Put("app", kOld);
+      (void)device.Put("app", kOldValue);
       device.memory.SwallowWrites(true);
-      const bool acknowledged = device.Put("app", kNew).ok();
+      const bool acknowledged = device.Put("app", kNewValue).ok();
       device.memory.SwallowWrites(false);
       (void)device.Restart(true);
-      if (acknowledged && device.Seen("app") != "k=" + kNew) return false;
+      if (acknowledged && device.Seen("app") != "k=" + kNewValue) return false;
     }
     return true;
   });
@@ -78,7 +78,7 @@ TEST_CASE(
 TEST_CASE("mutant: names matched by prefix are found by a name that is the beginning of another") {
   Finds(Mutant::kPrefixMatch, [] {
     Device device;
-    (void)device.Put("app-prod", kNew);
+    (void)device.Put("app-prod", kNewValue);
     return device.Seen("app") == "absent";
   });
 }
@@ -87,7 +87,7 @@ TEST_CASE(
     "mutant: a tombstone collected in the view that wrote it is found by a token that lost it") {
   Finds(Mutant::kTombstoneEarly, [] {
     Device device;
-    (void)device.Put("app", kOld);
+    (void)device.Put("app", kOldValue);
     const auto gone = device.Remove("app");
     device.memory.Remove(store::Label{store::Label::Kind::kHead, IdOf("app"), *gone, 0}.ToString());
     (void)device.store->CollectTombstones({{IdOf("app"), *gone}});
@@ -100,8 +100,8 @@ TEST_CASE(
   Finds(Mutant::kSmallerForDamaged, [] {
     for (const bool vanished : {false, true}) {
       Device device;
-      (void)device.Put("app", kOld);
-      const auto newest = device.Put("app", kNew);
+      (void)device.Put("app", kOldValue);
+      const auto newest = device.Put("app", kNewValue);
       const std::string label =
           store::Label{store::Label::Kind::kHead, IdOf("app"), *newest, 0}.ToString();
       if (vanished) {
@@ -110,7 +110,7 @@ TEST_CASE(
         device.memory.Corrupt(label, 60);
       }
       (void)device.Restart();
-      if (device.Seen("app") == "k=" + kOld) return false;
+      if (device.Seen("app") == "k=" + kOldValue) return false;
     }
     return true;
   });

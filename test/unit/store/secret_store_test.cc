@@ -9,7 +9,6 @@ namespace {
 using store::SecretName;
 using store::Standing;
 
-const token::Profile* const kBoth[] = {&kSmallFiles, &kSmallViews};
 const token::Profile* const kReal[] = {&token::kSoftHsm, &token::kGeneric};
 
 }  // namespace
@@ -34,7 +33,7 @@ TEST_CASE("names are taken exactly or refused, never cleaned") {
 }
 
 TEST_CASE("what was put is read, and one name is never taken for another") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
     const std::vector<std::string> names{"app", "app2", "app-prod", "app/db",
                                          std::string(253, 'x')};
@@ -118,7 +117,7 @@ TEST_CASE("a precondition that does not hold is a conflict and writes nothing") 
 }
 
 TEST_CASE("the same opId again is not done twice, also after a restart and after later writes") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
     const auto write = [](std::uint8_t op, const char* value) {
       return store::Write{
@@ -140,7 +139,7 @@ TEST_CASE("the same opId again is not done twice, also after a restart and after
 }
 
 TEST_CASE("delete: a tombstone reads as absent, and what was not there cannot be removed") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
     CHECK(device.Remove("app").Is(ErrorCode::kNotFound));
     const auto never = device.store->Digest()->root;
@@ -273,7 +272,7 @@ TEST_CASE("a token that is full for values takes deletions") {
 }
 
 TEST_CASE("a token that swallows writes never gets one acknowledged") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
     REQUIRE(device.Put("app", "old").ok());
     device.memory.SwallowWrites(true);
@@ -289,7 +288,7 @@ TEST_CASE("a token that swallows writes never gets one acknowledged") {
 }
 
 TEST_CASE("a token that is full at any object refuses and keeps what was") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     for (std::size_t room = 0; room < 6; ++room) {
       Device device(*profile);
       REQUIRE(device.Put("app", "old").ok());
@@ -304,7 +303,7 @@ TEST_CASE("a token that is full at any object refuses and keeps what was") {
 }
 
 TEST_CASE("collect keeps the newest and the one before, and nothing of older ones") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
     for (int i = 0; i < 5; ++i) {
       REQUIRE(device.Put("app", std::string(1800, static_cast<char>('0' + i))).ok());
@@ -340,7 +339,7 @@ TEST_CASE("what is not proven by a new view is not a reason to destroy what stoo
 }
 
 TEST_CASE("only what Promise names is acknowledged, until the store is opened again") {
-  for (const token::Profile* profile : kBoth) {
+  for (const token::Profile* profile : kBothProfiles) {
     Device device(*profile);
     const auto staged = device.Stage(
         {.name = NameOf("app"), .keys = KeysOf({{"k", "1"}}), .op_id = device.NextOp()});
