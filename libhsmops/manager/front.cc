@@ -55,9 +55,16 @@ Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
     looked_ = {};
     return Error(ErrorCode::kReadOnly, "no Primary: a promotion is under way");
   }
+  std::vector<store::Write> again;
+  for (const store::Write& write : writes) again.push_back(write.Clone());
   auto results = pool->At(primary).Put(stamp, std::move(writes));
-  if (!results.ok()) looked_ = {};  // perhaps it is another by now
-  return std::move(results).Within(primary);
+  if (results.ok()) return results;
+  looked_ = {};  // perhaps it is another by now
+  // It did nothing, and a watch may be late to tell who is the Primary since.
+  const bool moved = results.Is(ErrorCode::kReadOnly) && pool->ReloadLatestArbiter().ok() &&
+                     !pool->holder().empty() && pool->holder() != primary;
+  if (!moved) return std::move(results).Within(primary);
+  return pool->At(pool->holder()).Put(stamp, std::move(again)).Within(pool->holder());
 }
 
 // nullopt: it is the Primary's turn, or the mirror has nothing to give.

@@ -173,6 +173,10 @@ bool HoldsHeads(const Index& index) {
 
 }  // namespace
 
+Write Write::Clone() const {
+  return {name, store::Clone(keys), remove, merge, op_id, expect, only_repeat, settles};
+}
+
 // What others wrote is theirs, and what another member of this pool wrote may be the last copy:
 // nobody has compared it.
 Result<void> SecretStore::MayWipe() const {

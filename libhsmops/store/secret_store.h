@@ -52,6 +52,7 @@ struct Write {
   // Nothing is written: the newest version, which has to be this one (kConflict), is only to be
   // acknowledged. Without keys.
   std::optional<Version> settles{};
+  Write Clone() const;
 };
 
 // A write that is durable on this token, not yet acknowledged.
