@@ -74,7 +74,12 @@ std::string Context::PrefixOf(const Globals& globals) {
 }
 
 std::string Context::WithCluster(std::string text) const {
-  const std::string prefix = CommandPrefix();
+  std::string prefix = CommandPrefix();
+  // Where the text names the device itself it is not named twice.
+  const std::string device = " --device " + ShellWord(globals_.device);
+  if (!globals_.device.empty() && prefix.ends_with(device) &&
+      text.find(" --device ") != std::string::npos)
+    prefix.resize(prefix.size() - device.size());
   for (std::size_t at = text.find(kProgram); at != std::string::npos;
        at = text.find(kProgram, at + prefix.size()))
     text.replace(at, kProgram.size(), prefix);
@@ -117,6 +122,11 @@ Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
   return std::unique_ptr<cluster::ResourceStore>(std::move(store));
 }
 
+const char* Context::HowToMakeOne() const {
+  return OnKubernetes() ? "kubectl apply one (manifests/samples has the forms)"
+                        : "run kubectl hsm init --nodes …";
+}
+
 Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
                                         const std::string& named) {
   if (!named.empty() && !globals_.device.empty() && named != globals_.device) {
@@ -130,7 +140,7 @@ Result<std::string> Context::DeviceName(cluster::ResourceStore& resources,
   if (devices.items.size() == 1) return devices.items.front().key().name;
   if (devices.items.empty()) {
     return Error(ErrorCode::kNotFound,
-                 fmt::format("no HSMDevice in namespace {}; run kubectl hsm init --nodes …", ns()));
+                 fmt::format("no HSMDevice in namespace {}; {}", ns(), HowToMakeOne()));
   }
   std::string names;
   for (const cluster::Object& device : devices.items) names += " " + device.key().name;

@@ -94,6 +94,9 @@ class Context {
   // The same before every command that this text tells to run, so that it can be copied.
   std::string WithCluster(std::string text) const;
 
+  // The next step where there is no device.
+  const char* HowToMakeOne() const;
+
   base::Result<std::unique_ptr<cluster::ResourceStore>> OpenResources();
   // The API server of a Kubernetes cluster, opened once.
   base::Result<ApiServer*> OpenApi();

@@ -55,7 +55,7 @@ Result<Chosen> DeviceChoice::Choose(Context& context) const {
   const std::string where = ns.empty() ? "any namespace" : fmt::format("namespace {}", ns);
   if (none)
     return Error(ErrorCode::kNotFound,
-                 fmt::format("no HSMDevice in {}; run kubectl hsm init --nodes …", where));
+                 fmt::format("no HSMDevice in {}; {}", where, context.HowToMakeOne()));
   return Error(ErrorCode::kNotFound,
                fmt::format("no HSMDevice in {} matches -l {}", where, base::Printable(selector)));
 }

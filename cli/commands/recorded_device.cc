@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/printer.h"
+#include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/election.h"
 
 namespace hsmops::cli {
@@ -14,7 +15,7 @@ using cluster::Severity;
 
 namespace {
 
-// Whoever leads writes down what it sees every half minute; a promotion or a long sync may keep it.
+// Whoever leads writes down what it sees every half minute; a long sync may keep it.
 constexpr std::chrono::minutes kLongestSilence{3};
 
 std::optional<base::WallTime> LastSeen(const cluster::HSMDevice& device) {
@@ -29,6 +30,28 @@ void AddFirst(cluster::HSMDevice& device, const char* reason, std::string messag
   auto& findings = device.status.findings;
   findings.insert(findings.begin(), {Severity::kCritical, device.metadata.name, reason,
                                      std::move(message), std::move(next)});
+}
+
+// A promotion, a reinit or an adopt, during which nothing else is written down.
+bool IsBusy(cluster::ResourceStore& resources, const cluster::HSMDevice& device) {
+  const auto operations = cluster::LoadAll<cluster::HSMOperation>(resources, device.metadata.ns);
+  return operations.ok() && std::ranges::any_of(operations->items, [&](const auto& operation) {
+           return operation.spec.device_ref.name == device.metadata.name &&
+                  operation.status.phase == cluster::OperationPhase::kRunning;
+         });
+}
+
+// How old what stands there is, where that is too old for anything. By two clocks, so that minutes
+// alone say something.
+std::optional<std::string> TooOld(Context& context, cluster::ResourceStore& resources,
+                                  const cluster::HSMDevice& device) {
+  const auto& findings = device.status.findings;
+  const auto last = LastSeen(device);
+  const base::WallTime now = context.clock().Wall();
+  const bool told = !findings.empty() && findings.front().severity == Severity::kCritical;
+  if (told || !last || now - *last <= kLongestSilence || IsBusy(resources, device))
+    return std::nullopt;
+  return Age(last, now);
 }
 
 }  // namespace
@@ -47,15 +70,12 @@ Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceSto
                          "grant runs out; everything else here is {}",
                          AsOf(context, device)),
              look);
-  const auto last = LastSeen(device);
-  const bool critical = !device.status.findings.empty() &&
-                        device.status.findings.front().severity == Severity::kCritical;
-  if (!critical && last && context.clock().Wall() - *last > kLongestSilence)
+  if (auto age = TooOld(context, resources, device))
     AddFirst(
         device, "StatusIsOld",
         fmt::format("a manager leads and has seen none of its members for {}: what stands here "
                     "may be over",
-                    Age(last, context.clock().Wall())),
+                    *age),
         fmt::format("kubectl hsm health --live {}, and the leading manager's log",
                     device.metadata.name));
   context.WarnIfPaused(device);

@@ -79,8 +79,8 @@ class DeviceCheck {
 
   void CheckUsb(const UsbSpec& usb) {
     const auto fits = [](std::string_view id) {
-      if (id.starts_with("0x")) id.remove_prefix(2);
-      return id.empty() || (id.size() == 4 && std::ranges::all_of(id, [](unsigned char c) {
+      if (id.starts_with("0x") || id.starts_with("0X")) id.remove_prefix(2);
+      return id.empty() || (id.size() <= 4 && std::ranges::all_of(id, [](unsigned char c) {
                               return std::isxdigit(c) != 0;
                             }));
     };
@@ -88,7 +88,7 @@ class DeviceCheck {
          {std::pair("vendorId", usb.vendor_id), std::pair("productId", usb.product_id)}) {
       if (!fits(id))
         problems_.Add(fmt::format("spec.discovery.usb.{}", field),
-                      fmt::format("\"{}\" is not four hex digits", base::Printable(id)));
+                      fmt::format("\"{}\" is not one to four hex digits", base::Printable(id)));
     }
   }
 

@@ -20,7 +20,7 @@ constexpr Description kOfDevice[] = {
     {"spec.deviceType", "What kind of token it is. By default Generic: any PKCS#11 module."},
     {"spec.nodeSelector", "Labels of the nodes that have the device."},
     {"spec.discovery", "How agents find the device on their node."},
-    {"spec.discovery.usb", "By its USB ids, each four hex digits."},
+    {"spec.discovery.usb", "By its USB ids, each one to four hex digits."},
     {"spec.usb", "Older spelling of discovery.usb."},
     {"spec.devicePath", "Older spelling of discovery.devicePath."},
     {"spec.pkcs11LibraryPath", "Older spelling of pkcs11.libraryPath."},

@@ -1,5 +1,7 @@
 #include "libhsmops/kube/crd_rules.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -96,7 +98,7 @@ std::vector<Addition> DeviceAdditions() {
   const std::string pkcs11 = "spec.pkcs11.";
   const std::string mirroring = "spec.mirroring.";
   const std::string failover = mirroring + "failover.";
-  const json usb_id{{"pattern", "^((0x)?[0-9a-fA-F]{4})?$"}};
+  const json usb_id{{"pattern", "^((0[xX])?[0-9a-fA-F]{1,4})?$"}};
   const json nodes{{"maxItems", cluster::kMaxMembers}, {"x-kubernetes-list-type", "set"}};
   std::vector<Addition> additions{
       {"spec",
@@ -113,7 +115,7 @@ std::vector<Addition> DeviceAdditions() {
                  "size(self.mirroring.targetNodes) > 0) || self.mirroring.primaryNode in "
                  "self.mirroring.endpoints",
                  "mirroring.primaryNode: is not one of the nodes of endpoints")}))},
-      {"spec.maxDevices", Within(1, 1'000'000)},
+      {"spec.maxDevices", {{"minimum", 1}}},
       {"spec.allowedNamespaces", {{"maxItems", kMaxNamespaces}}},
       {"spec.allowedNamespaces.[]",
        {{"maxLength", cluster::kMaxNamespaceBytes},
@@ -169,6 +171,26 @@ std::vector<Addition> SecretAdditions() {
           {"spec.parentRef.name", NameOf(kName)}};
 }
 
+// All but cancel, and how long it stays. What is absent and what is empty are the same: whoever
+// reads an operation and writes it again may leave out the one or the other.
+std::string Unchanged() {
+  std::string rule =
+      "self.type == oldSelf.type && self.deviceRef.name == oldSelf.deviceRef.name && "
+      "(has(self.deviceRef.__namespace__) ? self.deviceRef.__namespace__ : '') == "
+      "(has(oldSelf.deviceRef.__namespace__) ? oldSelf.deviceRef.__namespace__ : '')";
+  const auto add = [&rule](const char* field, const char* absent) {
+    rule += fmt::format(
+        " && (has(self.{0}) ? self.{0} : {1}) == (has(oldSelf.{0}) ? oldSelf.{0} : {1})", field,
+        absent);
+  };
+  for (const char* field :
+       {"targetNode", "expectedPrimary", "winner", "secret", "version", "reason"})
+    add(field, "''");
+  for (const char* field : {"full", "acceptLoss", "dryRun"}) add(field, "false");
+  for (const char* field : {"until", "notBefore"}) add(field, "timestamp('1970-01-01T00:00:00Z')");
+  return rule;
+}
+
 std::vector<Addition> OperationAdditions() {
   std::vector<Addition> additions{
       {"", {{"required", {"spec"}}}},
@@ -179,13 +201,9 @@ std::vector<Addition> OperationAdditions() {
              {Rule(
                   "!has(self.dryRun) || !self.dryRun || !(self.type in ['Pause', 'Resume', 'Ack'])",
                   "dryRun: is not for a Pause, Resume or Ack"),
-              Rule("self.type == oldSelf.type && self.deviceRef == oldSelf.deviceRef && "
-                   "has(self.targetNode) == has(oldSelf.targetNode) && (!has(self.targetNode) || "
-                   "self.targetNode == oldSelf.targetNode) && has(self.acceptLoss) == "
-                   "has(oldSelf.acceptLoss) && (!has(self.acceptLoss) || self.acceptLoss == "
-                   "oldSelf.acceptLoss)",
-                   "type, deviceRef, targetNode and acceptLoss stay as they were asked for; cancel "
-                   "it (cancel: true) and ask anew")})}}},
+              Rule(Unchanged(),
+                   "what is asked for stays as it was; cancel it (cancel: true), or "
+                   "delete it, and ask anew")})}}},
       {"spec.deviceRef", {{"required", {"name"}}}},
       {"spec.deviceRef.name", NameOf(kName)},
       {"spec.version", {{"maxLength", cluster::kMaxVersionBytes}, {"pattern", "^[0-9a-f.]*$"}}},

@@ -41,6 +41,9 @@ Condition FailoverReady(const ClusterState& state) {
 }
 
 Condition EpochRegressed(const ClusterState& state) {
+  if (state.overtaken)
+    return {"EpochRegressed", ConditionStatus::kUnknown, "RecordNotReadAgain",
+            "members were told a later record of who may write than could be read"};
   const auto later = std::ranges::find_if(
       state.members, [&](const MemberView& member) { return state.ProvesOlderRecord(member); });
   const bool regressed = later != state.members.end();

@@ -58,6 +58,7 @@ cluster::HSMDeviceStatus Steady(cluster::HSMDeviceStatus status) {
 
 void Controller::Rest() {
   pool_.reset();
+  unmanaged_.Forget();
   tracker_.reset();
   reach_.reset();
   equal_at_.clear();
@@ -67,6 +68,7 @@ void Controller::Rest() {
 }
 
 Result<void> Controller::Open() {
+  enrolling_ = false;
   if (pool_) {
     HSM_TRY(const bool changed, pool_->ReloadDevice());
     if (!changed) {

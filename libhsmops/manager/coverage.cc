@@ -100,26 +100,68 @@ HeldBy Judge(const std::string& node, const Result<store::Inventory>& inventory,
   return held;
 }
 
+// What each member says of itself. Who does not answer that in some seconds is not asked for an
+// inventory, for which half a minute is waited.
+std::map<std::string, Result<mirror::MemberStatus>> StatusesOf(Pool& pool) {
+  std::map<std::string, Result<mirror::MemberStatus>> statuses;
+  for (const std::string& node : pool.nodes())
+    statuses.emplace(node, Error(ErrorCode::kUnavailable, "not asked"));
+  std::vector<base::Executor::Task> tasks;
+  for (auto& [node, status] : statuses)
+    tasks.push_back(
+        [&pool, &node = node, &status = status] { status = pool.At(node).Status(false); });
+  pool.world().executor.RunAll(std::move(tasks));
+  return statuses;
+}
+
+void ReadThese(Pool& pool, const std::vector<std::string>& nodes, Inventories& inventories) {
+  std::vector<base::Executor::Task> tasks;
+  for (const std::string& node : nodes) {
+    tasks.push_back([&pool, &node, &inventory = inventories.at(node)] {
+      inventory = pool.At(node).ReadInventory(std::bitset<store::kBuckets>().set());
+    });
+  }
+  pool.world().executor.RunAll(std::move(tasks));
+}
+
+// A mirror whose digest is that of the Primary's inventory holds what that says, and is not asked
+// for it again; nothing is said there of what was set aside, so one that has such is.
+Inventories ReadAll(Pool& pool) {
+  const auto statuses = StatusesOf(pool);
+  const std::string primary = pool.holder();
+  const auto leading = statuses.find(primary);
+  const bool known = leading != statuses.end() && leading->second.ok() && leading->second->digest;
+  Inventories inventories;
+  std::vector<std::string> asked;
+  std::vector<std::string> equal;
+  for (const auto& [node, status] : statuses) {
+    inventories.emplace(node,
+                        status.ok() ? Error(ErrorCode::kUnavailable, "not asked") : status.error());
+    if (!status.ok()) continue;
+    const bool same = known && node != primary && status->quarantined == 0 && status->digest &&
+                      *status->digest == *leading->second->digest;
+    (same ? equal : asked).push_back(node);
+  }
+  ReadThese(pool, asked, inventories);
+  if (equal.empty()) return inventories;
+  const Result<store::Inventory>& its = inventories.at(primary);
+  if (!its.ok() || its->digest.root != *leading->second->digest) {  // written to meanwhile
+    ReadThese(pool, equal, inventories);
+    return inventories;
+  }
+  for (const std::string& node : equal) {
+    inventories.at(node) = its;
+    inventories.at(node)->quarantine.clear();
+  }
+  return inventories;
+}
+
 }  // namespace
 
 CoverageReport Cover(Pool& pool) {
   CoverageReport report;
   report.primary = pool.holder();
-  Inventories inventories;
-  for (const std::string& node : pool.nodes())
-    inventories.emplace(node, Error(ErrorCode::kUnavailable, "not asked"));
-  std::vector<base::Executor::Task> tasks;
-  for (auto& [node, inventory] : inventories) {
-    tasks.push_back([&pool, &node = node, &inventory = inventory] {
-      mirror::Member& member = pool.At(node);
-      // Answered at once, or by nobody: an inventory has half a minute.
-      const auto told = member.Told();
-      inventory = told.Is(ErrorCode::kUnavailable)
-                      ? Result<store::Inventory>(told.error())
-                      : member.ReadInventory(std::bitset<store::kBuckets>().set());
-    });
-  }
-  pool.world().executor.RunAll(std::move(tasks));
+  const Inventories inventories = ReadAll(pool);
   std::set<store::Id> ids;
   for (const auto& [node, inventory] : inventories) {
     if (!inventory.ok()) {

@@ -51,7 +51,8 @@ struct CoverageReport {
   std::map<std::string, std::vector<store::QuarantineItem>> quarantine;  // by node
 };
 
-// Asks every member for its inventory, in parallel.
+// Asks every member, in parallel, what it holds: those that differ from the Primary for their
+// inventory.
 CoverageReport Cover(Pool& pool);
 
 // For HSMDevice.status.secrets. Those whose coverage is unknown are in `total` alone; nullopt when

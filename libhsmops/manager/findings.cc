@@ -218,6 +218,13 @@ std::vector<Finding> FindingsOf(const cluster::HSMDevice& device, const ClusterS
   PrimaryFindings(device, state, now, findings);
   for (const MemberView& member : state.members) MemberFindings(state, member, findings);
   ManagerFindings(device, state, now, findings);
+  if (state.overtaken) {
+    findings.push_back({Severity::kDegraded, device.metadata.name, "RecordNotReadAgain",
+                        "members were told a later record of who may write than could be read: it "
+                        "is another by now, or an older one was put back",
+                        "ask again; if it stays, see that the API server answers (or the folder "
+                        "can be read)"});
+  }
   if (state.strangers_in_sync_set > 0) {
     findings.push_back(
         {Severity::kDegraded, device.metadata.name, "StrangerInSyncSet",

@@ -42,7 +42,7 @@ Result<mirror::Stamp> Front::TakeStamp() {
   looked_ = {};
   HSM_TRY(pool, this->pool());
   HSM_RETURN_IF_ERROR(pool->ReloadLatestArbiter());
-  if (pool->holder().empty() || pool->holder() == primary) return pulse->stamp;
+  if (!pool->Has(pool->holder()) || pool->holder() == primary) return pulse->stamp;
   HSM_TRY(pulse, pool->At(pool->holder()).TakePulse());
   return pulse->stamp;
 }
@@ -60,11 +60,22 @@ Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
   auto results = pool->At(primary).Put(stamp, std::move(writes));
   if (results.ok()) return results;
   looked_ = {};  // perhaps it is another by now
-  // It did nothing, and a watch may be late to tell who is the Primary since.
-  const bool moved = results.Is(ErrorCode::kReadOnly) && pool->ReloadLatestArbiter().ok() &&
-                     !pool->holder().empty() && pool->holder() != primary;
+  const auto moved = MovedTo(*pool, primary, results, stamp);
   if (!moved) return std::move(results).Within(primary);
-  return pool->At(pool->holder()).Put(stamp, std::move(again)).Within(pool->holder());
+  return pool->At(*moved).Put(stamp, std::move(again)).Within(*moved);
+}
+
+// Who is the Primary since, where the one of before did nothing and a watch is late to tell; if the
+// stamp is that one's, who takes no other's.
+std::optional<std::string> Front::MovedTo(Pool& pool, const std::string& primary,
+                                          const Result<std::vector<Result<Acknowledged>>>& answer,
+                                          const mirror::Stamp& stamp) {
+  if (!answer.Is(ErrorCode::kReadOnly) || !pool.ReloadLatestArbiter().ok()) return std::nullopt;
+  const std::string now = pool.holder();
+  if (now.empty() || now == primary || !pool.Has(now)) return std::nullopt;
+  const auto pulse = pool.At(now).TakePulse();
+  if (!pulse.ok() || pulse->stamp.run != stamp.run) return std::nullopt;
+  return now;
 }
 
 // nullopt: it is the Primary's turn, or the mirror has nothing to give.

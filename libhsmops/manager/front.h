@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,10 @@ class Front {
 
  private:
   std::optional<Served> FromMirror(Pool& pool, const store::SecretName& name);
+  static std::optional<std::string> MovedTo(
+      Pool& pool, const std::string& primary,
+      const base::Result<std::vector<base::Result<mirror::Acknowledged>>>& answer,
+      const mirror::Stamp& stamp);
 
   World& world_;
   const std::string ns_;

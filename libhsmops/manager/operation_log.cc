@@ -202,6 +202,7 @@ Result<HSMOperation> OperationLog::SaveAgain() {
       now.status.started_at != operation_.status.started_at)
     return base::Error(base::ErrorCode::kConflict, name() + " is another's by now");
   now.status = operation_.status;
+  now.spec = operation_.spec;  // what was taken is what is carried out; the status alone is written
   return cluster::SaveStatus(pool_->world().resources, now);
 }
 
@@ -212,7 +213,11 @@ void OperationLog::Save() {
     // Another's, or gone: then it is nobody's to mend.
     unsaved_ = !saved.ok() && !saved.Is(base::ErrorCode::kConflict) &&
                !saved.Is(base::ErrorCode::kNotFound);
-    if (saved.ok()) operation_ = *std::move(saved);
+    if (saved.ok()) {
+      const cluster::HSMOperationSpec taken = operation_.spec;
+      operation_ = *std::move(saved);
+      operation_.spec = taken;
+    }
   }
   saved_ = pool_->world().clock.Now();
   if (told_) told_(operation_);

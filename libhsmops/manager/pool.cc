@@ -100,11 +100,13 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
           cluster::Load<cluster::HSMDevice>(world.resources, ns, device_name));
   auto arbiter = cluster::ReadArbiter(world.resources, ns, device_name);
   if (arbiter.Is(ErrorCode::kNotFound)) {
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("device {} has no record of who may write (the Lease {}): run kubectl "
-                             "hsm init --device {} if it never had members, and restore the Lease "
-                             "from a backup if it had",
-                             device_name, cluster::ArbiterName(device_name), device_name));
+    return Error(
+        ErrorCode::kNotFound,
+        fmt::format("device {} has no record of who may write (the Lease {}): if it never had "
+                    "members {}; if it had, restore the Lease from a backup",
+                    device_name, cluster::ArbiterName(device_name),
+                    world.enrols ? "managers enrol it by themselves (kubectl hsm health)"
+                                 : "run kubectl hsm init --device " + device_name));
   }
   if (!arbiter.ok()) return arbiter.error();
   HSM_TRY(const store::Uid uid, store::ParseUid(arbiter->value.pool_uid));

@@ -18,10 +18,13 @@ bool IsTold(const cluster::HSMDeviceStatus& status, std::uint64_t epoch) {
   });
 }
 
-// By another leader, while this one was stopped: what it has to say of its own try is over.
-bool HasSucceeded(const cluster::HSMDeviceStatus& status, const std::string& operation) {
-  return !operation.empty() && std::ranges::any_of(status.history, [&](const HistoryEntry& one) {
-    return one.operation == operation && one.outcome == kSucceeded;
+// By another leader, while this one was stopped: what it has to say of its own try is over. An
+// operation of that name that ended before this try began was another one.
+bool HasSucceeded(const cluster::HSMDeviceStatus& status, const HistoryEntry& entry) {
+  if (entry.operation.empty() || !entry.time || !entry.duration_ms) return false;
+  const base::WallTime began = *entry.time - std::chrono::milliseconds(*entry.duration_ms);
+  return std::ranges::any_of(status.history, [&](const HistoryEntry& one) {
+    return one.operation == entry.operation && one.outcome == kSucceeded && one.time >= began;
   });
 }
 
@@ -39,7 +42,7 @@ bool RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
   const bool done = entry.outcome == kSucceeded;
   bool told = false;
   (void)pool.UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-    told = done ? IsTold(status, entry.epoch) : HasSucceeded(status, entry.operation);
+    told = done ? IsTold(status, entry.epoch) : HasSucceeded(status, entry);
     if (told) return;
     status.Remember(entry);
     const bool its = status.promotion && status.promotion->operation == entry.operation;

@@ -50,7 +50,8 @@ std::string WantedOf(const HSMOperation& operation) {
 // asked for: that is not what was asked.
 std::string EndPromotion(OperationLog& log, const std::string& to, const std::string& sentence) {
   const std::string wanted = WantedOf(log.operation());
-  if (wanted.empty() || wanted == to) return Succeed(log, sentence);
+  if (wanted.empty() || wanted == to)
+    return log.Finish(OperationPhase::kSucceeded, "Done", sentence).status.message;
   return log
       .Finish(
           OperationPhase::kPartial, "Partial",
@@ -229,6 +230,7 @@ Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
   if (log != nullptr) {
     options = OptionsOf(log->operation());
     options.expected_primary.clear();  // that was judged when it began
+    options.dry_run = false;           // it is past P2, whatever somebody has written there since
     options.target.clear();
   }
   options.target = pool.NodeOf(pool.arbiter().target);

@@ -25,16 +25,17 @@ bool MayPass(const Error& why) {
 }
 
 json FindingOf(const std::string& device, const Error& why) {
-  return {{"severity", "critical"},
-          {"subject", device},
-          {"reason", kReason},
-          {"message",
-           "no manager can look after it, so the Primary's grant is not renewed and "
-           "nothing is promoted: " +
-               base::Printable(why.message())},
-          {"nextStep", fmt::format("mend what the message names (kubectl edit hsmdevice {}); it is "
-                                   "tried again by itself",
-                                   device)}};
+  return {
+      {"severity", "critical"},
+      {"subject", device},
+      {"reason", kReason},
+      {"message",
+       "no manager can look after it, so nothing is promoted or mended, and all else here is as "
+       "it was seen last: " +
+           base::Printable(why.message())},
+      {"nextStep", fmt::format("mend what the message names (kubectl edit hsmdevice {}); it is "
+                               "tried again by itself",
+                               device)}};
 }
 
 json::array_t ItemsBut(const json& status, const char* pointer, const char* field,
@@ -46,16 +47,16 @@ json::array_t ItemsBut(const json& status, const char* pointer, const char* fiel
   return items;
 }
 
-json ReadyUnknown(const json& device, base::WallTime now) {
-  json ready{{"type", "Ready"},
-             {"status", "Unknown"},
-             {"reason", kReason},
-             {"message", "no manager can look after it"},
-             {"lastTransitionTime", base::FormatTime(now)}};
+json UnknownOf(const char* type, const json& device, base::WallTime now) {
+  json unknown{{"type", type},
+               {"status", "Unknown"},
+               {"reason", kReason},
+               {"message", "no manager can look after it"},
+               {"lastTransitionTime", base::FormatTime(now)}};
   const json* generation = kube::FieldIn(device, "/metadata/generation");
   if (generation != nullptr && generation->is_number_integer())
-    ready["observedGeneration"] = *generation;
-  return ready;
+    unknown["observedGeneration"] = *generation;
+  return unknown;
 }
 
 }  // namespace
@@ -75,11 +76,13 @@ void Unmanaged::Show(World& world, const std::string& ns, const std::string& dev
   if (!findings.empty() && findings.front() == finding) return;
   json::array_t all = ItemsBut(status, "/findings", "reason", kReason);
   all.insert(all.begin(), std::move(finding));
-  json::array_t conditions = ItemsBut(status, "/conditions", "type", "Ready");
-  conditions.push_back(ReadyUnknown(document, world.clock.Wall()));
+  for (const char* type : {"Ready", "FailoverReady"}) {
+    json::array_t conditions = ItemsBut(status, "/conditions", "type", type);
+    conditions.push_back(UnknownOf(type, document, world.clock.Wall()));
+    status["conditions"] = std::move(conditions);
+  }
   status["findings"] = std::move(all);
-  status["conditions"] = std::move(conditions);
-  status["phase"] = "Unavailable";
+  status["phase"] = "Degraded";
   const auto next = cluster::Object::From(std::move(document));
   if (next.ok()) (void)world.resources.UpdateStatus(*next, object->version());
 }

@@ -12,8 +12,8 @@ namespace hsmops::manager {
 class Unmanaged {
  public:
   // `device` of namespace `ns` could not be opened, for `why`. Writes the critical finding
-  // NotManaged before all others, phase Unavailable and Ready Unknown, where they are not there
-  // yet; all else in the status stays, as what was seen last. What may pass by itself
+  // NotManaged before all others, phase Degraded, and Ready and FailoverReady Unknown, where they
+  // are not there yet; all else in the status stays, as what was seen last. What may pass by itself
   // (kUnavailable, kConflict, kInDoubt) is written once it has lasted. The status is not read as a
   // type: that the device cannot be may be the reason.
   void Show(World& world, const std::string& ns, const std::string& device, const base::Error& why);

@@ -160,12 +160,17 @@ TEST_CASE("what an operation asks for stays; it may be cancelled") {
   for (const char* const patch :
        {R"({"spec":{"targetNode":"c"}})", R"({"spec":{"targetNode":null}})",
         R"({"spec":{"type":"Failover"}})", R"({"spec":{"acceptLoss":true}})",
+        R"({"spec":{"dryRun":true}})", R"({"spec":{"secret":"app"}})",
+        R"({"spec":{"reason":"another"}})", R"({"spec":{"notBefore":"2027-01-02T03:04:05Z"}})",
         R"({"spec":{"deviceRef":{"name":"other"}}})"}) {
     const Ended ended = patched(patch);
     CHECK(ended.code == 1);
-    CHECK_MESSAGE(ended.err.find("stay as they were asked for") != std::string::npos, ended.err);
+    CHECK_MESSAGE(ended.err.find("stays as it was") != std::string::npos, patch, ended.err);
   }
-  CHECK(patched(R"({"spec":{"cancel":true}})").code == 0);
+  // As whoever reads it as a type writes it again.
+  CHECK(patched(R"({"spec":{"cancel":true,"acceptLoss":false,"dryRun":false,"full":false,)"
+                R"("secret":"","deviceRef":{"namespace":""},"ttlSecondsAfterFinished":60}})")
+            .code == 0);
   shared.server.Must({"delete", "hsmoperation", "payments"});
 }
 

@@ -89,6 +89,11 @@ TEST_CASE("where R cannot be read again nobody says that it is an older one") {
   const auto state = pool->ObserveAmidWrites();
   CHECK_FALSE(Regressed(Look(*pool, state, late.world.clock.Wall()).status));
   CHECK(CheckEpoch(*pool, state).Is(ErrorCode::kConflict));
+  const auto status = Look(*pool, state, late.world.clock.Wall()).status;
+  CHECK(cluster::FindCondition(status.conditions, "EpochRegressed")->status ==
+        cluster::ConditionStatus::kUnknown);
+  CHECK(std::ranges::any_of(status.findings,
+                            [](const auto& one) { return one.reason == "RecordNotReadAgain"; }));
   CHECK(RefusedAsOlder("b", *pool).code() == ErrorCode::kConflict);
 }
 

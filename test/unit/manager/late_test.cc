@@ -45,6 +45,21 @@ TEST_CASE(
   CHECK(w.pool.Told("FailoverAborted") == 0);
 }
 
+TEST_CASE("an operation whose name was used before fails as loud as any") {
+  ManagedPool w({"a", "b", "c"});
+  PromotionOptions options;
+  options.target = "b";
+  options.operation = "op";
+  const auto first = Promote(*w.pool.Open(), options, kSilently);
+  REQUIRE_MESSAGE(first.ok(), first.error().message());
+  w.Turns(4);
+  options.target = "c";
+  w.pool.Before(agent::Verb::kFence, [&] { w.pool.Reach("c", Reached::kNo); });
+  CHECK_FALSE(Promote(*w.pool.Open(), options, kSilently).ok());
+  CHECK(w.pool.Open()->device().status.history.size() == 2);
+  CHECK(w.pool.Told("FailoverAborted") == 1);
+}
+
 TEST_CASE("a sync that was stopped does not collect what a member taken in since has not got") {
   ManagedPool w({"a", "b", "c"});
   // c is no node yet, and not on record.

@@ -61,7 +61,7 @@ TEST_CASE("a spec that is refused stands first in the status, until it is mended
   CHECK(first["severity"] == "critical");
   CHECK(first["message"].get<std::string>().find("minSyncMirrors") != std::string::npos);
   CHECK(ReadyOf(device) == "Unknown");
-  CHECK(device["status"]["phase"] == "Unavailable");
+  CHECK(device["status"]["phase"] == "Degraded");
   CHECK(device["status"]["devices"].size() == 2);  // as it was seen last
   w.TurnsOf(leader, 3);
   CHECK(DeviceIn(resources) == device);  // once
@@ -70,6 +70,20 @@ TEST_CASE("a spec that is refused stands first in the status, until it is mended
   w.TurnsOf(leader, 1);
   CHECK(ReadyOf(DeviceIn(resources)) == "True");
   CHECK(DeviceIn(resources)["status"].value("findings", json::array()).empty());
+}
+
+TEST_CASE("whoever enrolled the device says so later, too") {
+  ManagedPool w({"a", "b", "c"});
+  w.pool.world().enrols = w.pool.Forget({"a", "b", "c"});
+  Controller leader(w.pool.world(), "default", "d");
+  w.TurnsOf(leader, 3);
+  w.Grant();
+  w.TurnsOf(leader, 3);
+  auto& resources = w.pool.world().resources;
+  REQUIRE(ReadyOf(DeviceIn(resources)) == "True");
+  WriteSpec(resources, "minSyncMirrors", 7);
+  w.TurnsOf(leader, 1);
+  CHECK(DeviceIn(resources)["status"]["findings"].at(0)["reason"] == "NotManaged");
 }
 
 TEST_CASE("what may pass by itself is written once it lasts") {
