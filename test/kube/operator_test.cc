@@ -137,6 +137,21 @@ spec:
   CHECK_MESSAGE(health.code == 0, health.out, health.err);
 }
 
+TEST_CASE("a status that nobody has written for minutes is critical, though a manager leads") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  cluster.Manager(1).Signal(SIGSTOP);  // its lease runs for some seconds
+  cluster.Kubectl({"patch", "hsmdevice", "payments", "--subresource=status", "--type=json", "-p",
+                   R"([{"op":"replace","path":"/status/devices/0/lastSeen","value":)"
+                   R"("2026-01-02T03:04:05Z"},{"op":"replace","path":"/status/devices/1/lastSeen",)"
+                   R"("value":"2026-01-02T03:04:05Z"}])"});
+  const Ended health = cluster.Hsm({"health"});
+  CHECK_MESSAGE((health.code == 3 && Holds(health.out, "StatusIsOld")), health.out, health.err);
+  cluster.Manager(1).Signal(SIGCONT);
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+}
+
 TEST_CASE("an HSMOperation that nobody can carry out is told of by health") {
   KubeCluster cluster({"a", "b"}, 1);
   cluster.ApplyDevice();
