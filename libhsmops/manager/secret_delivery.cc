@@ -8,6 +8,7 @@
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/raw_status.h"
 
 namespace hsmops::manager {
 
@@ -298,6 +299,7 @@ void SecretDelivery::Work(const Name& name, Entry& entry) {
   if (!secret.ok()) {
     log_("warning", fmt::format("HSMSecret {}/{}: {}", name.first, name.second,
                                 base::Printable(secret.error().message())));
+    ShowRefusedSecret(world_.resources, **asked, secret.error(), world_.clock.Wall());
     return;
   }
   if (secret->metadata.deletion_timestamp) return;  // and its Secret goes with it

@@ -7,6 +7,7 @@
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/kube/json_fields.h"
+#include "libhsmops/manager/raw_status.h"
 
 namespace hsmops::manager {
 
@@ -38,27 +39,6 @@ json FindingOf(const std::string& device, const Error& why) {
                                device)}};
 }
 
-json::array_t ItemsBut(const json& status, const char* pointer, const char* field,
-                       const char* value) {
-  json::array_t items;
-  for (const json& item : kube::ItemsIn(status, pointer)) {
-    if (kube::TextIn(item, std::string("/") + field) != value) items.push_back(item);
-  }
-  return items;
-}
-
-json UnknownOf(const char* type, const json& device, base::WallTime now) {
-  json unknown{{"type", type},
-               {"status", "Unknown"},
-               {"reason", kReason},
-               {"message", "no manager can look after it"},
-               {"lastTransitionTime", base::FormatTime(now)}};
-  const json* generation = kube::FieldIn(device, "/metadata/generation");
-  if (generation != nullptr && generation->is_number_integer())
-    unknown["observedGeneration"] = *generation;
-  return unknown;
-}
-
 }  // namespace
 
 void Unmanaged::Show(World& world, const std::string& ns, const std::string& device,
@@ -68,23 +48,18 @@ void Unmanaged::Show(World& world, const std::string& ns, const std::string& dev
   if (MayPass(why) && now - *since_ < kLasting) return;
   const auto object = world.resources.Get(cluster::Kind::kHsmDevice, ns, device);
   if (!object.ok()) return;
-  json document = object->document();
-  json& status = document["status"];
-  if (!status.is_object()) status = json::object();
+  RawStatus status(*object);
   json finding = FindingOf(device, why);
-  const auto& findings = kube::ItemsIn(status, "/findings");
+  const auto& findings = kube::ItemsIn(status.value(), "/findings");
   if (!findings.empty() && findings.front() == finding) return;
-  json::array_t all = ItemsBut(status, "/findings", "reason", kReason);
+  json::array_t all = ItemsBut(status.value(), "/findings", "reason", kReason);
   all.insert(all.begin(), std::move(finding));
-  for (const char* type : {"Ready", "FailoverReady"}) {
-    json::array_t conditions = ItemsBut(status, "/conditions", "type", type);
-    conditions.push_back(UnknownOf(type, document, world.clock.Wall()));
-    status["conditions"] = std::move(conditions);
-  }
-  status["findings"] = std::move(all);
-  status["phase"] = "Degraded";
-  const auto next = cluster::Object::From(std::move(document));
-  if (next.ok()) (void)world.resources.UpdateStatus(*next, object->version());
+  status.value()["findings"] = std::move(all);
+  status.value()["phase"] = "Degraded";
+  for (const char* type : {"Ready", "FailoverReady"})
+    status.SetCondition(type, "Unknown", kReason, "no manager can look after it",
+                        world.clock.Wall());
+  status.Write(world.resources);
 }
 
 }  // namespace hsmops::manager

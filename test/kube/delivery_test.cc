@@ -93,6 +93,16 @@ TEST_CASE("a Secret that somebody keeps changing back is written again, and slow
   CHECK(scene.Becomes("hsmsecret", kStatus, "InSync"));
 }
 
+// The API server counts characters, and we bytes.
+TEST_CASE("an HSMSecret that no reader accepts says so in its status") {
+  DeliveryScene scene;
+  std::string path;
+  for (int i = 0; i < 200; ++i) path += "\u00e9";
+  scene.Apply("{hsmPath: " + path + "}");
+  CHECK(scene.Becomes("hsmsecret", "{.status.syncStatus}", "Error"));
+  CHECK(Holds(scene.Field("hsmsecret", "{.status.lastError}"), "spec.hsmPath"));
+}
+
 TEST_CASE("a namespace that the device does not allow gets a condition and no value") {
   DeliveryScene scene;
   scene.cluster.KubectlAnywhere({"create", "namespace", "payments"});

@@ -1,0 +1,58 @@
+#include "libhsmops/manager/raw_status.h"
+
+#include "libhsmops/base/printable.h"
+#include "libhsmops/kube/json_fields.h"
+
+namespace hsmops::manager {
+
+using nlohmann::json;
+
+RawStatus::RawStatus(const cluster::Object& object)
+    : version_(object.version()), document_(object.document()) {
+  if (!value().is_object()) value() = json::object();
+}
+
+void RawStatus::SetCondition(const std::string& type, const std::string& status,
+                             const std::string& reason, const std::string& message,
+                             base::WallTime now) {
+  json condition{{"type", type},
+                 {"status", status},
+                 {"reason", reason},
+                 {"message", message},
+                 {"lastTransitionTime", base::FormatTime(now)}};
+  const json* generation = kube::FieldIn(document_, "/metadata/generation");
+  if (generation != nullptr && generation->is_number_integer())
+    condition["observedGeneration"] = *generation;
+  json::array_t conditions = ItemsBut(value(), "/conditions", "type", type);
+  conditions.push_back(std::move(condition));
+  value()["conditions"] = std::move(conditions);
+}
+
+void RawStatus::Write(cluster::ResourceStore& resources) const {
+  const auto next = cluster::Object::From(document_);
+  if (next.ok()) (void)resources.UpdateStatus(*next, version_);
+}
+
+json::array_t ItemsBut(const json& document, const char* pointer, const char* field,
+                       const std::string& value) {
+  json::array_t items;
+  for (const json& item : kube::ItemsIn(document, pointer)) {
+    if (kube::TextIn(item, std::string("/") + field) != value) items.push_back(item);
+  }
+  return items;
+}
+
+void ShowRefusedSecret(cluster::ResourceStore& resources, const cluster::Object& secret,
+                       const base::Error& why, base::WallTime now) {
+  const std::string message = base::Printable(why.message());
+  RawStatus status(secret);
+  if (kube::TextIn(status.value(), "/syncStatus") == "Error" &&
+      kube::TextIn(status.value(), "/lastError") == message)
+    return;
+  status.value()["syncStatus"] = "Error";
+  status.value()["lastError"] = message;
+  status.SetCondition("Synced", "False", "InvalidSpec", message, now);
+  status.Write(resources);
+}
+
+}  // namespace hsmops::manager

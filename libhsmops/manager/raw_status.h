@@ -1,0 +1,36 @@
+// RawStatus: a status that is written without being read as a type, for objects that cannot be.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "libhsmops/cluster/resource_store.h"
+
+namespace hsmops::manager {
+
+class RawStatus {
+ public:
+  explicit RawStatus(const cluster::Object& object);
+
+  nlohmann::json& value() { return document_["status"]; }
+  // Takes the place of one of that type (metav1.Condition), with the object's generation.
+  void SetCondition(const std::string& type, const std::string& status, const std::string& reason,
+                    const std::string& message, base::WallTime now);
+  // By compare-and-swap; that it failed is for the next try.
+  void Write(cluster::ResourceStore& resources) const;
+
+ private:
+  const std::string version_;
+  nlohmann::json document_;
+};
+
+// The items of the list at this pointer whose text `field` is another; empty where there is none.
+nlohmann::json::array_t ItemsBut(const nlohmann::json& document, const char* pointer,
+                                 const char* field, const std::string& value);
+
+// An HSMSecret that no type accepts, for `why`: syncStatus Error, lastError, and Synced is False
+// (InvalidSpec), where they are not there yet. What was delivered stays.
+void ShowRefusedSecret(cluster::ResourceStore& resources, const cluster::Object& secret,
+                       const base::Error& why, base::WallTime now);
+
+}  // namespace hsmops::manager
