@@ -40,6 +40,11 @@ void PrintStatus(Context& context, const cluster::HSMDevice& device, bool wide) 
       status.epoch ? status.epoch->counter : 0, cluster::Name(device.policy()),
       status.failure_tolerance.value_or(0));
   if (context.OnKubernetes()) context.out() << AsOf(context, device) << "\n";
+  for (const cluster::Finding& finding : status.findings) {
+    if (finding.severity != cluster::Severity::kCritical) continue;
+    context.out() << fmt::format("critical: {}: {}: {}\n", base::Printable(finding.subject),
+                                 finding.reason, base::Printable(finding.message));
+  }
   if (status.paused) {
     context.out() << fmt::format(
         "paused by {} until {}: {}\n", base::Printable(status.paused->by),

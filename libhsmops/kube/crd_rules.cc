@@ -58,7 +58,8 @@ json UriRules(bool endpoint) {
     rules.push_back(
         Rule(R"(!self.startsWith('https://') || )"
              R"(self.matches('^https://([^]/?#@:\\[\\\\[:space:]]+|\\[[^]/?#@\\\\[:space:]]+\\]))"
-             R"((:[0-9]{1,5})?$'))",
+             R"((:0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|)"
+             R"(655[0-2][0-9]|6553[0-5]))?$'))",
              "is not https://host[:port] without user, path or query"));
   } else {
     rules.push_back(
@@ -201,6 +202,9 @@ std::vector<Addition> OperationAdditions() {
              {Rule(
                   "!has(self.dryRun) || !self.dryRun || !(self.type in ['Pause', 'Resume', 'Ack'])",
                   "dryRun: is not for a Pause, Resume or Ack"),
+              Rule("self.type != 'Promote' || (has(self.targetNode) && self.targetNode != '') || "
+                   "(has(self.winner) && self.winner != '')",
+                   "targetNode: a Promote names whom it promotes"),
               Rule(Unchanged(),
                    "what is asked for stays as it was; cancel it (cancel: true), or "
                    "delete it, and ask anew")})}}},

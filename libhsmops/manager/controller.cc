@@ -91,9 +91,10 @@ Result<void> Controller::Open() {
 
 Result<std::unique_ptr<Pool>> Controller::OpenPool() {
   auto opened = Pool::Open(world_, ns_, device_);
-  enrolling_ = opened.Is(ErrorCode::kNotFound) && world_.enrols;
-  if (!enrolling_) return opened;
+  if (opened.ok() || !world_.enrols) return opened;
+  if (!cluster::ReadArbiter(world_.resources, ns_, device_).Is(ErrorCode::kNotFound)) return opened;
   HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(world_.resources, ns_, device_));
+  enrolling_ = true;
   const auto enrolled = Enrol(world_, device, *world_.enrols);
   if (!enrolled.ok()) {
     ShowNotEnrolled(world_, device, enrolled.error());

@@ -293,6 +293,18 @@ void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyIte
   SortAdded(status);
 }
 
+void AddFailingOver(const std::string& target, cluster::HSMDeviceStatus& status) {
+  std::erase_if(status.findings, [](const Finding& finding) {
+    return finding.reason == "PrimaryUnavailable" || finding.reason == "NoGrant" ||
+           finding.reason == "FailingOver";
+  });
+  status.findings.push_back(
+      {Severity::kCritical, target, "FailingOver",
+       fmt::format("{} is being promoted, and nobody can write until it is done", target),
+       "wait for it"});
+  SortAdded(status);
+}
+
 void AddOperationsUnreadable(const std::string& device, const std::string& why,
                              cluster::HSMDeviceStatus& status) {
   status.findings.push_back({Severity::kDegraded, device, "OperationsUnreadable", why,

@@ -15,6 +15,10 @@ namespace hsmops::manager {
 std::vector<cluster::Finding> FindingsOf(const cluster::HSMDevice& device,
                                          const failover::ClusterState& state, base::WallTime now);
 
+// In the place of what was said of the Primary: this one is being promoted. Until somebody looks
+// again.
+void AddFailingOver(const std::string& target, cluster::HSMDeviceStatus& status);
+
 // The Primary's names in the older layout that adopt cannot take, as one finding. They keep nobody
 // from being promoted.
 void AddNotAdoptable(const std::string& node, const std::vector<store::LegacyItem>& items,

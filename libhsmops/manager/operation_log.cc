@@ -15,6 +15,21 @@ using base::Result;
 using cluster::HSMOperation;
 using cluster::OperationPhase;
 
+void ForgetOld(Pool& pool, std::vector<HSMOperation> operations) {
+  std::erase_if(operations, [](const HSMOperation& operation) { return !operation.Finished(); });
+  std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
+    return a.status.completed_at > b.status.completed_at;
+  });
+  const base::WallTime now = pool.world().clock.Wall();
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const HSMOperation& operation = operations[i];
+    if (i + 1 < kMaxFinishedOperations && !operation.Expired(now)) continue;
+    (void)pool.world().resources.Delete(HSMOperation::kKind, operation.metadata.ns,
+                                        operation.metadata.name,
+                                        operation.metadata.resource_version);
+  }
+}
+
 namespace {
 
 constexpr std::chrono::seconds kProgressPeriod{1};
@@ -34,23 +49,6 @@ Result<void> EndAllAbandoned(Pool& pool, std::vector<HSMOperation>& operations) 
   return {};
 }
 
-// Finished ones past their time, and the oldest beyond so many: each command that acts reads them
-// all. One that cannot be removed now is removed by the next.
-void ForgetOld(Pool& pool, std::vector<HSMOperation>& operations) {
-  std::erase_if(operations, [](const HSMOperation& operation) { return !operation.Finished(); });
-  std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
-    return a.status.completed_at > b.status.completed_at;
-  });
-  const base::WallTime now = pool.world().clock.Wall();
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    const HSMOperation& operation = operations[i];
-    if (i + 1 < kMaxFinishedOperations && !operation.Expired(now)) continue;
-    (void)pool.world().resources.Delete(HSMOperation::kKind, operation.metadata.ns,
-                                        operation.metadata.name,
-                                        operation.metadata.resource_version);
-  }
-}
-
 Result<void> TidyUp(Pool& pool) {
   HSM_TRY(auto all,
           cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
@@ -58,7 +56,7 @@ Result<void> TidyUp(Pool& pool) {
     return operation.spec.device_ref.name != pool.device().metadata.name;
   });
   HSM_RETURN_IF_ERROR(EndAllAbandoned(pool, all.items));
-  ForgetOld(pool, all.items);
+  ForgetOld(pool, std::move(all.items));
   return {};
 }
 

@@ -15,6 +15,10 @@ inline constexpr std::size_t kMaxFinishedOperations = 200;
 // Of an operation that does not say itself how long it is kept (ttlSecondsAfterFinished).
 inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24);
 
+// Removes those of `operations`, all of this device, that are finished and past their time, and the
+// oldest beyond so many. One that cannot be removed now is removed by the next that tries.
+void ForgetOld(Pool& pool, std::vector<cluster::HSMOperation> operations);
+
 class OperationLog {
  public:
   // Makes the HSMOperation, already Running. Operations of this device that say Running and whose

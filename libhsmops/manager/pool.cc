@@ -101,7 +101,7 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
   auto arbiter = cluster::ReadArbiter(world.resources, ns, device_name);
   if (arbiter.Is(ErrorCode::kNotFound)) {
     return Error(
-        ErrorCode::kNotFound,
+        ErrorCode::kUnavailable,
         fmt::format("device {} has no record of who may write (the Lease {}): if it never had "
                     "members {}; if it had, restore the Lease from a backup",
                     device_name, cluster::ArbiterName(device_name),
@@ -165,15 +165,27 @@ Result<void> Pool::ExpelAbsent() {
   return SwapDespiteRenewal(next).Within("taking absent members off the record");
 }
 
+namespace {
+
+// That R is gone says nothing of any secret.
+template <typename T>
+Result<T> NeverAbsent(Result<T> arbiter) {
+  if (arbiter.Is(ErrorCode::kNotFound))
+    return Error(ErrorCode::kUnavailable, arbiter.error().message());
+  return arbiter;
+}
+
+}  // namespace
+
 Result<void> Pool::ReloadArbiter() {
-  HSM_TRY(arbiter_,
-          cluster::ReadArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  HSM_TRY(arbiter_, NeverAbsent(cluster::ReadArbiter(world_.resources, device_.metadata.ns,
+                                                     device_.metadata.name)));
   return {};
 }
 
 Result<void> Pool::ReloadLatestArbiter() {
-  HSM_TRY(arbiter_,
-          cluster::ReadLatestArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  HSM_TRY(arbiter_, NeverAbsent(cluster::ReadLatestArbiter(world_.resources, device_.metadata.ns,
+                                                           device_.metadata.name)));
   return {};
 }
 

@@ -45,7 +45,7 @@ using store::MemberUid;
 
 class Pool {
  public:
-  // kNotFound: no such device, or no arbiter yet (init makes one). kInvalid: a node without
+  // kNotFound: no such device. kUnavailable: no arbiter (init makes one). kInvalid: a node without
   // endpoint.
   static base::Result<std::unique_ptr<Pool>> Open(World& world, const std::string& ns,
                                                   const std::string& device);

@@ -12,6 +12,7 @@
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/failover/quorum.h"
 #include "libhsmops/manager/epoch_check.h"
+#include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/promotion_record.h"
@@ -298,6 +299,7 @@ class Run {
                        status.PausedUntil(pool_.world().clock.Wall()).has_value();
               if (paused) return;
               status.phase = cluster::DevicePhase::kFailingOver;
+              AddFailingOver(report_.to, status);
               base::WallTime begun = pool_.world().clock.Wall();
               if (resumes_ && status.promotion)
                 begun = status.promotion->started_at.value_or(begun);

@@ -197,6 +197,9 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
     case OperationType::kPromote:
     case OperationType::kFailover: {
       PromotionOptions options = OptionsOf(operation);
+      if (options.purpose == failover::Purpose::kPromote && options.target.empty())
+        return Fail(
+            log, Error(ErrorCode::kInvalid, "a Promote names whom it promotes: spec.targetNode"));
       options.failing_since = failing_since;
       return CarryPromotion(pool, log, options);
     }
@@ -358,6 +361,8 @@ bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
 Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std::string* refused) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
   const base::WallTime now = pool.world().clock.Wall();
+  if (std::ranges::any_of(operations, [&](const auto& one) { return one.Expired(now); }))
+    ForgetOld(pool, operations);
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
     if (operation.spec.cancel) {

@@ -49,6 +49,8 @@ constexpr Nonsense kRefused[] = {
     {"HSMDevice", "{mirroring: {endpoints: {a: 'ftp://a:9443'}}}", "spec.mirroring.endpoints[a]"},
     {"HSMDevice", "{mirroring: {endpoints: {a: 'https://a:9443/path'}}}",
      "without user, path or query"},
+    {"HSMDevice", "{mirroring: {endpoints: {a: 'https://a:99999'}}}",
+     "without user, path or query"},
     {"HSMDevice", "{mirroring: {endpoints: {a: 'pkcs11:pin-value=314159'}}}", "holds a PIN"},
     {"HSMDevice", "{mirroring: {targetNodes: [a], endpoints: {b: 'https://b:9443'}}}",
      "endpoints: names a node that is not one of targetNodes"},
@@ -149,6 +151,11 @@ TEST_CASE("nonsense is refused where it is written, by name and without a PIN") 
 TEST_CASE("what an operation asks for stays; it may be cancelled") {
   SharedServer& shared = SharedServer::The();
   const Network::Visit there(shared.network, "client");
+  const Ended nobody = shared.server.Kubectl(
+      {"create", "--dry-run=server", "-f", "-"}, "admin",
+      DocumentOf({"HSMOperation", "{type: Promote, deviceRef: {name: payments}}", ""}));
+  CHECK_MESSAGE(nobody.err.find("a Promote names whom it promotes") != std::string::npos,
+                nobody.err);
   shared.server.Must(
       {"create", "-f", "-"},
       DocumentOf(

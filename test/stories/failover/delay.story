@@ -26,7 +26,7 @@ end 85s
   39.4s  Event Warning DeviceLost (2 times): the device of node-1 does not answer as it should
   39.4s  manager-1: Primary node-1 is unhealthy, and failover.delay gives it 20s to return
   55.5s  failover-1 runs: Failover to node-2
-  55.5s  status: FailingOver: PrimaryUnavailable of node-1
+  55.5s  status: FailingOver: FailingOver of node-2
   55.5s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   55.5s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   55.5s  failover-1: fence: answered: node-2, node-3

@@ -17,7 +17,7 @@ end 130s
   10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
-  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  status: FailingOver: FailingOver of node-2
   14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   14.4s  failover-1: fence: answered: node-2, node-3
@@ -61,7 +61,7 @@ end 130s
  100.1s  asked-1 ends Succeeded: acknowledged: minInterval does not hold back the next automatic failover
  100.1s  manager-1: asked-1: acknowledged: minInterval does not hold back the next automatic failover
  100.1s  failover-2 runs: Failover to node-1
- 100.1s  status: FailingOver: PrimaryUnavailable of node-2, FailoverHeld of local
+ 100.1s  status: FailingOver: FailingOver of node-1, FailoverHeld of local
  100.1s  R: epoch 3.nonce-3, no holder, target node-1, S: node-1, node-3
  100.1s  failover-2: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
  100.1s  failover-2: fence: answered: node-1, node-3

@@ -16,7 +16,7 @@ end 70s
   10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
-  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  status: FailingOver: FailingOver of node-2
   14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   14.4s  failover-1: fence: answered: node-2, node-3

@@ -23,7 +23,7 @@ end 160s
  108.9s  manager-1: Primary node-1 is watched: unreachable: connection refused
  115.9s  Event Warning DeviceLost: the device of node-1 does not answer as it should
  115.9s  failover-1 runs: Failover to node-2
- 118.9s  status: FailingOver: PrimaryUnavailable of node-1, MemberUnavailable of node-3
+ 118.9s  status: FailingOver: FailingOver of node-2, MemberUnavailable of node-3
  118.9s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-4
  118.9s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
  120.0s  client: write 61 is refused: Unavailable: no Primary: a promotion is under way

@@ -18,7 +18,7 @@ end 140s
   75.9s  manager-1: Primary node-1 is watched: unreachable: connection refused
   82.9s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   82.9s  failover-1 runs: Failover to node-2
-  85.9s  status: FailingOver: PrimaryUnavailable of node-1, MemberUnavailable of node-3, OneFullCopy of local
+  85.9s  status: FailingOver: FailingOver of node-2, MemberUnavailable of node-3, OneFullCopy of local
   85.9s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2
   85.9s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   86.0s  client: write 44 is refused: Unavailable: no Primary: a promotion is under way

@@ -14,7 +14,7 @@ end 60s
   14.4s  manager-1: automatic failover is off
   30.0s  ! failover node-3
   30.4s  asked-1 runs: Failover to node-3
-  30.4s  status: FailingOver: PrimaryUnavailable of node-1
+  30.4s  status: FailingOver: FailingOver of node-3
   30.4s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
   30.4s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   30.4s  asked-1: fence: answered: node-2, node-3

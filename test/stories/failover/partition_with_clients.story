@@ -25,7 +25,7 @@ end 85s
   22.4s  manager-2: Primary node-1 is watched: unreachable: no answer in time
   29.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   29.4s  failover-1 runs: Failover to node-2
-  32.4s  status: FailingOver: PrimaryUnavailable of node-1
+  32.4s  status: FailingOver: FailingOver of node-2
   32.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   32.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   37.4s  failover-1: fence: answered: node-2, node-3

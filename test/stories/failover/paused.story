@@ -19,7 +19,7 @@ end 75s
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  manager-1: paused until 44.9s
   45.0s  failover-1 runs: Failover to node-2
-  45.0s  status: FailingOver: PrimaryUnavailable of node-1
+  45.0s  status: FailingOver: FailingOver of node-2
   45.0s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   45.0s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   45.0s  failover-1: fence: answered: node-2, node-3

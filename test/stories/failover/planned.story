@@ -9,7 +9,7 @@ end 25s
   10.4s  asked-1 runs: Promote to node-3
   10.4s  asked-1: quiesce: node-1 stops taking writes
   10.4s  asked-1: equal: node-1 and node-3 have the same digest
-  10.4s  status: FailingOver
+  10.4s  status: FailingOver: FailingOver of node-3
   10.4s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
   10.4s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   10.4s  asked-1: fence: answered: node-1, node-2, node-3

@@ -12,7 +12,7 @@ end 70s
   10.4s  asked-1 runs: Promote to node-3
   10.4s  asked-1: quiesce: node-1 stops taking writes
   10.4s  asked-1: equal: node-1 and node-3 have the same digest
-  10.4s  status: FailingOver
+  10.4s  status: FailingOver: FailingOver of node-3
   10.4s  R: epoch 2.nonce-2, no holder, target node-3, S: node-2, node-3
   10.4s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   10.4s  asked-1: fence: answered: node-1, node-2, node-3
@@ -30,7 +30,7 @@ end 70s
   20.4s  manager-1: Primary node-3 is watched: unreachable: connection refused
   24.4s  Event Warning DeviceLost: the device of node-3 does not answer as it should
   24.4s  failover-1 runs: Failover to node-1
-  24.4s  status: FailingOver: PrimaryUnavailable of node-3
+  24.4s  status: FailingOver: FailingOver of node-1
   24.4s  R: epoch 3.nonce-3, no holder, target node-1, S: node-1, node-2
   24.4s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
   24.4s  failover-1: fence: answered: node-1, node-2

@@ -15,7 +15,7 @@ end 80s
   18.0s  client: reads are marked, from node-2: unreachable: no answer in time
   20.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   20.4s  failover-1 runs: Failover to node-2
-  23.4s  status: FailingOver: PrimaryUnavailable of node-1
+  23.4s  status: FailingOver: FailingOver of node-2
   23.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   23.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   23.5s  client: write 48 is refused: Unavailable: no Primary: a promotion is under way

@@ -25,7 +25,7 @@ end 90s
   25.9s  manager-1: Primary node-1 is watched: unreachable: connection refused
   29.9s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   29.9s  failover-1 runs: Failover to node-3
-  29.9s  status: FailingOver: PrimaryUnavailable of node-1, OneFullCopy of local
+  29.9s  status: FailingOver: FailingOver of node-3, OneFullCopy of local
   29.9s  R: epoch 2.nonce-2, no holder, target node-3, S: node-3
   29.9s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   29.9s  failover-1: fence: answered: node-2, node-3

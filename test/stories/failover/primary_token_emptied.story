@@ -10,7 +10,7 @@ end 40s
   10.4s  manager-1: Primary node-1 is watched: canary: the token was a member and is empty now: it was initialised or swapped; reinit makes it a member again
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
-  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  status: FailingOver: FailingOver of node-2
   14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   14.4s  failover-1: fence: answered: node-1 (no inventory), node-2, node-3
@@ -22,13 +22,12 @@ end 40s
   14.4s  manager-1: Primary node-1 is unhealthy and node-2 can have everything acknowledged; node-2 is the Primary of epoch 2: 20 secrets, lost none, writes stopped for 4s
   14.4s  status: Degraded: MemberUnavailable of node-1
   14.4s  manager-1: nothing is wrong with Primary node-2
-  14.5s  client: write 30 is refused: ReadOnly: node-1: this member is not the Primary
-  15.0s  client: write 31 is acknowledged; the last before was 20, then 10 were refused and 0 in doubt
+  14.5s  client: write 30 is acknowledged; the last before was 20, then 9 were refused and 0 in doubt
 
 node-1: epoch 2, gate closed, 0 secrets, 0 in quarantine
-node-2: epoch 2, gate open, 70 secrets, 0 in quarantine
-node-3: epoch 2, gate closed, 70 secrets, 0 in quarantine
+node-2: epoch 2, gate open, 71 secrets, 0 in quarantine
+node-3: epoch 2, gate closed, 71 secrets, 0 in quarantine
 degraded MemberUnavailable of node-1: canary: the token was a member and is empty now: it was initialised or swapped; reinit makes it a member again; next: kubectl hsm reinit --node node-1
 history: 13.9s Failover Succeeded from node-1 to node-2, epoch 2, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
-client: 80 writes: 70 acknowledged (0 of them in doubt before), 10 refused, in doubt to the end: none
+client: 80 writes: 71 acknowledged (0 of them in doubt before), 9 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

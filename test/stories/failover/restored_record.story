@@ -17,7 +17,7 @@ end 125s
   10.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   14.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   14.4s  failover-1 runs: Failover to node-2
-  14.4s  status: FailingOver: PrimaryUnavailable of node-1
+  14.4s  status: FailingOver: FailingOver of node-2
   14.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   14.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   14.4s  failover-1: fence: answered: node-2, node-3
@@ -45,7 +45,7 @@ end 125s
   60.5s  manager-1: EpochRegressed: the record says epoch 1.nonce-1, node-1 has seen 2.nonce-2; was the record restored from a backup? Choose the member to go on from (kubectl hsm status shows them), then kubectl hsm failover --to NODE --accept-loss
   90.0s  ! failover node-2 accept-loss
   90.5s  asked-1 runs: Failover to node-2
-  90.5s  status: FailingOver: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, NoGrant of node-1
+  90.5s  status: FailingOver: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, FailingOver of node-2
   90.5s  R: epoch 3.nonce-3, no holder, target node-2, S: nobody
   90.5s  asked-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
   90.5s  asked-1: fence: answered: node-1, node-2, node-3
@@ -58,11 +58,11 @@ end 125s
   90.5s  manager-1: asked-1: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
   90.5s  status: Ready
   90.5s  manager-1: nothing is wrong with Primary node-2
-  91.0s  client: write 183 is acknowledged; the last before was 120, then 62 were refused and 0 in doubt
+  90.5s  client: write 182 is acknowledged; the last before was 120, then 61 were refused and 0 in doubt
 
-node-1: epoch 3, gate closed, 154 secrets, 0 in quarantine
-node-2: epoch 3, gate open, 154 secrets, 0 in quarantine
-node-3: epoch 3, gate closed, 154 secrets, 0 in quarantine
+node-1: epoch 3, gate closed, 155 secrets, 0 in quarantine
+node-2: epoch 3, gate open, 155 secrets, 0 in quarantine
+node-3: epoch 3, gate closed, 155 secrets, 0 in quarantine
 history: 89.9s Failover Succeeded from node-1 to node-2, epoch 3, lost unknown: the record was older than what its members have seen: the story
-client: 250 writes: 154 acknowledged (0 of them in doubt before), 96 refused, in doubt to the end: none
+client: 250 writes: 155 acknowledged (0 of them in doubt before), 95 refused, in doubt to the end: none
 acknowledged and not on the Primary: none

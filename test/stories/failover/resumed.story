@@ -23,7 +23,7 @@ end 60s
   30.4s  asked-2 ends Succeeded: resumed
   30.4s  manager-1: asked-2: resumed
   30.4s  failover-1 runs: Failover to node-2
-  30.4s  status: FailingOver: PrimaryUnavailable of node-1
+  30.4s  status: FailingOver: FailingOver of node-2
   30.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   30.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   30.4s  failover-1: fence: answered: node-2, node-3

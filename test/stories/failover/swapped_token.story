@@ -18,7 +18,7 @@ end 60s
   30.4s  manager-1: Primary node-1 is watched: unreachable: connection refused
   34.4s  Event Warning DeviceLost: the device of node-1 does not answer as it should
   34.4s  failover-1 runs: Failover to node-3
-  34.4s  status: FailingOver: PrimaryUnavailable of node-1, MemberUnavailable of node-2, OneFullCopy of local
+  34.4s  status: FailingOver: FailingOver of node-3, MemberUnavailable of node-2, OneFullCopy of local
   34.4s  R: epoch 2.nonce-2, no holder, target node-3, S: node-3
   34.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   34.4s  failover-1: fence: answered: node-2 (no inventory), node-3

@@ -38,7 +38,7 @@ end 125s
   40.4s  manager-1: the sync set is empty, so acknowledged writes may be on the last Primary alone
   70.0s  ! failover node-2 accept-loss
   71.9s  asked-1 runs: Failover to node-2
-  74.9s  status: FailingOver: PrimaryUnavailable of node-1, NoFullCopy of local
+  74.9s  status: FailingOver: NoFullCopy of local, FailingOver of node-2
   74.9s  R: epoch 2.nonce-2, no holder, target node-2, S: nobody
   74.9s  asked-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   75.0s  client: write 151 is refused: Unavailable: no Primary: a promotion is under way
