@@ -15,8 +15,9 @@ std::string NotEmpty(const std::string& text) {
   return text.empty() ? std::string("the value is empty") : std::string();
 }
 
-// pflag, and so kubectl, takes -n=NAME for -n NAME.
-void AllowEquals(CLI::Option* option) {
+// What takes a text. pflag, and so kubectl, takes -n=NAME for -n NAME.
+void TakesText(CLI::Option* option) {
+  option->check(NotEmpty);
   if (option->get_snames().empty()) return;
   option->transform([](std::string text) {
     return text.size() > 1 && text.front() == '=' ? text.substr(1) : text;
@@ -31,18 +32,14 @@ class CliWords : public Words {
   }
   void Option(const std::string& name, const std::string& value, const std::string& help,
               std::string& target) override {
-    AllowEquals(app_.add_option(Dashes(name), target, help)
-                    ->option_text(value)
-                    ->type_size(1)
-                    ->check(NotEmpty));
+    TakesText(app_.add_option(Dashes(name), target, help)->option_text(value)->type_size(1));
   }
   void List(const std::string& name, const std::string& value, const std::string& help,
             std::vector<std::string>& target) override {
-    AllowEquals(app_.add_option(Dashes(name), target, help)
-                    ->option_text(value)
-                    ->type_size(1)
-                    ->allow_extra_args(false)
-                    ->check(NotEmpty));
+    TakesText(app_.add_option(Dashes(name), target, help)
+                  ->option_text(value)
+                  ->type_size(1)
+                  ->allow_extra_args(false));
   }
   void Argument(const std::string& name, const std::string& help, std::string& target,
                 bool required) override {
@@ -168,10 +165,8 @@ void Parser::AddGlobals() {
       ->option_text("LEVEL")
       ->group(group);
   for (CLI::Option* option :
-       app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; })) {
-    option->check(NotEmpty);
-    AllowEquals(option);
-  }
+       app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; }))
+    TakesText(option);
 }
 
 }  // namespace hsmops::cli

@@ -40,10 +40,8 @@ void PrintDevice(Context& context, const cluster::HSMDevice& device) {
   const auto& status = device.status;
   std::size_t up = 0;
   for (const auto& member : status.devices) up += member.available ? 1 : 0;
-  const bool critical =
-      !status.findings.empty() && status.findings.front().severity == cluster::Severity::kCritical;
   const std::string_view word = status.findings.empty() ? "healthy"
-                                : critical              ? "critical"
+                                : IsCritical(device)    ? "critical"
                                                         : "degraded";
   context.out() << fmt::format(
       "{}: {}; Primary {}, {} of {} members up, tolerates {} more losses{}\n", device.metadata.name,

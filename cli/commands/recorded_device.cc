@@ -45,11 +45,9 @@ bool IsBusy(cluster::ResourceStore& resources, const cluster::HSMDevice& device)
 // alone say something.
 std::optional<std::string> TooOld(Context& context, cluster::ResourceStore& resources,
                                   const cluster::HSMDevice& device) {
-  const auto& findings = device.status.findings;
   const auto last = LastSeen(device);
   const base::WallTime now = context.clock().Wall();
-  const bool told = !findings.empty() && findings.front().severity == Severity::kCritical;
-  if (told || !last || now - *last <= kLongestSilence || IsBusy(resources, device))
+  if (IsCritical(device) || !last || now - *last <= kLongestSilence || IsBusy(resources, device))
     return std::nullopt;
   return Age(last, now);
 }
@@ -80,6 +78,11 @@ Result<cluster::HSMDevice> RecordedDevice(Context& context, cluster::ResourceSto
                     device.metadata.name));
   context.WarnIfPaused(device);
   return device;
+}
+
+bool IsCritical(const cluster::HSMDevice& device) {
+  const auto& findings = device.status.findings;
+  return !findings.empty() && findings.front().severity == Severity::kCritical;
 }
 
 std::string AsOf(Context& context, const cluster::HSMDevice& device) {

@@ -68,29 +68,38 @@ json UriRules(bool endpoint) {
   return {{"maxLength", cluster::kMaxEndpointBytes}, {kRules, std::move(rules)}};
 }
 
-// Nodes of a list or the keys of a map are members, where targetNodes say who they are.
-json AreMembers(const std::string& field, const std::string& message) {
-  return Rule("!has(self." + field +
+// Nodes of a list or the keys of a map are members, where targetNodes say who they are; `unless`:
+// and this, which ends in "|| ", is not so.
+json AreMembers(const std::string& field, const std::string& message,
+                const std::string& unless = "") {
+  return Rule(unless + "!has(self." + field +
                   ") || !has(self.targetNodes) || size(self.targetNodes) == 0 || self." + field +
                   ".all(n, n in self.targetNodes || (has(self.primaryNode) && n == "
                   "self.primaryNode))",
               message);
 }
 
+// How many there are of whom targetNodes and primaryNode of `mirroring` name.
+std::string NodesNamed(const std::string& mirroring) {
+  return fmt::format(
+      "size({0}.targetNodes) + (has({0}.primaryNode) && {0}.primaryNode != '' && "
+      "!({0}.primaryNode in {0}.targetNodes) ? 1 : 0)",
+      mirroring);
+}
+
 json MirroringRules() {
   return json::array(
       {AreMembers("standbyNodes", "standbyNodes: names one that is not one of targetNodes"),
        AreMembers("endpoints", "endpoints: names a node that is not one of targetNodes"),
-       Rule("!has(self.failover) || !has(self.failover.priorities) || !has(self.targetNodes) || "
-            "size(self.targetNodes) == 0 || self.failover.priorities.all(n, n in "
-            "self.targetNodes || (has(self.primaryNode) && n == self.primaryNode))",
-            "failover.priorities: names a node that is not one of targetNodes"),
+       AreMembers("failover.priorities",
+                  "failover.priorities: names a node that is not one of targetNodes",
+                  "!has(self.failover) || "),
        Rule("!has(self.primaryNode) || !has(self.standbyNodes) || !(self.primaryNode in "
             "self.standbyNodes)",
             "standbyNodes: names the primaryNode, which cannot be a standby"),
        Rule("!has(self.minSyncMirrors) || !has(self.targetNodes) || size(self.targetNodes) == 0 "
-            "|| self.minSyncMirrors < size(self.targetNodes) + (has(self.primaryNode) && "
-            "self.primaryNode != '' && !(self.primaryNode in self.targetNodes) ? 1 : 0)",
+            "|| self.minSyncMirrors < " +
+                NodesNamed("self"),
             "minSyncMirrors: so many mirrors cannot hold a write, for there are fewer nodes beside "
             "the Primary")});
 }
@@ -105,10 +114,9 @@ std::vector<Addition> DeviceAdditions() {
       {"spec",
        Rules(json::array(
            {Rule("!has(self.mirroring) || !has(self.mirroring.targetNodes) || "
-                 "size(self.mirroring.targetNodes) == 0 || size(self.mirroring.targetNodes) + "
-                 "(has(self.mirroring.primaryNode) && self.mirroring.primaryNode != '' && "
-                 "!(self.mirroring.primaryNode in self.mirroring.targetNodes) ? 1 : 0) <= "
-                 "(has(self.maxDevices) ? self.maxDevices : 10)",
+                 "size(self.mirroring.targetNodes) == 0 || " +
+                     NodesNamed("self.mirroring") +
+                     " <= (has(self.maxDevices) ? self.maxDevices : 10)",
                  "maxDevices: is less than the number of nodes; it is 10 where nothing is said"),
             Rule("!has(self.mirroring) || !has(self.mirroring.primaryNode) || "
                  "self.mirroring.primaryNode == '' || !has(self.mirroring.endpoints) || "

@@ -1,5 +1,6 @@
 #include "libhsmops/kube/schema_path.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/check.h"

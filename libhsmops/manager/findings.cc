@@ -48,13 +48,17 @@ std::string LastFailure(const cluster::HSMDevice& device, const std::string& ope
   return operation.empty() || last == history.rend() ? "" : last->cause;
 }
 
+std::string BeingPromoted(const std::string& target) {
+  return target + " is being promoted, and nobody can write until it is done";
+}
+
 // What a manager that leads has begun it also ends.
 Finding PromotionFinding(const cluster::HSMDevice& device, const ClusterState& state) {
   if (state.managers == Managers::kLead) {
     const std::string failure = LastFailure(device, state.operation);
     return {
         Severity::kCritical, state.target, "FailingOver",
-        fmt::format("{} is being promoted, and nobody can write until it is done{}{}", state.target,
+        fmt::format("{}{}{}", BeingPromoted(state.target),
                     failure.empty() ? "" : "; the last try failed: ", failure),
         fmt::format("wait for it{}; if it does not end, bring back who does not answer, choose "
                     "another with kubectl hsm failover --to NODE, or give up what cannot be shown "
@@ -299,9 +303,7 @@ void AddFailingOver(const std::string& target, cluster::HSMDeviceStatus& status)
            finding.reason == "FailingOver";
   });
   status.findings.push_back(
-      {Severity::kCritical, target, "FailingOver",
-       fmt::format("{} is being promoted, and nobody can write until it is done", target),
-       "wait for it"});
+      {Severity::kCritical, target, "FailingOver", BeingPromoted(target), "wait for it"});
   SortAdded(status);
 }
 

@@ -72,7 +72,7 @@ std::optional<std::string> Front::MovedTo(Pool& pool, const std::string& primary
                                           const mirror::Stamp& stamp) {
   if (!answer.Is(ErrorCode::kReadOnly) || !pool.ReloadLatestArbiter().ok()) return std::nullopt;
   const std::string now = pool.holder();
-  if (now.empty() || now == primary || !pool.Has(now)) return std::nullopt;
+  if (now == primary || !pool.Has(now)) return std::nullopt;
   const auto pulse = pool.At(now).TakePulse();
   if (!pulse.ok() || pulse->stamp.run != stamp.run) return std::nullopt;
   return now;

@@ -200,7 +200,6 @@ Result<HSMOperation> OperationLog::SaveAgain() {
       now.status.started_at != operation_.status.started_at)
     return base::Error(base::ErrorCode::kConflict, name() + " is another's by now");
   now.status = operation_.status;
-  now.spec = operation_.spec;  // what was taken is what is carried out; the status alone is written
   return cluster::SaveStatus(pool_->world().resources, now);
 }
 
@@ -212,9 +211,8 @@ void OperationLog::Save() {
     unsaved_ = !saved.ok() && !saved.Is(base::ErrorCode::kConflict) &&
                !saved.Is(base::ErrorCode::kNotFound);
     if (saved.ok()) {
-      const cluster::HSMOperationSpec taken = operation_.spec;
+      saved->spec = std::move(operation_.spec);  // what was taken is what is carried out
       operation_ = *std::move(saved);
-      operation_.spec = taken;
     }
   }
   saved_ = pool_->world().clock.Now();

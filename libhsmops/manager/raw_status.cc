@@ -1,6 +1,5 @@
 #include "libhsmops/manager/raw_status.h"
 
-#include "libhsmops/base/printable.h"
 #include "libhsmops/kube/json_fields.h"
 
 namespace hsmops::manager {
@@ -40,19 +39,6 @@ json::array_t ItemsBut(const json& document, const char* pointer, const char* fi
     if (kube::TextIn(item, std::string("/") + field) != value) items.push_back(item);
   }
   return items;
-}
-
-void ShowRefusedSecret(cluster::ResourceStore& resources, const cluster::Object& secret,
-                       const base::Error& why, base::WallTime now) {
-  const std::string message = base::Printable(why.message());
-  RawStatus status(secret);
-  if (kube::TextIn(status.value(), "/syncStatus") == "Error" &&
-      kube::TextIn(status.value(), "/lastError") == message)
-    return;
-  status.value()["syncStatus"] = "Error";
-  status.value()["lastError"] = message;
-  status.SetCondition("Synced", "False", "InvalidSpec", message, now);
-  status.Write(resources);
 }
 
 }  // namespace hsmops::manager

@@ -28,9 +28,4 @@ class RawStatus {
 nlohmann::json::array_t ItemsBut(const nlohmann::json& document, const char* pointer,
                                  const char* field, const std::string& value);
 
-// An HSMSecret that no type accepts, for `why`: syncStatus Error, lastError, and Synced is False
-// (InvalidSpec), where they are not there yet. What was delivered stays.
-void ShowRefusedSecret(cluster::ResourceStore& resources, const cluster::Object& secret,
-                       const base::Error& why, base::WallTime now);
-
 }  // namespace hsmops::manager

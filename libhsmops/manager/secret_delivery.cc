@@ -8,7 +8,7 @@
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
-#include "libhsmops/manager/raw_status.h"
+#include "libhsmops/manager/refused_secret.h"
 
 namespace hsmops::manager {
 

@@ -32,7 +32,7 @@ std::string ReadyOf(const json& device) {
   return "";
 }
 
-// Whose devices cannot be read, as where a watch is broken and the server refuses.
+// Whose records of who may write cannot be read, as where a watch is broken and the server refuses.
 class Shut : public PassingStore {
  public:
   using PassingStore::PassingStore;
