@@ -47,6 +47,16 @@ TEST_CASE("coverage: what is written between two questions is held by whoever ha
   CHECK(Lines(Cover(*w.pool.Open())) == "app: a=InSync b=InSync\ndb: a=InSync b=InSync\n");
 }
 
+TEST_CASE("coverage: a mirror that was equal and misses what is written meanwhile is not equal") {
+  ManagedPool w({"a", "b"});
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.Before(agent::Verb::kReadInventory, [&] {
+    w.pool.SetApart(true);
+    (void)w.Put("a", "db", "1");  // on the Primary's token, confirmed by nobody
+  });
+  CHECK(Lines(Cover(*w.pool.Open())) == "app: a=InSync b=InSync\ndb: a=InSync b=Missing\n");
+}
+
 TEST_CASE("coverage: what was set aside is told, also of a mirror that is equal") {
   ManagedPool w({"a", "b"});
   REQUIRE(w.Put("a", "app", "1").ok());
