@@ -1,5 +1,6 @@
 // What a person does with devices of a real API server: agents and managers are real processes.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <csignal>
@@ -135,6 +136,24 @@ spec:
   CHECK(cluster.HsmWith("w", {"put", "app", "--stdin-key", "k"}).code == 0);
   const Ended health = cluster.Hsm({"health", "--live"});
   CHECK_MESSAGE(health.code == 0, health.out, health.err);
+}
+
+TEST_CASE("a finished HSMOperation goes when its time is over, and stays till then") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.ApplyDevice();
+  cluster.Until({"health"}, 0, "payments: healthy; Primary a");
+  const auto ask = [&](const std::string& name, int ttl) {
+    cluster.Apply(fmt::format(
+        "{{apiVersion: hsm.j5t.io/v1alpha1, kind: HSMOperation, metadata: {{name: {}, namespace: "
+        "hsm-system}}, spec: {{deviceRef: {{name: payments}}, type: Sync, ttlSecondsAfterFinished: "
+        "{}}}}}",
+        name, ttl));
+  };
+  ask("kept", 3600);
+  ask("brief", 1);
+  cluster.Until({"operation", "wait", "kept"}, 0, "");
+  cluster.Until({"operation", "wait", "brief"}, 4, "");
+  CHECK(Holds(cluster.Kubectl({"get", "hsmoperations"}), "kept"));
 }
 
 TEST_CASE("a status that nobody has written for minutes is critical, though a manager leads") {
