@@ -16,6 +16,7 @@
 #include "libhsmops/manager/promotion.h"
 #include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/report.h"
+#include "libhsmops/manager/stranded.h"
 #include "libhsmops/manager/sync_record.h"
 #include "libhsmops/manager/task.h"
 
@@ -198,7 +199,8 @@ bool Controller::InDelay(const ClusterState& state) const {
 
 Turned Controller::Turn() {
   if (auto opened = Open(); !opened.ok()) {
-    if (!enrolling_) unmanaged_.Show(world_, ns_, device_, opened.error());
+    const bool lasts = enrolling_ || unmanaged_.Show(world_, ns_, device_, opened.error());
+    TellWaiting(world_, ns_, device_, lasts);
     return {.reason = "nothing can be done: " + opened.error().message(), .failed = true};
   }
   unmanaged_.Forget();

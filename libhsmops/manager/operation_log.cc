@@ -15,18 +15,17 @@ using base::Result;
 using cluster::HSMOperation;
 using cluster::OperationPhase;
 
-void ForgetOld(Pool& pool, std::vector<HSMOperation> operations) {
+void ForgetOld(World& world, std::vector<HSMOperation> operations) {
   std::erase_if(operations, [](const HSMOperation& operation) { return !operation.Finished(); });
   std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
     return a.status.completed_at > b.status.completed_at;
   });
-  const base::WallTime now = pool.world().clock.Wall();
+  const base::WallTime now = world.clock.Wall();
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const HSMOperation& operation = operations[i];
     if (i + 1 < kMaxFinishedOperations && !operation.Expired(now)) continue;
-    (void)pool.world().resources.Delete(HSMOperation::kKind, operation.metadata.ns,
-                                        operation.metadata.name,
-                                        operation.metadata.resource_version);
+    (void)world.resources.Delete(HSMOperation::kKind, operation.metadata.ns,
+                                 operation.metadata.name, operation.metadata.resource_version);
   }
 }
 
@@ -56,25 +55,25 @@ Result<void> TidyUp(Pool& pool) {
     return operation.spec.device_ref.name != pool.device().metadata.name;
   });
   HSM_RETURN_IF_ERROR(EndAllAbandoned(pool, all.items));
-  ForgetOld(pool, std::move(all.items));
+  ForgetOld(pool.world(), std::move(all.items));
   return {};
 }
 
 }  // namespace
 
-Result<void> EndOperation(Pool& pool, HSMOperation& operation, OperationPhase phase,
+Result<void> EndOperation(World& world, HSMOperation& operation, OperationPhase phase,
                           const std::string& result, const std::string& message) {
   operation.status.phase = phase;
-  operation.status.completed_at = pool.world().clock.Wall();
+  operation.status.completed_at = world.clock.Wall();
   operation.status.result = result;
   operation.status.message = message;
-  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
+  HSM_TRY(operation, cluster::SaveStatus(world.resources, operation));
   return {};
 }
 
 Result<void> EndAbandoned(Pool& pool, HSMOperation& operation) {
   return EndOperation(
-      pool, operation, OperationPhase::kFailed, operation.status.result,
+      pool.world(), operation, OperationPhase::kFailed, operation.status.result,
       "its process ended before it did; the device's status and history say what holds");
 }
 
@@ -121,6 +120,7 @@ Result<OperationLog> OperationLog::Create(Pool& pool, const HSMOperation& operat
 
 Result<OperationLog> OperationLog::Take(Pool& pool, HSMOperation operation) {
   operation.status.phase = OperationPhase::kRunning;
+  operation.status.message.clear();  // that it waited
   operation.status.started_at = pool.world().clock.Wall();
   HSM_TRY(HSMOperation running, cluster::SaveStatus(pool.world().resources, operation));
   return OperationLog(pool, std::move(running));

@@ -17,7 +17,7 @@ inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24)
 
 // Removes those of `operations`, all of this device, that are finished and past their time, and the
 // oldest beyond so many. One that cannot be removed now is removed by the next that tries.
-void ForgetOld(Pool& pool, std::vector<cluster::HSMOperation> operations);
+void ForgetOld(World& world, std::vector<cluster::HSMOperation> operations);
 
 class OperationLog {
  public:
@@ -79,7 +79,7 @@ class OperationLog {
 inline constexpr const char* kSuperseded = "Superseded";
 
 // Ends one that nobody carries out (any more), with these words for its status.
-base::Result<void> EndOperation(Pool& pool, cluster::HSMOperation& operation,
+base::Result<void> EndOperation(World& world, cluster::HSMOperation& operation,
                                 cluster::OperationPhase phase, const std::string& result,
                                 const std::string& message);
 // One that says Running, of a command that is gone: it has failed.

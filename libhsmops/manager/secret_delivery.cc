@@ -29,6 +29,7 @@ constexpr std::chrono::seconds kAwaited{10};  // what a watch is given to tell o
 constexpr int kQuietTries = 3;
 constexpr std::chrono::seconds kFirstList{5};
 constexpr std::chrono::seconds kFirstSecrets{2};
+constexpr std::size_t kToldAtOnce = 32;
 constexpr const char* kController = "hsm.j5t.io/manager";
 
 base::Duration PauseAfter(int failures) {
@@ -190,12 +191,12 @@ void SecretDelivery::Step(base::Duration longest) {
   for (const Name& name : names)
     tasks.push_back([this, name, &entry = *entries_.at(name)] { Work(name, entry); });
   world_.executor.RunAll(std::move(tasks));
-  TellAll();
+  TellSome();
   std::erase_if(entries_, [&](const auto& entry) {
     const auto asked = asked_.Find(entry.first.first, entry.first.second);
     return asked.ok() && !*asked;
   });
-  if (!names.empty()) return;
+  if (!names.empty() || !untold_.empty()) return;
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, std::chrono::nanoseconds(std::min<base::Duration>(longest, kLookAtDevices)),
                  [&] { return hurry_ || !due_.empty() || !moved_.empty(); });
@@ -447,16 +448,17 @@ std::optional<std::string> SecretDelivery::Write(const HSMSecret& secret,
   return saved->metadata.resource_version;
 }
 
-void SecretDelivery::TellAll() {
+void SecretDelivery::TellSome() {
+  const auto end = untold_.begin() + static_cast<long>(std::min(untold_.size(), kToldAtOnce));
   std::vector<base::Executor::Task> tasks;
-  for (const auto& [subject, what] : untold_) {
-    tasks.push_back([&] {
+  for (auto one = untold_.begin(); one != end; ++one) {
+    tasks.push_back([this, one] {
       cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng, kController, ns_);
-      (void)recorder.Tell(subject, what);  // the status says it too
+      (void)recorder.Tell(one->first, one->second);  // the status says it too
     });
   }
   world_.executor.RunAll(std::move(tasks));
-  untold_.clear();
+  untold_.erase(untold_.begin(), end);
 }
 
 }  // namespace hsmops::manager

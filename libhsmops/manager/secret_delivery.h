@@ -7,6 +7,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -94,7 +95,7 @@ class SecretDelivery {
                                    cluster::HSMSecretStatus status, Entry& entry);
   void Failed(Entry& entry);
   void NoteWritten(Entry& entry, const std::string& written, const store::Version& version);
-  void TellAll();
+  void TellSome();
 
   World& world_;
   Fronts& fronts_;
@@ -105,8 +106,8 @@ class SecretDelivery {
   std::condition_variable wake_;
   std::set<Name> due_;
   std::set<Name> moved_;  // Secrets, most of them nobody's of ours
-  // Events of this step, told when everybody has what is due: nobody waits for them.
-  std::vector<std::pair<cluster::EventSubject, cluster::EventRecorder::What>> untold_;
+  // Events, a few of them told after each step: nobody waits for them, and what is due goes first.
+  std::deque<std::pair<cluster::EventSubject, cluster::EventRecorder::What>> untold_;
   bool hurry_ = false;
   std::map<Name, std::unique_ptr<Entry>> entries_;
   std::vector<cluster::HSMDevice> devices_;  // as of this step

@@ -24,6 +24,7 @@
 #include "libhsmops/manager/grant_relay.h"
 #include "libhsmops/manager/live_api.h"
 #include "libhsmops/manager/secret_delivery.h"
+#include "libhsmops/manager/stranded.h"
 #include "libhsmops/manager/vitals.h"
 #include "libhsmops/net/curl_transport.h"
 #include "libhsmops/net/http_server.h"
@@ -45,6 +46,7 @@ constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
 constexpr int kPhases = 10;  // of that period, in which the turns of different devices begin
 constexpr std::chrono::milliseconds kLookPeriod{1000};
+constexpr std::chrono::seconds kStraysPeriod{5};
 constexpr std::chrono::seconds kStopPatience{10};
 constexpr std::chrono::seconds kOneWrite{10};  // of a Secret
 // Every member is asked several times a second: with a connection for each kept, a handshake, which
@@ -364,7 +366,17 @@ class Running {
         auto [at, is_new] = devices.try_emplace(name);
         if (is_new) StartControl(name, kIdlePeriod / kPhases * (started++ % kPhases), at->second);
       }
+      LookForStrays(*listed);
     } while (Sleep(kIdlePeriod));
+  }
+
+  void LookForStrays(const Versions& devices) {
+    const base::TimePoint now = clock_.Now();
+    if (!Leads() || now < strays_due_) return;
+    strays_due_ = now + kStraysPeriod;
+    std::set<std::string> names;
+    for (const auto& [name, version] : devices) names.insert(name);
+    strays_.Look(*world_, config_.ns, names);
   }
 
   void StartControl(const std::string& name, base::Duration phase, Controlled& controlled) {
@@ -429,6 +441,8 @@ class Running {
   std::mutex election_mutex_;
   std::optional<Election> election_;
   std::optional<Announcement> announcement_;
+  Strays strays_;
+  base::TimePoint strays_due_{};
   std::mutex said_mutex_;
   std::map<std::string, std::string> said_;
 };

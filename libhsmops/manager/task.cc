@@ -279,7 +279,8 @@ bool IsTooOld(Pool& pool, const HSMOperation& operation) {
 
 Result<void> EndTooOld(Pool& pool, HSMOperation& operation) {
   return EndOperation(
-      pool, operation, OperationPhase::kFailed, std::string(base::Name(ErrorCode::kReadOnly)),
+      pool.world(), operation, OperationPhase::kFailed,
+      std::string(base::Name(ErrorCode::kReadOnly)),
       fmt::format(
           "it was asked for more than {} ago, and what it gives up may be more by now: ask again",
           base::FormatDuration(kForcedFor)));
@@ -303,9 +304,9 @@ void BeginAgain(HSMOperation& operation) {
 
 Result<void> Cancel(Pool& pool, HSMOperation& operation) {
   if (operation.status.steps.empty())
-    return EndOperation(pool, operation, OperationPhase::kCancelled, "Cancelled",
+    return EndOperation(pool.world(), operation, OperationPhase::kCancelled, "Cancelled",
                         "cancelled before it began; nothing was changed");
-  return EndOperation(pool, operation, OperationPhase::kCancelled,
+  return EndOperation(pool.world(), operation, OperationPhase::kCancelled,
                       std::string(base::Name(ErrorCode::kInDoubt)),
                       "its manager ended before it did, and it is not begun again; its steps say "
                       "what was done");
@@ -362,7 +363,7 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
   const base::WallTime now = pool.world().clock.Wall();
   if (std::ranges::any_of(operations, [&](const auto& one) { return one.Expired(now); }))
-    ForgetOld(pool, operations);
+    ForgetOld(pool.world(), operations);
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
     if (operation.spec.cancel) {
@@ -376,7 +377,8 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std
     }
     if (IsOvertaken(pool, operation, operations)) {
       HSM_RETURN_IF_ERROR(EndOperation(
-          pool, operation, OperationPhase::kFailed, std::string(base::Name(ErrorCode::kConflict)),
+          pool.world(), operation, OperationPhase::kFailed,
+          std::string(base::Name(ErrorCode::kConflict)),
           "another promotion was asked for after this one and made before it: ask again"));
       continue;
     }
@@ -395,11 +397,14 @@ Result<void> EndByHistory(Pool& pool, HSMOperation& operation, const cluster::Hi
   const bool as_asked = wanted.empty() || wanted == entry.to;
   std::string message =
       fmt::format("its manager ended before it could say so; the history says {}", entry.outcome);
-  if (!done) return EndOperation(pool, operation, OperationPhase::kFailed, entry.outcome, message);
+  if (!done)
+    return EndOperation(pool.world(), operation, OperationPhase::kFailed, entry.outcome, message);
   if (as_asked)
-    return EndOperation(pool, operation, OperationPhase::kSucceeded, "Done", std::move(message));
+    return EndOperation(pool.world(), operation, OperationPhase::kSucceeded, "Done",
+                        std::move(message));
   message += fmt::format(" for {}, and {} was asked for", entry.to, wanted);
-  return EndOperation(pool, operation, OperationPhase::kPartial, "Partial", std::move(message));
+  return EndOperation(pool.world(), operation, OperationPhase::kPartial, "Partial",
+                      std::move(message));
 }
 
 }  // namespace
@@ -420,7 +425,8 @@ Result<void> TakeOver(Pool& pool) {
     } else if (operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
       HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
     } else if (IsSuperseded(pool, operation, operations)) {
-      HSM_RETURN_IF_ERROR(EndOperation(pool, operation, OperationPhase::kFailed, kSuperseded,
+      HSM_RETURN_IF_ERROR(EndOperation(pool.world(), operation, OperationPhase::kFailed,
+                                       kSuperseded,
                                        pool.arbiter().operation_id + " goes on in its stead"));
     } else {
       BeginAgain(operation);

@@ -1,7 +1,5 @@
 #include "libhsmops/manager/unmanaged.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/printable.h"
@@ -33,24 +31,22 @@ json FindingOf(const std::string& device, const Error& why) {
        "no manager can look after it, so nothing is promoted or mended, and all else here is as "
        "it was seen last: " +
            base::Printable(why.message())},
-      {"nextStep", fmt::format("mend what the message names (kubectl edit hsmdevice {}); it is "
-                               "tried again by itself",
-                               device)}};
+      {"nextStep", "mend what the message names; it is tried again by itself"}};
 }
 
 }  // namespace
 
-void Unmanaged::Show(World& world, const std::string& ns, const std::string& device,
+bool Unmanaged::Show(World& world, const std::string& ns, const std::string& device,
                      const Error& why) {
   const base::TimePoint now = world.clock.Now();
   if (!since_) since_ = now;
-  if (MayPass(why) && now - *since_ < kLasting) return;
+  if (MayPass(why) && now - *since_ < kLasting) return false;
   const auto object = world.resources.Get(cluster::Kind::kHsmDevice, ns, device);
-  if (!object.ok()) return;
+  if (!object.ok()) return true;
   RawStatus status(*object);
   json finding = FindingOf(device, why);
   const auto& findings = kube::ItemsIn(status.value(), "/findings");
-  if (!findings.empty() && findings.front() == finding) return;
+  if (!findings.empty() && findings.front() == finding) return true;
   json::array_t all = ItemsBut(status.value(), "/findings", "reason", kReason);
   all.insert(all.begin(), std::move(finding));
   status.value()["findings"] = std::move(all);
@@ -59,6 +55,7 @@ void Unmanaged::Show(World& world, const std::string& ns, const std::string& dev
     status.SetCondition(type, "Unknown", kReason, "no manager can look after it",
                         world.clock.Wall());
   status.Write(world.resources);
+  return true;
 }
 
 }  // namespace hsmops::manager

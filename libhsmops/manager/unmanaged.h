@@ -15,8 +15,8 @@ class Unmanaged {
   // NotManaged before all others, phase Degraded, and Ready and FailoverReady Unknown, where they
   // are not there yet; all else in the status stays, as what was seen last. What may pass by itself
   // (kUnavailable, kConflict, kInDoubt) is written once it has lasted. The status is not read as a
-  // type: that the device cannot be may be the reason.
-  void Show(World& world, const std::string& ns, const std::string& device, const base::Error& why);
+  // type: that the device cannot be may be the reason. Whether it has lasted, or will.
+  bool Show(World& world, const std::string& ns, const std::string& device, const base::Error& why);
   // It could be.
   void Forget() { since_.reset(); }
 

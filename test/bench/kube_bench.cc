@@ -10,6 +10,7 @@
 
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/kube/json_fields.h"
+#include "libhsmops/manager/delivery_plan.h"
 #include "test/bench/command.h"
 #include "test/bench/kube_scene.h"
 
@@ -143,20 +144,36 @@ bool InSync(const cluster::Object& object) {
   return kube::TextIn(object.document(), "/status/syncStatus") == "InSync";
 }
 
+// HSMSecrets of a namespace that the device does not allow: each says so, and its Event is written.
+std::vector<cluster::Object> AskInVain(KubeScene& scene, const std::string& ns, int count) {
+  scene.Ask(ns, count);
+  std::vector<cluster::Object> all;
+  AwaitThat(
+      [&] {
+        all = Must(scene.store().List(Kind::kHsmSecret, ns), "HSMSecrets").items;
+        const auto events = Must(scene.store().List(Kind::kEvent, ns), "Events").items;
+        return static_cast<int>(events.size()) >= count &&
+               std::ranges::all_of(all, [](const cluster::Object& one) {
+                 return !kube::TextIn(one.document(), "/status/syncStatus").empty();
+               });
+      },
+      "every HSMSecret judged");
+  return all;
+}
+
 // A Secret and the status of its HSMSecret, as a delivery writes them, by nobody but this client.
 double RawPairs(KubeScene& scene, int count) {
   const std::string ns = "raw";
+  const auto asked = AskInVain(scene, ns, count);
   scene.cluster().Manager(1).Signal(SIGSTOP);
-  scene.Ask(ns, count);
-  const auto asked = Must(scene.store().List(Kind::kHsmSecret, ns), "HSMSecrets").items;
+  const manager::Delivered delivered{{{1, 1}, 1}, "a"};
   std::vector<base::Executor::Task> tasks;
   for (const cluster::Object& one : asked) {
     tasks.push_back([&] {
       Must(scene.writer().Create(Content(one, ns, one.key().name)), "a Secret");
       auto secret = Must(cluster::HSMSecret::FromJson(one.document()), "an HSMSecret");
-      secret.status.sync_status = cluster::SyncStatus::kInSync;
-      secret.status.version = "1.1.00000000";
-      secret.status.last_sync_time = std::chrono::floor<std::chrono::seconds>(wall.Wall());
+      secret.status = manager::StatusAfter(secret, "payments", {}, delivered, {},
+                                           std::chrono::floor<std::chrono::seconds>(wall.Wall()));
       Must(cluster::SaveStatus(scene.store(), secret), "its status");
     });
   }
@@ -172,15 +189,7 @@ double DeliverAll(KubeScene& scene, int count) {
   const std::string ns = "payments";
   (void)scene.cluster().KubectlAnywhere({"create", "namespace", ns});
   scene.cluster().AllowDelivery(ns);
-  scene.Ask(ns, count);
-  AwaitThat(
-      [&] {
-        const auto all = Must(scene.store().List(Kind::kHsmSecret, ns), "HSMSecrets").items;
-        return std::ranges::all_of(all, [](const cluster::Object& one) {
-          return !kube::TextIn(one.document(), "/status/syncStatus").empty();
-        });
-      },
-      "every HSMSecret judged");
+  (void)AskInVain(scene, ns, count);
   const auto watch = WatchFromNow(scene, Kind::kHsmSecret, ns);
   std::set<std::string> done;
   const double before = ProcessorSeconds(scene.cluster().Manager(1).pid());

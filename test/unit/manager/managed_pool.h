@@ -2,6 +2,7 @@
 // run.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
@@ -52,6 +53,17 @@ class ManagedPool {
       said = controller.Turn().reason;
       pool.clock().Advance(std::chrono::seconds(2));
     }
+  }
+  // Also what no reader of ours accepts.
+  void WriteMirroring(const char* field, nlohmann::json value) {
+    auto& resources = pool.world().resources;
+    const auto before = resources.Get(cluster::Kind::kHsmDevice, "default", "d");
+    REQUIRE(before.ok());
+    nlohmann::json document = before->document();
+    document["spec"]["mirroring"][field] = std::move(value);
+    const auto object = cluster::Object::From(document);
+    REQUIRE(object.ok());
+    REQUIRE(resources.Update(*object, object->version()).ok());
   }
   void EditMirroring(const std::function<void(cluster::MirroringSpec&)>& edit) {
     auto device = cluster::Load<cluster::HSMDevice>(pool.world().resources, "default", "d");

@@ -17,14 +17,6 @@ json DeviceIn(cluster::ResourceStore& resources) {
   return object->document();
 }
 
-void WriteSpec(cluster::ResourceStore& resources, const char* field, json value) {
-  json document = DeviceIn(resources);
-  document["spec"]["mirroring"][field] = std::move(value);
-  const auto object = cluster::Object::From(document);
-  REQUIRE(object.ok());
-  REQUIRE(resources.Update(*object, object->version()).ok());
-}
-
 std::string ReadyOf(const json& device) {
   for (const json& condition : device["status"]["conditions"]) {
     if (condition["type"] == "Ready") return condition["status"];
@@ -53,7 +45,7 @@ TEST_CASE("a spec that is refused stands first in the status, until it is mended
   Controller leader(w.pool.world(), "default", "d");
   w.TurnsOf(leader, 2);
   REQUIRE(ReadyOf(DeviceIn(resources)) == "True");
-  WriteSpec(resources, "minSyncMirrors", 7);
+  w.WriteMirroring("minSyncMirrors", 7);
   w.TurnsOf(leader, 1);
   const json device = DeviceIn(resources);
   const json& first = device["status"]["findings"].at(0);
@@ -65,7 +57,7 @@ TEST_CASE("a spec that is refused stands first in the status, until it is mended
   CHECK(device["status"]["devices"].size() == 2);  // as it was seen last
   w.TurnsOf(leader, 3);
   CHECK(DeviceIn(resources) == device);  // once
-  WriteSpec(resources, "minSyncMirrors", 1);
+  w.WriteMirroring("minSyncMirrors", 1);
   w.Grant();
   w.TurnsOf(leader, 1);
   CHECK(ReadyOf(DeviceIn(resources)) == "True");
@@ -81,7 +73,7 @@ TEST_CASE("whoever enrolled the device says so later, too") {
   w.TurnsOf(leader, 3);
   auto& resources = w.pool.world().resources;
   REQUIRE(ReadyOf(DeviceIn(resources)) == "True");
-  WriteSpec(resources, "minSyncMirrors", 7);
+  w.WriteMirroring("minSyncMirrors", 7);
   w.TurnsOf(leader, 1);
   CHECK(DeviceIn(resources)["status"]["findings"].at(0)["reason"] == "NotManaged");
 }

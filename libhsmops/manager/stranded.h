@@ -1,0 +1,33 @@
+// Operations that nobody can carry out: their device is not there, or cannot be looked after now.
+// They say so, can be cancelled, and go when their time is over.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "libhsmops/manager/pool.h"
+
+namespace hsmops::manager {
+
+// `device` of namespace `ns` cannot be looked after now. Of its operations those that are pending
+// end as Cancelled where that was asked for, and say otherwise, if it `lasts`, that they wait and
+// where the reason stands. The others stay as they are.
+void TellWaiting(World& world, const std::string& ns, const std::string& device, bool lasts);
+
+// Operations whose device is not there at all. Not thread-safe.
+class Strays {
+ public:
+  // `devices`: all that there are in `ns`, as they were listed just now. An operation of another
+  // one ends as Failed (NotFound; in doubt where it was Running) once its device has been missing
+  // for kMissingFor: what is applied together does not come in order. One that is to be cancelled
+  // ends at once, and a finished one goes when its time is over.
+  void Look(World& world, const std::string& ns, const std::set<std::string>& devices);
+
+  static constexpr std::chrono::seconds kMissingFor{60};
+
+ private:
+  std::map<std::string, base::TimePoint> missing_since_;  // by operation
+};
+
+}  // namespace hsmops::manager
