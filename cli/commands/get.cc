@@ -96,7 +96,8 @@ int ShowServed(const GetWords& words, const store::SecretName& name,
 std::optional<cluster::HSMSecret> LastDelivery(const store::SecretName& name,
                                                const cluster::HSMDevice& device, Context& context) {
   std::optional<cluster::HSMSecret> last;
-  for (cluster::HSMSecret& secret : VisibleHsmSecrets(context, {device})) {
+  VisibleSecrets visible = VisibleHsmSecrets(context, {device});
+  for (cluster::HSMSecret& secret : visible.items) {
     if (!WasDelivered(secret, device) || secret.HsmName() != name.text()) continue;
     if (!last || last->status.last_sync_time < secret.status.last_sync_time)
       last = std::move(secret);

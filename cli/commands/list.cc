@@ -35,6 +35,7 @@ struct ListOptions {
 struct Listed {
   cluster::HSMDevice device;
   std::map<std::string, std::string> deliveries;
+  bool all_deliveries = true;                      // else some are not known
   std::vector<json> secrets;                       // MirroredSecrets
   std::map<std::string, std::string> unknown;      // nodes that could not be asked, with why
   std::map<std::string, std::size_t> quarantined;  // versions, by node
@@ -89,7 +90,9 @@ std::vector<std::string> Cells(const Listed& listed, const json& secret, base::W
           version.substr(0, version.rfind('.')),
           TextIn(secret, "/status/coverage"),
           written.ok() ? Age(*written, now) : "unknown",
-          delivered == listed.deliveries.end() ? "" : delivered->second};
+          delivered != listed.deliveries.end() ? delivered->second
+          : listed.all_deliveries              ? ""
+                                               : "unknown"};
 }
 
 const std::vector<std::string> kHeaders{"NAME",     "KEYS",      "VERSION",
@@ -200,15 +203,16 @@ int PrintAll(Context& context, std::vector<Listed> all, bool several, bool wide)
 }
 
 // Whether it is all of it.
-base::Result<bool> ListDevice(Listed& listed, const std::vector<cluster::HSMSecret>& asking,
+base::Result<bool> ListDevice(Listed& listed, const VisibleSecrets& asking,
                               const std::string& sort_by, Context& context) {
   bool whole = true;
   if (context.OnKubernetes()) {
-    HSM_TRY(whole, ListThere(listed, asking, context));
+    HSM_TRY(whole, ListThere(listed, asking.items, context));
   } else {
     HSM_RETURN_IF_ERROR(ListHere(listed, context));
   }
-  listed.deliveries = Deliveries(context, asking, listed.device);
+  listed.deliveries = Deliveries(context, asking.items, listed.device);
+  listed.all_deliveries = asking.all;
   Sort(listed.secrets, sort_by);
   return whole;
 }
@@ -222,12 +226,12 @@ int Run(const ListOptions& options, Context& context) {
   const auto chosen = options.devices.Choose(context);
   if (!chosen.ok()) return context.Fail(chosen.error());
   const std::vector<cluster::HSMDevice>& devices = chosen->devices;
-  const std::vector<cluster::HSMSecret> asking = VisibleHsmSecrets(context, devices);
+  const VisibleSecrets asking = VisibleHsmSecrets(context, devices);
   std::vector<Listed> all;
   std::optional<base::Error> failed;
   bool whole = chosen->refused.empty();
   for (const cluster::HSMDevice& device : devices) {
-    Listed listed{device, {}, {}, {}, {}};
+    Listed listed{device};
     auto done = ListDevice(listed, asking, options.sort_by, context);
     if (done.ok()) {
       whole = whole && *done;

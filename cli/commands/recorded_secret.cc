@@ -1,9 +1,11 @@
 #include "cli/commands/recorded_secret.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "cli/commands/recorded_device.h"
@@ -45,31 +47,42 @@ std::set<std::string> NamespacesServed(Context& context, const std::vector<HSMDe
   return served;
 }
 
-// Adds those of a namespace; "" for all. False: they are not known, which is said.
-bool AddHsmSecrets(Context& context, cluster::ResourceStore& resources, const std::string& ns,
-                   std::vector<HSMSecret>& visible) {
+// Adds those of a namespace; "" for all. Why they are not known.
+std::optional<base::Error> AddHsmSecrets(cluster::ResourceStore& resources, const std::string& ns,
+                                         std::vector<HSMSecret>& visible) {
   auto secrets = cluster::LoadAll<HSMSecret>(resources, ns);
-  if (!secrets.ok()) {
-    context.Warn(fmt::format("what is delivered in {} is not known: {}",
-                             ns.empty() ? "all namespaces" : "namespace " + ns,
-                             base::Printable(secrets.error().message())));
-    return false;
-  }
+  if (!secrets.ok()) return secrets.error();
   std::ranges::move(secrets->items, std::back_inserter(visible));
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::vector<HSMSecret> VisibleHsmSecrets(Context& context, const std::vector<HSMDevice>& devices) {
-  std::vector<HSMSecret> visible;
+VisibleSecrets VisibleHsmSecrets(Context& context, const std::vector<HSMDevice>& devices) {
+  VisibleSecrets visible;
   const auto resources = context.OpenResources();
-  if (!resources.ok()) return visible;
+  if (!resources.ok()) return {{}, false};
   std::set<std::string> served = NamespacesServed(context, devices);
   const bool all = served.contains("") || served.size() > kFewNamespaces;
-  if (all && AddHsmSecrets(context, **resources, "", visible)) return visible;
-  served.erase("");
-  for (const std::string& ns : served) (void)AddHsmSecrets(context, **resources, ns, visible);
+  std::optional<base::Error> why;
+  if (all) why = AddHsmSecrets(**resources, "", visible.items);
+  if (all && !why) return visible;
+  std::vector<std::string> unread;
+  if (served.erase("") > 0) {
+    unread.emplace_back("other namespaces");
+  } else {
+    why.reset();
+  }
+  for (const std::string& ns : served) {
+    auto failed = AddHsmSecrets(**resources, ns, visible.items);
+    if (!failed) continue;
+    unread.push_back(ns);
+    if (!why) why = std::move(failed);
+  }
+  visible.all = unread.empty();
+  if (why)
+    context.Warn(fmt::format("what is delivered in {} is not known: {}", fmt::join(unread, ", "),
+                             base::Printable(why->message())));
   return visible;
 }
 

@@ -11,9 +11,13 @@
 
 namespace hsmops::cli {
 
-// The HSMSecrets of where these devices may deliver to; which of them cannot be read is said.
-std::vector<cluster::HSMSecret> VisibleHsmSecrets(Context& context,
-                                                  const std::vector<cluster::HSMDevice>& devices);
+struct VisibleSecrets {
+  std::vector<cluster::HSMSecret> items;
+  bool all = true;  // else some could not be read
+};
+
+// The HSMSecrets of where these devices may deliver to; where they cannot be read is said.
+VisibleSecrets VisibleHsmSecrets(Context& context, const std::vector<cluster::HSMDevice>& devices);
 
 // Whether it asks for a secret of this device, may have it, and has had one.
 bool WasDelivered(const cluster::HSMSecret& secret, const cluster::HSMDevice& device);

@@ -128,7 +128,12 @@ void ShowNotEnrolled(World& world, cluster::HSMDevice device, const Error& why) 
       {cluster::Severity::kCritical, device.metadata.name, "NotEnrolled", why.message(),
        waits ? "start or mend what the message names; it is tried again by itself"
              : "see docs/adr/0024: what a token holds, and a lost record, are left to a person"}};
-  if (device.status != before) (void)cluster::SaveStatus(world.resources, device);
+  cluster::SetCondition(device.status.conditions,
+                        {"Ready", cluster::ConditionStatus::kFalse, "NotEnrolled", why.message(),
+                         device.metadata.generation},
+                        world.clock.Wall());
+  if (device.status == before || !cluster::SaveStatus(world.resources, device).ok()) return;
+  Tell(world, device, cluster::EventType::kWarning, "NotEnrolled", why.message());
 }
 
 }  // namespace hsmops::manager

@@ -450,9 +450,14 @@ Result<void> Pool::UpdateStatus(const std::function<void(cluster::HSMDeviceStatu
 }
 
 void Pool::Tell(cluster::EventType type, const std::string& reason, const std::string& note) {
-  cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng,
-                                  "hsm.j5t.io/kubectl-hsm", "kubectl-hsm");
-  (void)recorder.Record(cluster::SubjectOf(device_), {type, reason, reason, note});
+  manager::Tell(world_, device_, type, reason, note);
+}
+
+void Tell(World& world, const cluster::HSMDevice& device, cluster::EventType type,
+          const std::string& reason, const std::string& note) {
+  cluster::EventRecorder recorder(world.resources, world.clock, world.rng, "hsm.j5t.io/kubectl-hsm",
+                                  "kubectl-hsm");
+  (void)recorder.Record(cluster::SubjectOf(device), {type, reason, reason, note});
 }
 
 }  // namespace hsmops::manager

@@ -170,4 +170,8 @@ base::Result<void> CreateArbiterFor(World& world, const cluster::HSMDevice& devi
                                     std::optional<store::Uid> pool = {},
                                     std::optional<cluster::Epoch> epoch = {});
 
+// An Event of this device; where it cannot be written it is not told.
+void Tell(World& world, const cluster::HSMDevice& device, cluster::EventType type,
+          const std::string& reason, const std::string& note);
+
 }  // namespace hsmops::manager

@@ -220,10 +220,13 @@ class Run {
       for (const Candidate& c : report_.candidates) {
         if (!options_.target.empty() && c.node != options_.target) continue;
         for (const std::string& why : c.reasons)
-          reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", c.node, why);
+          reasons += fmt::format("{}{}{}", reasons.empty() ? "" : "; ",
+                                 options_.target.empty() ? c.node + ": " : "", why);
       }
       return Error(ErrorCode::kReadOnly,
-                   fmt::format("no member can be promoted: {}{}", reasons,
+                   fmt::format("{} can{} be promoted: {}{}",
+                               options_.target.empty() ? "no member" : options_.target,
+                               options_.target.empty() ? "" : "not", reasons,
                                options_.purpose == Purpose::kFailover && !options_.accept_loss
                                    ? "; what it would cost all the same, --accept-loss --dry-run "
                                      "says"

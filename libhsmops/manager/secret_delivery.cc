@@ -1,6 +1,7 @@
 #include "libhsmops/manager/secret_delivery.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/kube/secret_type.h"
 #include "libhsmops/manager/refused_secret.h"
 
 namespace hsmops::manager {
@@ -52,6 +54,22 @@ std::set<std::string> SpecsOf(const std::vector<HSMDevice>& devices) {
   for (const HSMDevice& device : devices)
     specs.insert(fmt::format("{} {}", device.metadata.name, device.metadata.generation));
   return specs;
+}
+
+// What the API server would refuse.
+Result<void> CheckContent(const HSMSecret& secret, const store::Keys& keys) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : keys) bytes += value.size();
+  if (bytes > kube::kMaxKubeSecretBytes) {
+    return Error(ErrorCode::kLimit, fmt::format("its values have {} bytes, and a Secret at most {}",
+                                                bytes, kube::kMaxKubeSecretBytes));
+  }
+  const auto missing = kube::MissingKeys(secret.spec.secret_type, keys);
+  if (missing.empty()) return {};
+  return Error(ErrorCode::kInvalid,
+               fmt::format("a Secret of type {} wants {}, which {} has not: put it there, or name "
+                           "another spec.secretType",
+                           secret.spec.secret_type, fmt::join(missing, " and "), secret.HsmName()));
 }
 
 cluster::OwnerReference OwnerOf(const HSMSecret& secret) {
@@ -368,12 +386,7 @@ Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevi
   Fronts::Taken front = fronts_.Take(ns_, device.metadata.name);
   HSM_TRY(Served served, front->Get(name));
   HSM_RETURN_IF_ERROR(CheckServed(name, served));
-  std::size_t bytes = 0;
-  for (const auto& [key, value] : served.secret->keys) bytes += value.size();
-  if (bytes > kube::kMaxKubeSecretBytes) {
-    return Error(ErrorCode::kLimit, fmt::format("its values have {} bytes, and a Secret at most {}",
-                                                bytes, kube::kMaxKubeSecretBytes));
-  }
+  HSM_RETURN_IF_ERROR(CheckContent(secret, served.secret->keys));
   const store::Version version = served.secret->version;
   // A mirror that is behind must not undo what was delivered.
   if (!served.by_primary && version < LastDelivered(secret, entry.memory))

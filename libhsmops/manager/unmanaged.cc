@@ -51,7 +51,7 @@ bool Unmanaged::Show(World& world, const std::string& ns, const std::string& dev
   all.insert(all.begin(), std::move(finding));
   status.value()["findings"] = std::move(all);
   status.value()["phase"] = "Degraded";
-  for (const char* type : {"Ready", "FailoverReady"})
+  for (const char* type : {"Ready", "PrimaryAvailable", "Mirrored", "FailoverReady"})
     status.SetCondition(type, "Unknown", kReason, "no manager can look after it",
                         world.clock.Wall());
   status.Write(world.resources);

@@ -103,6 +103,13 @@ TEST_CASE("an HSMSecret that no reader accepts says so in its status") {
   CHECK(Holds(scene.Field("hsmsecret", "{.status.lastError}"), "spec.hsmPath"));
 }
 
+TEST_CASE("a Secret of a type whose keys the secret has not: the status names them") {
+  DeliveryScene scene;
+  scene.Apply("{hsmPath: app/db, secretType: kubernetes.io/tls}");
+  CHECK(scene.Becomes("hsmsecret", "{.status.syncStatus}", "Error"));
+  CHECK(Holds(scene.Field("hsmsecret", "{.status.lastError}"), "wants tls.crt and tls.key"));
+}
+
 TEST_CASE("a namespace that the device does not allow gets a condition and no value") {
   DeliveryScene scene;
   scene.cluster.KubectlAnywhere({"create", "namespace", "payments"});
