@@ -171,6 +171,15 @@ TEST_CASE("a status that nobody has written for minutes is critical, though a ma
   cluster.Until({"health"}, 0, "payments: healthy; Primary a");
 }
 
+TEST_CASE("an HSMOperation of a device that there is not is cancelled where somebody wants that") {
+  KubeCluster cluster({"a", "b"}, 1);
+  cluster.Apply(
+      "{apiVersion: hsm.j5t.io/v1alpha1, kind: HSMOperation, metadata: {name: stray, namespace: "
+      "hsm-system}, spec: {deviceRef: {name: nobody}, type: Sync}}");
+  CHECK(cluster.Hsm({"operation", "cancel", "stray"}).code == 0);
+  cluster.Until({"operation", "wait", "stray"}, 1, "stray Cancelled: cancelled before it began");
+}
+
 TEST_CASE("an HSMOperation that nobody can carry out is told of by health") {
   KubeCluster cluster({"a", "b"}, 1);
   cluster.ApplyDevice();

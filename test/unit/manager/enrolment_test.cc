@@ -2,6 +2,9 @@
 // themselves.
 #include "libhsmops/manager/enrolment.h"
 
+#include <algorithm>
+
+#include "libhsmops/cluster/event_recorder.h"
 #include "test/unit/manager/managed_pool.h"
 
 namespace hsmops::manager {
@@ -59,6 +62,14 @@ TEST_CASE("enrolment: while one does not answer nothing is touched") {
   REQUIRE(findings.size() == 1);
   CHECK(findings.front().reason == "NotEnrolled");
   CHECK(findings.front().message.starts_with("waiting for c"));
+  const cluster::HSMDevice device = DeviceOf(pool);
+  const auto* ready = cluster::FindCondition(device.status.conditions, "Ready");
+  REQUIRE(ready != nullptr);
+  CHECK(ready->status == cluster::ConditionStatus::kFalse);
+  CHECK(ready->reason == "NotEnrolled");
+  const auto events = cluster::EventsOf(pool.world().resources, cluster::SubjectOf(device));
+  REQUIRE(events.ok());
+  CHECK(std::ranges::count(*events, "NotEnrolled", &cluster::Event::reason) == 1);
   pool.Reach("c", Reached::kYes);
   CHECK(StandingOf(pool, "a") == store::Standing::kBlank);
 }
