@@ -56,6 +56,10 @@ class Teller {
   explicit Teller(Context& context) : context_(context) {}
 
   void Tell(const HSMOperation& operation) {
+    const std::string& message = operation.status.message;
+    if (operation.status.phase == cluster::OperationPhase::kPending && !message.empty() &&
+        std::exchange(waits_, message) != message)
+      context_.err() << context_.WithCluster(base::Printable(message)) << "\n";
     for (; told_ < operation.status.steps.size(); ++told_) {
       const cluster::OperationStep& step = operation.status.steps[told_];
       if (operation.spec.dry_run && step.name == manager::kPlanStep) continue;  // with its end
@@ -76,6 +80,7 @@ class Teller {
  private:
   Context& context_;
   std::size_t told_ = 0;
+  std::string waits_;  // why it is not begun
   std::optional<ProgressBar> bar_;
 };
 

@@ -87,7 +87,7 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
       return printed != kDone ? printed : CodeOf(*operation);
     }
     if (stop.asked()) {
-      context.err() << fmt::format("detached: {} goes on\n", id);
+      context.err() << fmt::format("detached: {} is {}\n", id, HowFar(*operation));
       return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -100,10 +101,15 @@ std::vector<json> RecordedSecrets(Context& context, const HSMDevice& device,
                                                 "member",
                                                 counts->total, counts->full)
                                   : "how many secrets the device has is not on record"));
-  std::vector<json> recorded;
+  std::map<std::string, const HSMSecret*> latest;  // several may ask for one
   for (const HSMSecret& secret : secrets) {
-    if (WasDelivered(secret, device)) recorded.push_back(RecordedSecret(device, secret));
+    if (!WasDelivered(secret, device)) continue;
+    const HSMSecret*& known = latest[secret.HsmName()];
+    if (known == nullptr || known->status.last_sync_time < secret.status.last_sync_time)
+      known = &secret;
   }
+  std::vector<json> recorded;
+  for (const auto& [name, secret] : latest) recorded.push_back(RecordedSecret(device, *secret));
   return recorded;
 }
 

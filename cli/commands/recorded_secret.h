@@ -22,9 +22,9 @@ VisibleSecrets VisibleHsmSecrets(Context& context, const std::vector<cluster::HS
 // Whether it asks for a secret of this device, may have it, and has had one.
 bool WasDelivered(const cluster::HSMSecret& secret, const cluster::HSMDevice& device);
 
-// A MirroredSecret for each of `secrets` that was delivered from this device: its name, the version
-// that was delivered last and when. Who holds it is not on record: its coverage is unknown, and it
-// has no keys. Says how old the record is.
+// A MirroredSecret for each secret of this device that one of `secrets` delivered: its name, the
+// version that was delivered last and when. Who holds it is not on record: its coverage is unknown,
+// and it has no keys. Says how old the record is.
 std::vector<nlohmann::json> RecordedSecrets(Context& context, const cluster::HSMDevice& device,
                                             const std::vector<cluster::HSMSecret>& secrets);
 

@@ -51,12 +51,12 @@ ErrorCode CodeOf(int status, bool reads) {
   }
 }
 
-std::string CanI(const ApiVerb& asked) {
+std::string CanI(const ApiVerb& asked, const std::string& as) {
   const std::size_t slash = asked.resource.find('/');
   return fmt::format(
-      "kubectl auth can-i {} {}{}{}", asked.verb, asked.resource.substr(0, slash),
+      "kubectl auth can-i {} {}{}{}{}", asked.verb, asked.resource.substr(0, slash),
       slash == std::string::npos ? "" : " --subresource=" + asked.resource.substr(slash + 1),
-      asked.ns.empty() ? " -A" : " -n " + asked.ns);
+      asked.ns.empty() ? " -A" : " -n " + asked.ns, as);
 }
 
 std::string CrdOf(const std::string& resource) { return resource.substr(0, resource.find('/')); }
@@ -79,7 +79,7 @@ Error ErrorOf(const RestAnswer& answer, const ApiVerb& asked) {
   std::string message =
       fmt::format("the API server answered {}{}{}", answer.status, said.empty() ? "" : ": ", said);
   if (answer.status == 401) message += "; who you are was not accepted: is the credential expired?";
-  if (answer.status == 403) message += fmt::format("; {} shows it", CanI(asked));
+  if (answer.status == 403) message += fmt::format("; {} shows it", CanI(asked, answer.as));
   return {CodeOf(answer.status, asked.reads()), message};
 }
 

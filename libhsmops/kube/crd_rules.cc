@@ -213,6 +213,8 @@ std::vector<Addition> OperationAdditions() {
               Rule("self.type != 'Promote' || (has(self.targetNode) && self.targetNode != '') || "
                    "(has(self.winner) && self.winner != '')",
                    "targetNode: a Promote names whom it promotes"),
+              Rule("self.type != 'Reinit' || (has(self.targetNode) && self.targetNode != '')",
+                   "targetNode: a Reinit names the member that it wipes"),
               Rule(Unchanged(),
                    "what is asked for stays as it was; cancel it (cancel: true), or "
                    "delete it, and ask anew")})}}},

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "libhsmops/base/printable.h"
+
 namespace hsmops::kube {
 
 using base::Error;
@@ -16,6 +18,13 @@ namespace {
 // As many as ask at once (base::ThreadExecutor): one that is not kept costs the next request a TLS
 // handshake.
 constexpr std::size_t kMaxIdle = 32;
+std::string AsFlags(const User& user) {
+  if (user.as.empty()) return {};
+  std::string flags = " --as " + base::Printable(user.as);
+  for (const std::string& group : user.as_groups) flags += " --as-group " + base::Printable(group);
+  return flags;
+}
+
 constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 
 }  // namespace
@@ -90,7 +99,7 @@ Result<RestAnswer> RestClient::Once(const RestRequest& request,
                        exchange.status, took));
   GiveConnection(std::move(connection));
   return RestAnswer{exchange.status, std::move(exchange.wire.received), exchange.wire.retry_after,
-                    std::move(exchange.warnings)};
+                    std::move(exchange.warnings), AsFlags(config_.user)};
 }
 
 Result<RestAnswer> RestClient::Call(RestRequest request) {

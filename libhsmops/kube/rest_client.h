@@ -21,6 +21,7 @@ struct RestAnswer {
   base::SecretBytes body;
   std::optional<base::Duration> retry_after;
   std::vector<std::string> warnings;  // RFC 9111 Warning headers' texts: deprecations
+  std::string as;  // kubectl's flags for whom we act as: " --as bob --as-group ops"; empty: nobody
 };
 
 class RestClient {

@@ -108,6 +108,19 @@ Reply AggregatedApi::Answer(const LivePath& path, const std::string& verb,
     return StatusReply(allowed.error(), path);
   }
   const bool table = WantsTable(HeaderOf(request, "accept"));
+  // What another namespace has nobody here knows, nor will in a second, when a client that is told
+  // to would ask again.
+  if (!path.ns.empty() && path.ns != ns_) {
+    Reply elsewhere = StatusReply(
+        Error(
+            ErrorCode::kUnavailable,
+            fmt::format("the managers that serve this API look after the devices of namespace {}, "
+                        "and not of {}",
+                        ns_, path.ns)),
+        path);
+    elsewhere.retry_after.reset();
+    return elsewhere;
+  }
   auto reply = Do(path, verb, table, std::move(request));
   return reply.ok() ? *std::move(reply) : StatusReply(reply.error(), path);
 }
@@ -126,13 +139,6 @@ Result<void> AggregatedApi::Allow(const LivePath& path, const std::string& verb,
 
 Result<Reply> AggregatedApi::Do(const LivePath& path, const std::string& verb, bool table,
                                 net::Received&& request) {
-  // What another namespace has nobody here knows.
-  if (!path.ns.empty() && path.ns != ns_) {
-    return Error(ErrorCode::kUnavailable,
-                 fmt::format("the managers that serve this API look after the devices of namespace "
-                             "{}, and not of {}",
-                             ns_, path.ns));
-  }
   if (path.subresource == "diff") return Diff(path);
   if (path.subresource == "divergence") return Divergence(path);
   if (path.resource == "devicehealths") return Healths(path, table);

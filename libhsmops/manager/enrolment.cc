@@ -108,7 +108,8 @@ Result<void> Enrol(World& world, const cluster::HSMDevice& device, const store::
                     cluster::ArbiterName(device.metadata.name), device.metadata.name));
   const std::vector<Applicant> applicants = AskAll(world, device, pool);
   if (applicants.empty())
-    return Error(ErrorCode::kUnavailable, "no endpoint of any node is known yet");
+    return Error(ErrorCode::kUnavailable, "no endpoint of any node is known yet: " +
+                                              WhyNowhere(device.metadata.name, "any node"));
   for (const Applicant& applicant : applicants)
     HSM_RETURN_IF_ERROR(MayEnrol(device.metadata.name, applicant));
   HSM_RETURN_IF_ERROR(CheckDifferent(applicants));

@@ -32,7 +32,8 @@ bool HoldsNothing(mirror::Member& member) {
 }
 
 Result<void> CheckWords(const Pool& pool, const std::string& node) {
-  if (node.empty()) return Error(ErrorCode::kInvalid, "name the member with --node NODE");
+  if (node.empty())
+    return Error(ErrorCode::kInvalid, "a Reinit names the member that it wipes: spec.targetNode");
   if (!pool.Has(node)) {
     return Error(ErrorCode::kNotFound,
                  fmt::format("node {} is not a member of device {}", base::Printable(node),

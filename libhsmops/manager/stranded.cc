@@ -23,6 +23,13 @@ bool EndIfCancelled(World& world, HSMOperation& operation) {
   return true;
 }
 
+// Why it is not begun.
+void Say(World& world, HSMOperation& operation, const std::string& why) {
+  if (operation.status.phase != OperationPhase::kPending || operation.status.message == why) return;
+  operation.status.message = why;
+  (void)cluster::SaveStatus(world.resources, operation);
+}
+
 void EndStray(World& world, HSMOperation& operation) {
   const std::string device = base::Printable(operation.spec.device_ref.name);
   if (operation.status.phase == OperationPhase::kRunning) {
@@ -48,10 +55,7 @@ void TellWaiting(World& world, const std::string& ns, const std::string& device,
       "it waits: its device cannot be looked after now; kubectl hsm health {} says why", device);
   for (HSMOperation& operation : all->items) {
     if (operation.spec.device_ref.name != device || EndIfCancelled(world, operation)) continue;
-    if (!lasts || operation.status.phase != OperationPhase::kPending) continue;
-    if (operation.status.message == waits) continue;
-    operation.status.message = waits;
-    (void)cluster::SaveStatus(world.resources, operation);
+    if (lasts) Say(world, operation, waits);
   }
 }
 
@@ -72,7 +76,15 @@ void Strays::Look(World& world, const std::string& ns, const std::set<std::strin
     const auto known = missing_since_.find(name);
     const base::TimePoint since = known == missing_since_.end() ? now : known->second;
     missing.emplace(name, since);
-    if (now - since >= kMissingFor) EndStray(world, operation);
+    if (now - since >= kMissingFor) {
+      EndStray(world, operation);
+    } else {
+      Say(world, operation,
+          fmt::format("it waits: there is no HSMDevice {} in namespace {}; it fails where none "
+                      "comes within {}",
+                      base::Printable(operation.spec.device_ref.name), ns,
+                      base::FormatDuration(kMissingFor)));
+    }
   }
   missing_since_ = std::move(missing);
   ForgetOld(world, std::move(finished));

@@ -83,6 +83,8 @@ TEST_CASE("roles: each may what it is for, by asking and by trying") {
   const Ended stranger = cluster.Hsm({"health"}, "alice");
   CHECK(stranger.code == 1);
   CHECK_MESSAGE(Holds(stranger.err, "kubectl auth can-i list hsmdevices.hsm.j5t.io"), stranger.err);
+  const Ended bob = cluster.Hsm({"health", "--as", "bob", "--as-group", "ops"});
+  CHECK_MESSAGE(Holds(bob.err, " -n hsm-system --as bob --as-group ops shows it"), bob.err);
 }
 
 TEST_CASE("the manager that leads is killed: another leads, and what was asked for is done") {
