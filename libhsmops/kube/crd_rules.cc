@@ -222,7 +222,7 @@ std::vector<Addition> OperationAdditions() {
       {"spec.deviceRef.name", NameOf(kName)},
       {"spec.version", {{"maxLength", cluster::kMaxVersionBytes}, {"pattern", "^[0-9a-f.]*$"}}},
       {"spec.reason", {{"maxLength", cluster::kMaxReasonBytes}}},
-      {"spec.ttlSecondsAfterFinished", {{"minimum", 0}}}};
+      {"spec.ttlSecondsAfterFinished", {{"minimum", 0}, {"maximum", 2147483647}}}};
   for (const char* field : {"targetNode", "expectedPrimary", "winner"})
     additions.push_back({std::string("spec.") + field, NameOf(kNameOrNone)});
   return additions;

@@ -35,6 +35,7 @@ namespace {
 constexpr std::chrono::seconds kStatusPeriod{30};
 // A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
+constexpr std::chrono::seconds kForgetPeriod{5};
 
 bool Due(const std::optional<base::TimePoint>& last, base::Duration period, base::TimePoint now) {
   return !last || now - *last >= period;
@@ -255,9 +256,19 @@ Result<Turned> Controller::GoOn() {
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
   auto kept = Keep(state);
   WriteStatus(state);  // what could not be done is seen there too
+  Forget(state);
   if (!kept.ok()) return kept.error();
   if (!*kept && !asked.ok()) return asked.error();
   return kept->value_or(Turned{decision.reason, false});
+}
+
+// Nobody waits for it, and where the store is slow it would hold up what somebody does.
+void Controller::Forget(const ClusterState& state) {
+  const MemberView* primary = state.Holder();
+  if (primary == nullptr || !primary->Healthy()) return;
+  if (!Due(forgotten_, kForgetPeriod, world_.clock.Now())) return;
+  ForgetExpired(*pool_);
+  forgotten_ = world_.clock.Now();
 }
 
 // S, and what its members hold.

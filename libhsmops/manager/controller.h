@@ -54,6 +54,7 @@ class Controller {
   std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
   void TellSteps(OperationLog& log);
   void NoteTried();
+  void Forget(const failover::ClusterState& state);
   base::Result<OperationLog> Take(cluster::HSMOperation operation);
   void NoteEnd(const OperationLog& log);
   bool Readable(const base::Result<void>& read);
@@ -83,6 +84,7 @@ class Controller {
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again
   std::optional<base::TimePoint> status_written_;
+  std::optional<base::TimePoint> forgotten_;        // when finished operations were last looked at
   std::map<std::string, base::WallTime> equal_at_;  // when each was last seen to be
 };
 

@@ -20,7 +20,11 @@ Result<Pool*> Front::pool() {
     }
   }
   if (open) {
-    HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
+    auto opened = Pool::Open(world_, ns_, device_);
+    // That this manager knows no such device says nothing of any secret.
+    if (opened.Is(ErrorCode::kNotFound))
+      return Error(ErrorCode::kUnavailable, opened.error().message());
+    HSM_TRY(pool_, std::move(opened));
   }
   looked_ = now;
   return pool_.get();

@@ -130,8 +130,9 @@ Result<SecretBytes> LiveClient::Ask(const std::string& verb, SecretBytes body) {
   const std::string message =
       fmt::format("the manager answered {}: {}", answer.status, net::ShownBody(answer));
   if (answer.status == 403) return Error(ErrorCode::kAuthFailed, message);
-  if (answer.status == 404) return Error(ErrorCode::kNotFound, message);
-  if (answer.status == 429 || answer.status == 503) return Error(ErrorCode::kUnavailable, message);
+  // Of the device or of whoever is there, never of a secret.
+  if (answer.status == 404 || answer.status == 429 || answer.status == 503)
+    return Error(ErrorCode::kUnavailable, message);
   if (answer.status < 500) return Error(ErrorCode::kInvalid, message);
   return Error(ErrorCode::kInDoubt, message);
 }

@@ -16,17 +16,40 @@ using cluster::HSMOperation;
 using cluster::OperationPhase;
 
 void ForgetOld(World& world, std::vector<HSMOperation> operations) {
-  std::erase_if(operations, [](const HSMOperation& operation) { return !operation.Finished(); });
+  // One that was asked for before is judged by them.
+  const bool promotes = std::ranges::any_of(operations, [](const HSMOperation& operation) {
+    return !operation.Finished() && operation.spec.type == cluster::OperationType::kPromote;
+  });
+  std::erase_if(operations, [&](const HSMOperation& operation) {
+    const bool promotion = operation.spec.type == cluster::OperationType::kPromote ||
+                           operation.spec.type == cluster::OperationType::kFailover;
+    return !operation.Finished() || (promotes && promotion);
+  });
   std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
     return a.status.completed_at > b.status.completed_at;
   });
   const base::WallTime now = world.clock.Wall();
-  for (std::size_t i = 0; i < operations.size(); ++i) {
+  std::size_t forgotten = 0;
+  for (std::size_t i = 0; i < operations.size() && forgotten < kForgottenAtOnce; ++i) {
     const HSMOperation& operation = operations[i];
     if (i + 1 < kMaxFinishedOperations && !operation.Expired(now)) continue;
-    (void)world.resources.Delete(HSMOperation::kKind, operation.metadata.ns,
-                                 operation.metadata.name, operation.metadata.resource_version);
+    ++forgotten;
+    const auto gone =
+        world.resources.Delete(HSMOperation::kKind, operation.metadata.ns, operation.metadata.name,
+                               operation.metadata.resource_version);
+    if (gone.Is(base::ErrorCode::kUnavailable) || gone.Is(base::ErrorCode::kInDoubt)) return;
   }
+}
+
+void ForgetExpired(Pool& pool) {
+  auto all = cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns);
+  if (!all.ok()) return;
+  std::erase_if(all->items, [&](const HSMOperation& operation) {
+    return operation.spec.device_ref.name != pool.device().metadata.name;
+  });
+  const base::WallTime now = pool.world().clock.Wall();
+  if (std::ranges::any_of(all->items, [&](const auto& one) { return one.Expired(now); }))
+    ForgetOld(pool.world(), std::move(all->items));
 }
 
 namespace {

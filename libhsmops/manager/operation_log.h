@@ -15,9 +15,14 @@ inline constexpr std::size_t kMaxFinishedOperations = 200;
 // Of an operation that does not say itself how long it is kept (ttlSecondsAfterFinished).
 inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24);
 
+inline constexpr std::size_t kForgottenAtOnce = 16;
+
 // Removes those of `operations`, all of this device, that are finished and past their time, and the
-// oldest beyond so many. One that cannot be removed now is removed by the next that tries.
+// oldest beyond so many; kForgottenAtOnce of them, and none after one that the store does not
+// answer. Promotions stay while another one waits.
 void ForgetOld(World& world, std::vector<cluster::HSMOperation> operations);
+// The same of all of the device, where the time of one is over.
+void ForgetExpired(Pool& pool);
 
 class OperationLog {
  public:

@@ -190,14 +190,14 @@ Result<void> Pool::ReloadLatestArbiter() {
 }
 
 Result<store::Term> Pool::TermNow() {
-  HSM_TRY(const auto now,
-          cluster::ReadLatestArbiter(world_.resources, device_.metadata.ns, device_.metadata.name));
+  HSM_TRY(const auto now, NeverAbsent(cluster::ReadLatestArbiter(
+                              world_.resources, device_.metadata.ns, device_.metadata.name)));
   return store::Term{FromArbiter(now.value.epoch), now.value.generation};
 }
 
 Result<void> Pool::Swap(cluster::Arbiter next) {
   next.renew_time = world_.clock.Wall();
-  HSM_TRY(arbiter_, cluster::CompareAndSwap(world_.resources, arbiter_, next));
+  HSM_TRY(arbiter_, NeverAbsent(cluster::CompareAndSwap(world_.resources, arbiter_, next)));
   return {};
 }
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <vector>
-
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/manager/operation_log.h"
@@ -16,10 +14,20 @@ using cluster::OperationPhase;
 
 namespace {
 
+// It is Pending again where its manager died in it.
+bool WasBegun(const HSMOperation& operation) {
+  return operation.status.phase == OperationPhase::kRunning || !operation.status.steps.empty();
+}
+
 bool EndIfCancelled(World& world, HSMOperation& operation) {
   if (operation.status.phase != OperationPhase::kPending || !operation.spec.cancel) return false;
-  (void)EndOperation(world, operation, OperationPhase::kCancelled, "Cancelled",
-                     "cancelled before it began; nothing was changed");
+  const bool begun = WasBegun(operation);
+  (void)EndOperation(
+      world, operation, OperationPhase::kCancelled,
+      begun ? std::string(base::Name(ErrorCode::kInDoubt)) : "Cancelled",
+      begun ? "its manager ended before it did, and it is not begun again; its steps say what was "
+              "done"
+            : "cancelled before it began; nothing was changed");
   return true;
 }
 
@@ -32,7 +40,7 @@ void Say(World& world, HSMOperation& operation, const std::string& why) {
 
 void EndStray(World& world, HSMOperation& operation) {
   const std::string device = base::Printable(operation.spec.device_ref.name);
-  if (operation.status.phase == OperationPhase::kRunning) {
+  if (WasBegun(operation)) {
     (void)EndOperation(world, operation, OperationPhase::kFailed,
                        std::string(base::Name(ErrorCode::kInDoubt)),
                        fmt::format("its device {} was deleted before it ended; its steps say what "
@@ -63,31 +71,34 @@ void Strays::Look(World& world, const std::string& ns, const std::set<std::strin
   auto all = cluster::LoadAll<HSMOperation>(world.resources, ns);
   if (!all.ok()) return;
   const base::TimePoint now = world.clock.Now();
-  std::map<std::string, base::TimePoint> missing;
-  std::vector<HSMOperation> finished;
+  // What was not looked at may have been there meanwhile.
+  if (!looked_ || now - *looked_ > kLongestGap) missing_since_.clear();
+  looked_ = now;
+  std::map<Missing, base::TimePoint> missing;
   for (HSMOperation& operation : all->items) {
-    if (devices.contains(operation.spec.device_ref.name)) continue;
+    const std::string& device = operation.spec.device_ref.name;
+    if (devices.contains(device)) continue;
     if (operation.Finished()) {
-      finished.push_back(std::move(operation));
+      if (operation.Expired(world.clock.Wall()))
+        (void)world.resources.Delete(HSMOperation::kKind, ns, operation.metadata.name,
+                                     operation.metadata.resource_version);
       continue;
     }
     if (EndIfCancelled(world, operation)) continue;
-    const std::string& name = operation.metadata.name;
-    const auto known = missing_since_.find(name);
+    const Missing key{operation.metadata.name, operation.metadata.uid, device};
+    const auto known = missing_since_.find(key);
     const base::TimePoint since = known == missing_since_.end() ? now : known->second;
-    missing.emplace(name, since);
+    missing.emplace(key, since);
     if (now - since >= kMissingFor) {
       EndStray(world, operation);
     } else {
       Say(world, operation,
           fmt::format("it waits: there is no HSMDevice {} in namespace {}; it fails where none "
                       "comes within {}",
-                      base::Printable(operation.spec.device_ref.name), ns,
-                      base::FormatDuration(kMissingFor)));
+                      base::Printable(device), ns, base::FormatDuration(kMissingFor)));
     }
   }
   missing_since_ = std::move(missing);
-  ForgetOld(world, std::move(finished));
 }
 
 }  // namespace hsmops::manager

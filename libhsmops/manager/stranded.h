@@ -2,7 +2,9 @@
 // They say so, can be cancelled, and go when their time is over.
 #pragma once
 
+#include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -21,13 +23,17 @@ class Strays {
   // `devices`: all that there are in `ns`, as they were listed just now. An operation of another
   // one ends as Failed (NotFound; in doubt where it was Running) once its device has been missing
   // for kMissingFor: what is applied together does not come in order. One that is to be cancelled
-  // ends at once, and a finished one goes when its time is over.
+  // ends at once, and a finished one goes when its time is over. Whoever looks seldom learns
+  // nothing.
   void Look(World& world, const std::string& ns, const std::set<std::string>& devices);
 
   static constexpr std::chrono::seconds kMissingFor{60};
+  static constexpr std::chrono::seconds kLongestGap{20};  // between two looks that go together
 
  private:
-  std::map<std::string, base::TimePoint> missing_since_;  // by operation
+  using Missing = std::array<std::string, 3>;  // the operation's name and uid, and the device
+  std::map<Missing, base::TimePoint> missing_since_;
+  std::optional<base::TimePoint> looked_;
 };
 
 }  // namespace hsmops::manager

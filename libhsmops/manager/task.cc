@@ -362,10 +362,13 @@ bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
 Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std::string* refused) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
   const base::WallTime now = pool.world().clock.Wall();
-  if (std::ranges::any_of(operations, [&](const auto& one) { return one.Expired(now); }))
-    ForgetOld(pool.world(), operations);
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
+    if (!operation.status.message.empty()) {  // that it waited for the device to be looked after
+      operation.status.message.clear();
+      if (auto saved = cluster::SaveStatus(pool.world().resources, operation); saved.ok())
+        operation = *std::move(saved);
+    }
     if (operation.spec.cancel) {
       HSM_RETURN_IF_ERROR(Cancel(pool, operation));
       continue;

@@ -28,6 +28,14 @@ HSMOperation Now(World& world, const std::string& name) {
   return *std::move(operation);
 }
 
+// Every ten seconds, as the manager does.
+void LookFor(ManagedPool& w, Strays& strays, std::chrono::seconds time) {
+  for (auto left = time; left > std::chrono::seconds(0); left -= std::chrono::seconds(10)) {
+    w.pool.clock().Advance(std::min(left, std::chrono::seconds(10)));
+    strays.Look(w.pool.world(), "default", {"d"});
+  }
+}
+
 void Cancel(World& world, const std::string& name) {
   HSMOperation operation = Now(world, name);
   operation.spec.cancel = true;
@@ -43,15 +51,15 @@ TEST_CASE("an operation of a device that is not there ends, once that has lasted
   (void)Asked(world, "stray", "none");
   (void)Asked(world, "own", "d");
   strays.Look(world, "default", {"d"});
-  w.pool.clock().Advance(std::chrono::seconds(59));
-  strays.Look(world, "default", {"d"});
+  LookFor(w, strays, std::chrono::seconds(59));
   CHECK(Now(world, "stray").status.phase == OperationPhase::kPending);
-  w.pool.clock().Advance(std::chrono::seconds(1));
+  w.pool.clock().Advance(Strays::kMissingFor);
+  strays.Look(world, "default", {"d"});  // the first for long: it may have been there
+  CHECK(Now(world, "stray").status.phase == OperationPhase::kPending);
   strays.Look(world, "default", {"d", "none"});  // it came after all
   strays.Look(world, "default", {"d"});
   CHECK(Now(world, "stray").status.phase == OperationPhase::kPending);
-  w.pool.clock().Advance(Strays::kMissingFor);
-  strays.Look(world, "default", {"d"});
+  LookFor(w, strays, Strays::kMissingFor);
   const HSMOperation ended = Now(world, "stray");
   CHECK(ended.status.phase == OperationPhase::kFailed);
   CHECK(ended.status.result == base::Name(base::ErrorCode::kNotFound));
@@ -68,9 +76,14 @@ TEST_CASE("what was begun when its device was deleted is in doubt, and nothing i
   running.status.phase = OperationPhase::kRunning;
   REQUIRE(cluster::SaveStatus(world.resources, running).ok());
   strays.Look(world, "default", {"d"});
-  w.pool.clock().Advance(Strays::kMissingFor);
-  strays.Look(world, "default", {"d"});
+  LookFor(w, strays, Strays::kMissingFor);
   CHECK(Now(world, "begun").status.result == base::Name(base::ErrorCode::kInDoubt));
+  HSMOperation again = Asked(world, "again", "none");  // its manager died in it
+  again.status.steps.push_back({"wipe", cluster::StepState::kFailed, {}, {}, ""});
+  REQUIRE(cluster::SaveStatus(world.resources, again).ok());
+  Cancel(world, "again");
+  strays.Look(world, "default", {"d"});
+  CHECK(Now(world, "again").status.result == base::Name(base::ErrorCode::kInDoubt));
   HSMOperation brief = Asked(world, "brief", "none");
   brief.spec.ttl_seconds_after_finished = std::chrono::seconds(10);
   REQUIRE(cluster::Save(world.resources, brief).ok());
