@@ -95,14 +95,11 @@ int ShowServed(const GetWords& words, const store::SecretName& name,
 // Of those that deliver it, whose Secret is the latest; nullopt: none does.
 std::optional<cluster::HSMSecret> LastDelivery(const store::SecretName& name,
                                                const cluster::HSMDevice& device, Context& context) {
-  std::optional<cluster::HSMSecret> last;
-  VisibleSecrets visible = VisibleHsmSecrets(context, {device});
-  for (cluster::HSMSecret& secret : visible.items) {
-    if (!WasDelivered(secret, device) || secret.HsmName() != name.text()) continue;
-    if (!last || last->status.last_sync_time < secret.status.last_sync_time)
-      last = std::move(secret);
-  }
-  return last;
+  const VisibleSecrets visible = VisibleHsmSecrets(context, {device});
+  const auto deliveries = LastDeliveries(visible.items, device);
+  const auto last = deliveries.find(name.text());
+  if (last == deliveries.end()) return std::nullopt;
+  return *last->second;
 }
 
 // Where the live API does not answer, for `why`: what was delivered of it, which is no value.

@@ -64,21 +64,20 @@ VisibleSecrets VisibleHsmSecrets(Context& context, const std::vector<HSMDevice>&
   const auto resources = context.OpenResources();
   if (!resources.ok()) return {{}, false};
   std::set<std::string> served = NamespacesServed(context, devices);
-  const bool all = served.contains("") || served.size() > kFewNamespaces;
-  std::optional<base::Error> why;
-  if (all) why = AddHsmSecrets(**resources, "", visible.items);
-  if (all && !why) return visible;
   std::vector<std::string> unread;
-  if (served.erase("") > 0) {
-    unread.emplace_back("other namespaces");
-  } else {
-    why.reset();
+  std::optional<base::Error> why;
+  const auto note = [&](const std::string& where, const base::Error& error) {
+    unread.push_back(where);
+    if (!why) why = error;
+  };
+  const bool anywhere = served.erase("") > 0;
+  if (anywhere || served.size() > kFewNamespaces) {
+    const auto failed = AddHsmSecrets(**resources, "", visible.items);
+    if (!failed) return visible;
+    if (anywhere) note("other namespaces", *failed);
   }
   for (const std::string& ns : served) {
-    auto failed = AddHsmSecrets(**resources, ns, visible.items);
-    if (!failed) continue;
-    unread.push_back(ns);
-    if (!why) why = std::move(failed);
+    if (const auto failed = AddHsmSecrets(**resources, ns, visible.items)) note(ns, *failed);
   }
   visible.all = unread.empty();
   if (why)
@@ -92,6 +91,18 @@ bool WasDelivered(const HSMSecret& secret, const HSMDevice& device) {
          !secret.status.version.empty();
 }
 
+std::map<std::string, const HSMSecret*> LastDeliveries(const std::vector<HSMSecret>& secrets,
+                                                       const HSMDevice& device) {
+  std::map<std::string, const HSMSecret*> last;
+  for (const HSMSecret& secret : secrets) {
+    if (!WasDelivered(secret, device)) continue;
+    const HSMSecret*& known = last[secret.HsmName()];
+    if (known == nullptr || known->status.last_sync_time < secret.status.last_sync_time)
+      known = &secret;
+  }
+  return last;
+}
+
 std::vector<json> RecordedSecrets(Context& context, const HSMDevice& device,
                                   const std::vector<HSMSecret>& secrets) {
   const auto& counts = device.status.secrets;
@@ -101,15 +112,9 @@ std::vector<json> RecordedSecrets(Context& context, const HSMDevice& device,
                                                 "member",
                                                 counts->total, counts->full)
                                   : "how many secrets the device has is not on record"));
-  std::map<std::string, const HSMSecret*> latest;  // several may ask for one
-  for (const HSMSecret& secret : secrets) {
-    if (!WasDelivered(secret, device)) continue;
-    const HSMSecret*& known = latest[secret.HsmName()];
-    if (known == nullptr || known->status.last_sync_time < secret.status.last_sync_time)
-      known = &secret;
-  }
   std::vector<json> recorded;
-  for (const auto& [name, secret] : latest) recorded.push_back(RecordedSecret(device, *secret));
+  for (const auto& [name, secret] : LastDeliveries(secrets, device))
+    recorded.push_back(RecordedSecret(device, *secret));
   return recorded;
 }
 

@@ -2,6 +2,7 @@
 // HSMSecrets have delivered, as they were when that was done.
 #pragma once
 
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -21,6 +22,11 @@ VisibleSecrets VisibleHsmSecrets(Context& context, const std::vector<cluster::HS
 
 // Whether it asks for a secret of this device, may have it, and has had one.
 bool WasDelivered(const cluster::HSMSecret& secret, const cluster::HSMDevice& device);
+
+// By a secret's name on the device: of several that had it from there, the one that had it last.
+// Into `secrets`.
+std::map<std::string, const cluster::HSMSecret*> LastDeliveries(
+    const std::vector<cluster::HSMSecret>& secrets, const cluster::HSMDevice& device);
 
 // A MirroredSecret for each secret of this device that one of `secrets` delivered: its name, the
 // version that was delivered last and when. Who holds it is not on record: its coverage is unknown,

@@ -15,15 +15,34 @@ using base::Result;
 using cluster::HSMOperation;
 using cluster::OperationPhase;
 
+Result<std::vector<HSMOperation>> OperationsOf(Pool& pool, std::string* refused) {
+  HSM_TRY(auto all,
+          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
+  if (refused != nullptr) *refused = all.refused.empty() ? "" : all.refused.front().message();
+  std::erase_if(all.items, [&](const HSMOperation& operation) {
+    return operation.spec.device_ref.name != pool.device().metadata.name;
+  });
+  std::stable_sort(all.items.begin(), all.items.end(),
+                   [](const HSMOperation& a, const HSMOperation& b) {
+                     return a.metadata.creation_timestamp < b.metadata.creation_timestamp;
+                   });
+  return std::move(all.items);
+}
+
+namespace {
+
+// Those of `operations` that are finished and past their time, and the oldest beyond so many;
+// kForgottenAtOnce of them, and none after one that the store does not answer. Promotions stay
+// while another one waits, which is judged by them.
 void ForgetOld(World& world, std::vector<HSMOperation> operations) {
-  // One that was asked for before is judged by them.
   const bool promotes = std::ranges::any_of(operations, [](const HSMOperation& operation) {
     return !operation.Finished() && operation.spec.type == cluster::OperationType::kPromote;
   });
   std::erase_if(operations, [&](const HSMOperation& operation) {
     const bool promotion = operation.spec.type == cluster::OperationType::kPromote ||
                            operation.spec.type == cluster::OperationType::kFailover;
-    return !operation.Finished() || (promotes && promotion);
+    return !operation.Finished() || operation.metadata.deletion_timestamp ||
+           (promotes && promotion);
   });
   std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
     return a.status.completed_at > b.status.completed_at;
@@ -40,19 +59,6 @@ void ForgetOld(World& world, std::vector<HSMOperation> operations) {
     if (gone.Is(base::ErrorCode::kUnavailable) || gone.Is(base::ErrorCode::kInDoubt)) return;
   }
 }
-
-void ForgetExpired(Pool& pool) {
-  auto all = cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns);
-  if (!all.ok()) return;
-  std::erase_if(all->items, [&](const HSMOperation& operation) {
-    return operation.spec.device_ref.name != pool.device().metadata.name;
-  });
-  const base::WallTime now = pool.world().clock.Wall();
-  if (std::ranges::any_of(all->items, [&](const auto& one) { return one.Expired(now); }))
-    ForgetOld(pool.world(), std::move(all->items));
-}
-
-namespace {
 
 constexpr std::chrono::seconds kProgressPeriod{1};
 
@@ -72,17 +78,21 @@ Result<void> EndAllAbandoned(Pool& pool, std::vector<HSMOperation>& operations) 
 }
 
 Result<void> TidyUp(Pool& pool) {
-  HSM_TRY(auto all,
-          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
-  std::erase_if(all.items, [&](const HSMOperation& operation) {
-    return operation.spec.device_ref.name != pool.device().metadata.name;
-  });
-  HSM_RETURN_IF_ERROR(EndAllAbandoned(pool, all.items));
-  ForgetOld(pool.world(), std::move(all.items));
+  HSM_TRY(auto operations, OperationsOf(pool));
+  HSM_RETURN_IF_ERROR(EndAllAbandoned(pool, operations));
+  ForgetOld(pool.world(), std::move(operations));
   return {};
 }
 
 }  // namespace
+
+void ForgetExpired(Pool& pool) {
+  auto operations = OperationsOf(pool);
+  if (!operations.ok()) return;
+  const base::WallTime now = pool.world().clock.Wall();
+  if (std::ranges::any_of(*operations, [&](const auto& one) { return one.Expired(now); }))
+    ForgetOld(pool.world(), *std::move(operations));
+}
 
 Result<void> EndOperation(World& world, HSMOperation& operation, OperationPhase phase,
                           const std::string& result, const std::string& message) {
@@ -92,6 +102,20 @@ Result<void> EndOperation(World& world, HSMOperation& operation, OperationPhase 
   operation.status.message = message;
   HSM_TRY(operation, cluster::SaveStatus(world.resources, operation));
   return {};
+}
+
+bool WasBegun(const HSMOperation& operation) {
+  return operation.status.phase == OperationPhase::kRunning || !operation.status.steps.empty();
+}
+
+Result<void> EndCancelled(World& world, HSMOperation& operation) {
+  if (!WasBegun(operation))
+    return EndOperation(world, operation, OperationPhase::kCancelled, "Cancelled",
+                        "cancelled before it began; nothing was changed");
+  return EndOperation(world, operation, OperationPhase::kCancelled,
+                      std::string(base::Name(base::ErrorCode::kInDoubt)),
+                      "its manager ended before it did, and it is not begun again; its steps say "
+                      "what was done");
 }
 
 Result<void> EndAbandoned(Pool& pool, HSMOperation& operation) {
@@ -143,7 +167,6 @@ Result<OperationLog> OperationLog::Create(Pool& pool, const HSMOperation& operat
 
 Result<OperationLog> OperationLog::Take(Pool& pool, HSMOperation operation) {
   operation.status.phase = OperationPhase::kRunning;
-  operation.status.message.clear();  // that it waited
   operation.status.started_at = pool.world().clock.Wall();
   HSM_TRY(HSMOperation running, cluster::SaveStatus(pool.world().resources, operation));
   return OperationLog(pool, std::move(running));

@@ -17,11 +17,14 @@ inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24)
 
 inline constexpr std::size_t kForgottenAtOnce = 16;
 
-// Removes those of `operations`, all of this device, that are finished and past their time, and the
-// oldest beyond so many; kForgottenAtOnce of them, and none after one that the store does not
-// answer. Promotions stay while another one waits.
-void ForgetOld(World& world, std::vector<cluster::HSMOperation> operations);
-// The same of all of the device, where the time of one is over.
+// Of this device, the oldest first. `refused`, where given: why one in its namespace cannot be read
+// as an operation at all; empty: none is so.
+base::Result<std::vector<cluster::HSMOperation>> OperationsOf(Pool& pool,
+                                                              std::string* refused = nullptr);
+
+// Removes operations of the device that are finished, once the time of one is over: those whose
+// time it is and the oldest beyond kMaxFinishedOperations, a few of them. One that cannot be
+// removed now is removed by the next that tries.
 void ForgetExpired(Pool& pool);
 
 class OperationLog {
@@ -87,6 +90,10 @@ inline constexpr const char* kSuperseded = "Superseded";
 base::Result<void> EndOperation(World& world, cluster::HSMOperation& operation,
                                 cluster::OperationPhase phase, const std::string& result,
                                 const std::string& message);
+// Its manager has done something of it, also where it is Pending again since that died.
+bool WasBegun(const cluster::HSMOperation& operation);
+// One that is Pending and was cancelled: in doubt where it was begun.
+base::Result<void> EndCancelled(World& world, cluster::HSMOperation& operation);
 // One that says Running, of a command that is gone: it has failed.
 base::Result<void> EndAbandoned(Pool& pool, cluster::HSMOperation& operation);
 

@@ -223,14 +223,15 @@ class Run {
           reasons += fmt::format("{}{}{}", reasons.empty() ? "" : "; ",
                                  options_.target.empty() ? c.node + ": " : "", why);
       }
-      return Error(ErrorCode::kReadOnly,
-                   fmt::format("{} can{} be promoted: {}{}",
-                               options_.target.empty() ? "no member" : options_.target,
-                               options_.target.empty() ? "" : "not", reasons,
-                               options_.purpose == Purpose::kFailover && !options_.accept_loss
-                                   ? "; what it would cost all the same, --accept-loss --dry-run "
-                                     "says"
-                                   : ""));
+      return Error(
+          ErrorCode::kReadOnly,
+          fmt::format("{} be promoted: {}{}",
+                      options_.target.empty() ? "no member can" : options_.target + " cannot",
+                      reasons,
+                      options_.purpose == Purpose::kFailover && !options_.accept_loss
+                          ? "; what it would cost all the same, --accept-loss --dry-run "
+                            "says"
+                          : ""));
     }
     report_.to = chosen->node;
     return {};

@@ -14,20 +14,9 @@ using cluster::OperationPhase;
 
 namespace {
 
-// It is Pending again where its manager died in it.
-bool WasBegun(const HSMOperation& operation) {
-  return operation.status.phase == OperationPhase::kRunning || !operation.status.steps.empty();
-}
-
 bool EndIfCancelled(World& world, HSMOperation& operation) {
   if (operation.status.phase != OperationPhase::kPending || !operation.spec.cancel) return false;
-  const bool begun = WasBegun(operation);
-  (void)EndOperation(
-      world, operation, OperationPhase::kCancelled,
-      begun ? std::string(base::Name(ErrorCode::kInDoubt)) : "Cancelled",
-      begun ? "its manager ended before it did, and it is not begun again; its steps say what was "
-              "done"
-            : "cancelled before it began; nothing was changed");
+  (void)EndCancelled(world, operation);
   return true;
 }
 

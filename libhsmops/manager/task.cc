@@ -253,21 +253,6 @@ Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
 
 namespace {
 
-// Of this device, the oldest first.
-Result<std::vector<HSMOperation>> OperationsOf(Pool& pool, std::string* refused = nullptr) {
-  HSM_TRY(auto all,
-          cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));
-  if (refused != nullptr) *refused = all.refused.empty() ? "" : all.refused.front().message();
-  std::erase_if(all.items, [&](const HSMOperation& operation) {
-    return operation.spec.device_ref.name != pool.device().metadata.name;
-  });
-  std::stable_sort(all.items.begin(), all.items.end(),
-                   [](const HSMOperation& a, const HSMOperation& b) {
-                     return a.metadata.creation_timestamp < b.metadata.creation_timestamp;
-                   });
-  return std::move(all.items);
-}
-
 // What may be lost by it was judged when it was asked for. Also one that its leader had begun.
 constexpr std::chrono::minutes kForcedFor{10};
 
@@ -300,16 +285,6 @@ void BeginAgain(HSMOperation& operation) {
                                       {},
                                       {},
                                       "its manager ended before it; the next one begins again"});
-}
-
-Result<void> Cancel(Pool& pool, HSMOperation& operation) {
-  if (operation.status.steps.empty())
-    return EndOperation(pool.world(), operation, OperationPhase::kCancelled, "Cancelled",
-                        "cancelled before it began; nothing was changed");
-  return EndOperation(pool.world(), operation, OperationPhase::kCancelled,
-                      std::string(base::Name(ErrorCode::kInDoubt)),
-                      "its manager ended before it did, and it is not begun again; its steps say "
-                      "what was done");
 }
 
 // A promotion that was begun later is past its P2, so this one is not begun again.
@@ -370,7 +345,7 @@ Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std
         operation = *std::move(saved);
     }
     if (operation.spec.cancel) {
-      HSM_RETURN_IF_ERROR(Cancel(pool, operation));
+      HSM_RETURN_IF_ERROR(EndCancelled(pool.world(), operation));
       continue;
     }
     if (operation.spec.not_before && *operation.spec.not_before > now) continue;
