@@ -140,7 +140,7 @@ class Nemesis {
   void Forced();
   void StillClocks();
   void StrangeToken();
-  void AskForFailover(const AgentHost& target);
+  std::string AskForFailover(const AgentHost& target);  // its name
 
   Scheduler& scheduler_;
   Cluster& cluster_;

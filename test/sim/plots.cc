@@ -12,6 +12,9 @@ namespace {
 
 using cluster::ArbiterPhase;
 
+// A failover that accepts loss is not begun any more when that was asked for so long ago.
+constexpr std::chrono::minutes kAskedFor{10};
+
 bool FencePoint(const cluster::Arbiter& before, const cluster::Arbiter& now) {
   return now.phase == ArbiterPhase::kPromoting && before.phase != ArbiterPhase::kPromoting;
 }
@@ -277,21 +280,22 @@ void Nemesis::Forced() {
   CutBoth(primary->node(), leader->name(), lasting, true);
   CutBoth(confirms->node(), leader->name(), lasting, true);
   CutBoth(primary->node(), target->node(), lasting, true);
+  // What it gives up is accepted, however long the leader needs, and what others lose is not.
   When(
-      [](const Record& before, const Record& now) {
-        return before.phase == ArbiterPhase::kPromoting && now.phase == ArbiterPhase::kNormal;
+      [operation = AskForFailover(*target)](const Record& before, const Record& now) {
+        return before.phase == ArbiterPhase::kPromoting && before.operation_id == operation &&
+               now.phase == ArbiterPhase::kNormal;
       },
-      lasting,
+      kAskedFor,
       [this] {
         if (on_accepted_loss_) on_accepted_loss_();
       });
-  AskForFailover(*target);
   SleepFor(lasting);
   cluster_.network().SetPost(nullptr);
   SleepFor(seconds(10));
 }
 
-void Nemesis::AskForFailover(const AgentHost& target) {
+std::string Nemesis::AskForFailover(const AgentHost& target) {
   cluster::HSMOperation operation;
   operation.metadata.ns = kNamespace;
   operation.metadata.name = fmt::format("forced-{}", ++operations_);
@@ -302,6 +306,7 @@ void Nemesis::AskForFailover(const AgentHost& target) {
   operation.spec.reason = "the simulator";
   const auto made = cluster::CreateNew(cluster_.shared(), operation);
   Trace("force a failover to {}: {}", target.node(), made.ok() ? "asked" : made.error().message());
+  return operation.metadata.name;
 }
 
 // --- members that lack what was acknowledged -----------------------------------------------------
