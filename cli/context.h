@@ -118,9 +118,9 @@ class Context {
                                                        const std::string& ns = {});
 
   // Whether something may have been done by now that the exit code has to admit: the verb acts, and
-  // this was no dry run of it.
-  bool MayHaveActed() const { return acts_ && !dry_run_; }
-  void NoteDryRun() { dry_run_ = true; }
+  // this was neither a dry run of it nor one of its words that only look.
+  bool MayHaveActed() const { return acts_ && !only_looks_; }
+  void NoteOnlyLooks() { only_looks_ = true; }
 
   // The way to agents over HTTPS, opened once. Its errors say what to do.
   base::Result<Wire*> OpenWire();
@@ -150,7 +150,7 @@ class Context {
   std::string program_;
   bool acts_;
   std::set<std::string> told_paused_;  // devices whose pause this command has warned of
-  bool dry_run_ = false;
+  bool only_looks_ = false;
   base::SystemClock clock_;
   base::SystemRng rng_;
   base::ThreadExecutor executor_;

@@ -15,7 +15,7 @@ int Run(const AdoptWords& words, Context& context) {
   cluster::HSMOperationSpec spec;
   spec.type = cluster::OperationType::kAdopt;
   spec.dry_run = words.dry_run;
-  if (words.dry_run) context.NoteDryRun();
+  if (words.dry_run) context.NoteOnlyLooks();
   return PrintEnd(context, Act(context, "adopt", words.device, spec));
 }
 

@@ -137,7 +137,8 @@ Verb CheckVerb() {
           false,
           [](Words& words) -> Runner {
             auto options = std::make_shared<CheckOptions>();
-            words.Option("for", "WHAT", "promote, failover or write", options->purpose);
+            words.Option("for", "WHAT", "promote, failover (by default) or write",
+                         options->purpose);
             words.Takes("for", {"promote", "failover", "write"});
             return [options](Context& context) { return Run(*options, context); };
           }};

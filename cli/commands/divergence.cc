@@ -135,6 +135,7 @@ int Discard(const SetAside& one, bool yes, Context& context) {
 }
 
 int Run(const DivergenceWords& words, Context& context) {
+  if (words.action == "list" || words.action == "show") context.NoteOnlyLooks();
   if (words.action != "list" && words.action != "show" && words.action != "export" &&
       words.action != "discard") {
     return context.Fail(

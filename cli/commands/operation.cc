@@ -113,6 +113,7 @@ int Cancel(Context& context, cluster::ResourceStore& resources, const std::strin
 }
 
 int Run(const OperationWords& words, Context& context) {
+  if (words.action != "cancel") context.NoteOnlyLooks();
   auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
   if (words.action == "list" && !words.id.empty()) {

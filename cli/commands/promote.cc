@@ -96,7 +96,7 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
     WaitUntil(context, **when);
     spec.not_before.reset();
   }
-  if (spec.dry_run) context.NoteDryRun();
+  if (spec.dry_run) context.NoteOnlyLooks();
   return PrintEnd(context, Act(context, verb, words.device, spec));
 }
 

@@ -13,6 +13,7 @@ namespace {
 struct ReinitWords {
   std::string device;
   std::string node;
+  bool dry_run = false;
   bool yes = false;
 };
 
@@ -33,7 +34,9 @@ int Run(const ReinitWords& words, Context& context) {
   spec.target_node = words.node;
   if (words.node.empty())
     return context.Fail({base::ErrorCode::kInvalid, "name the member with --node NODE"});
-  if (!words.yes) {
+  spec.dry_run = words.dry_run;
+  if (spec.dry_run) context.NoteOnlyLooks();
+  if (!words.yes && !words.dry_run) {
     if (const int code = AskFirst(words, context, spec); code != kDone) return code;
   }
   return PrintEnd(context, Act(context, "reinit", words.device, spec));
@@ -51,6 +54,7 @@ Verb ReinitVerb() {
             auto options = std::make_shared<ReinitWords>();
             words.Argument("DEVICE", "the device; by default the only one", options->device, false);
             words.Option("node", "NODE", "the member", options->node);
+            words.Flag("dry-run", "say what would be wiped", options->dry_run);
             words.Flag("yes", "do not ask", options->yes);
             return [options](Context& context) { return Run(*options, context); };
           }};

@@ -25,7 +25,7 @@ int Run(const SyncWords& words, Context& context) {
   spec.secret = words.secret;
   spec.full = words.full;
   spec.dry_run = words.dry_run;
-  if (spec.dry_run) context.NoteDryRun();
+  if (spec.dry_run) context.NoteOnlyLooks();
   return PrintEnd(context, Act(context, "sync", words.device, spec));
 }
 

@@ -14,6 +14,7 @@
 #include "libhsmops/base/printable.h"
 #include "libhsmops/manager/mirrored_secret.h"
 #include "libhsmops/manager/reader.h"
+#include "libhsmops/manager/write_settling.h"
 
 namespace hsmops::cli {
 namespace {
@@ -109,6 +110,21 @@ void WarnOfLoneCopies(Context& context, const cluster::HSMDevice& device,
         fmt::format("only {} has confirmed {} of {} writes, and no mirror; kubectl hsm health says "
                     "why",
                     node, alone, results.size()));
+}
+
+// One that surely was not done, and may be later. nullptr: none is.
+const base::Error* FirstPassing(const std::vector<Result<mirror::Acknowledged>>& results) {
+  const auto found = std::ranges::find_if(results, [](const auto& result) {
+    return !result.ok() && manager::Passing(result.error().code());
+  });
+  return found == results.end() ? nullptr : &found->error();
+}
+
+void TellNext(Context& context, const cluster::HSMDevice& device, const base::Error& error) {
+  if (error.message().find("kubectl hsm") != std::string::npos) return;
+  context.err() << fmt::format(
+      "  it was not written; {} says whether that passes, and the same command can be run again\n",
+      context.WithCluster("kubectl hsm health " + device.metadata.name));
 }
 
 }  // namespace
@@ -219,6 +235,7 @@ int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
       (void)context.Fail(results[i].error().Within(asked[i].name));
     }
   }
+  if (const auto* passing = FirstPassing(results)) TellNext(context, desk.device(), *passing);
   context.out() << std::flush;
   if (pool != nullptr) CollectGarbage(*pool);  // agents do it by themselves
   return printed != kDone ? printed : CodeOfAll(results, absent);

@@ -63,9 +63,10 @@ Result<EventRecorder::What> Fitted(EventRecorder::What what) {
 
 }  // namespace
 
-Result<Event> EventRecorder::Tell(const EventSubject& subject, const What& what) {
+Result<Event> EventRecorder::Tell(const EventSubject& subject, const What& what,
+                                  base::WallTime when) {
   HSM_TRY(const What fitted, Fitted(what));
-  return Add(subject, fitted, clock_.Wall());
+  return Add(subject, fitted, when);
 }
 
 Result<Event> EventRecorder::Record(const EventSubject& subject, const What& what) {

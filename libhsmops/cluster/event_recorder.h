@@ -35,8 +35,9 @@ class EventRecorder {
   };
   // The Event as it now stands. kInvalid: no reason, or one that is too long.
   base::Result<Event> Record(const EventSubject& subject, const What& what);
-  // One more Event, whatever others there are: for who tells of many subjects, each seldom.
-  base::Result<Event> Tell(const EventSubject& subject, const What& what);
+  // One more Event, of `when`, whatever others there are: for who tells of many subjects, each
+  // seldom.
+  base::Result<Event> Tell(const EventSubject& subject, const What& what, base::WallTime when);
 
  private:
   base::Result<Event> Fold(Event event, base::WallTime now);

@@ -26,6 +26,10 @@ constexpr const char* kName =
 constexpr const char* kNameOrNone =
     R"(^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$)";
 
+// store::SecretName.
+constexpr const char* kSecretNameOrNone =
+    R"(^([a-z0-9]([-a-z0-9._]*[a-z0-9])?(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*)?$)";
+
 // Keywords for the schema at a path (schema_path.h).
 struct Addition {
   std::string path;
@@ -170,14 +174,10 @@ std::vector<Addition> DeviceAdditions() {
 }
 
 std::vector<Addition> SecretAdditions() {
-  return {{"spec.secretName", NameOf(kNameOrNone)},
-          {"spec.hsmPath", {{"maxLength", cluster::kMaxNameBytes}}},
-          {"spec.secretType", {{"minLength", 1}}},
-          {"spec.syncInterval", {{"minimum", 1}}},
-          {"spec.deviceRef", {{"required", {"name"}}}},
-          {"spec.deviceRef.name", NameOf(kName)},
-          {"spec.parentRef", {{"required", {"name"}}}},
-          {"spec.parentRef.name", NameOf(kName)}};
+  return {{"spec.secretName", NameOf(kNameOrNone)},     {"spec.hsmPath", NameOf(kSecretNameOrNone)},
+          {"spec.secretType", {{"minLength", 1}}},      {"spec.syncInterval", {{"minimum", 1}}},
+          {"spec.deviceRef", {{"required", {"name"}}}}, {"spec.deviceRef.name", NameOf(kName)},
+          {"spec.parentRef", {{"required", {"name"}}}}, {"spec.parentRef.name", NameOf(kName)}};
 }
 
 // All but cancel, and how long it stays. What is absent and what is empty are the same: whoever
@@ -222,7 +222,9 @@ std::vector<Addition> OperationAdditions() {
       {"spec.deviceRef.name", NameOf(kName)},
       {"spec.version", {{"maxLength", cluster::kMaxVersionBytes}, {"pattern", "^[0-9a-f.]*$"}}},
       {"spec.reason", {{"maxLength", cluster::kMaxReasonBytes}}},
-      {"spec.ttlSecondsAfterFinished", {{"minimum", 0}, {"maximum", 2147483647}}}};
+      {"spec.ttlSecondsAfterFinished", {{"minimum", 0}, {"maximum", 2147483647}}},
+      // Also before a manager has looked.
+      {"status", {{"default", {{"phase", "Pending"}}}}}};
   for (const char* field : {"targetNode", "expectedPrimary", "winner"})
     additions.push_back({std::string("spec.") + field, NameOf(kNameOrNone)});
   return additions;

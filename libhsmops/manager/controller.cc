@@ -284,7 +284,7 @@ Result<std::optional<Turned>> Controller::Keep(const ClusterState& state) {
 Result<std::optional<Turned>> Controller::DoAsked() {
   if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
     // Where too few answer it would never end; a person may say what is given up, or whom to take.
-    auto forced = NextOperation(*pool_, Wanted::kOtherFailover);
+    auto forced = Begin(Wanted::kOtherFailover);
     if (!forced.ok()) (void)Readable(forced.error());
     if (forced.ok() && *forced) return CarryInstead(**std::move(forced));
     std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
@@ -301,10 +301,9 @@ Result<std::optional<Turned>> Controller::DoAsked() {
     return std::optional(Turned{*std::move(sentence), true});
   }
   if (auto ended = EndVerifying()) return ended;
-  HSM_TRY(auto next,
-          NextOperation(*pool_, verifying_.empty() ? Wanted::kAny : Wanted::kQuick, &refused_));
+  HSM_TRY(auto next, Begin(verifying_.empty() ? Wanted::kAny : Wanted::kQuick, &refused_));
   if (!next) return std::optional<Turned>();
-  HSM_TRY(OperationLog log, Take(*std::move(next)));
+  OperationLog log = *std::move(next);
   if (ReadsAllAgain(log.operation().spec)) {
     verifying_ = log.name();
     verification_.Start(*pool_);
@@ -333,9 +332,8 @@ std::optional<Turned> Controller::EndVerifying() {
 }
 
 // The promotion that it takes the place of has ended when this one is past its P2.
-Result<std::optional<Turned>> Controller::CarryInstead(cluster::HSMOperation operation) {
+Result<std::optional<Turned>> Controller::CarryInstead(OperationLog log) {
   const std::string before = pool_->arbiter().operation_id;
-  HSM_TRY(OperationLog log, Take(std::move(operation)));
   Turned turned{log.name() + ": " + CarryAloud(log, {}), true};
   if (pool_->arbiter().operation_id != before) {
     auto given_up = OperationLog::Find(*pool_, before);
@@ -378,10 +376,10 @@ std::string Controller::CarryAloud(OperationLog& log,
 }
 
 // Where the answer was lost it may be Running by now, and nobody carries it: it is begun again.
-Result<OperationLog> Controller::Take(cluster::HSMOperation operation) {
-  auto log = OperationLog::Take(*pool_, std::move(operation));
-  if (log.Is(ErrorCode::kInDoubt)) taken_over_ = false;
-  return log;
+Result<std::optional<OperationLog>> Controller::Begin(Wanted wanted, std::string* refused) {
+  auto begun = BeginNext(*pool_, wanted, refused);
+  if (begun.Is(ErrorCode::kInDoubt)) taken_over_ = false;
+  return begun;
 }
 
 // One whose end could not be written says Running, as if its leader had died.

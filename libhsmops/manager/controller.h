@@ -46,7 +46,7 @@ class Controller {
   bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
   base::Result<Turned> GoOn();
   base::Result<std::optional<Turned>> DoAsked();
-  base::Result<std::optional<Turned>> CarryInstead(cluster::HSMOperation operation);
+  base::Result<std::optional<Turned>> CarryInstead(OperationLog log);
   std::optional<Turned> EndVerifying();
   base::Result<Turned> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
@@ -55,7 +55,7 @@ class Controller {
   void TellSteps(OperationLog& log);
   void NoteTried();
   void Forget(const failover::ClusterState& state);
-  base::Result<OperationLog> Take(cluster::HSMOperation operation);
+  base::Result<std::optional<OperationLog>> Begin(Wanted wanted, std::string* refused = nullptr);
   void NoteEnd(const OperationLog& log);
   bool Readable(const base::Result<void>& read);
   void TellOnce(const std::string& reason, const std::string& note);

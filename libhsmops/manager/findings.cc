@@ -310,8 +310,8 @@ void AddFailingOver(const std::string& target, cluster::HSMDeviceStatus& status)
 void AddOperationsUnreadable(const std::string& device, const std::string& why,
                              cluster::HSMDeviceStatus& status) {
   status.findings.push_back({Severity::kDegraded, device, "OperationsUnreadable", why,
-                             "mend or remove what the message names; until then nothing that is "
-                             "asked for is carried out"});
+                             "mend or remove what the message names; until then what it is about "
+                             "is not carried out"});
   SortAdded(status);
 }
 

@@ -12,22 +12,22 @@ using mirror::Acknowledged;
 Result<Pool*> Front::pool() {
   const base::TimePoint now = world_.clock.Now();
   if (pool_ && now - looked_ < kFrontLook) return pool_.get();
-  bool open = !pool_;
-  if (pool_) {
-    HSM_TRY(open, pool_->ReloadDevice());
-    if (!open) {
-      HSM_RETURN_IF_ERROR(pool_->ReloadArbiter());
-    }
-  }
-  if (open) {
-    auto opened = Pool::Open(world_, ns_, device_);
-    // That this manager knows no such device says nothing of any secret.
-    if (opened.Is(ErrorCode::kNotFound))
-      return Error(ErrorCode::kUnavailable, opened.error().message());
-    HSM_TRY(pool_, std::move(opened));
-  }
+  auto fresh = Refresh();
+  // That this manager knows no such device says nothing of any secret.
+  if (fresh.Is(ErrorCode::kNotFound))
+    return Error(ErrorCode::kUnavailable, fresh.error().message());
+  HSM_RETURN_IF_ERROR(fresh);
   looked_ = now;
   return pool_.get();
+}
+
+Result<void> Front::Refresh() {
+  if (pool_) {
+    HSM_TRY(const bool changed, pool_->ReloadDevice());
+    if (!changed) return pool_->ReloadArbiter();
+  }
+  HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
+  return {};
 }
 
 Result<mirror::Stamp> Front::TakeStamp() {

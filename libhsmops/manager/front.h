@@ -36,6 +36,7 @@ class Front {
   bool IsOpen() const { return pool_ != nullptr; }
 
  private:
+  base::Result<void> Refresh();
   std::optional<Served> FromMirror(Pool& pool, const store::SecretName& name);
   static std::optional<std::string> MovedTo(
       Pool& pool, const std::string& primary,

@@ -27,9 +27,10 @@ void RawStatus::SetCondition(const std::string& type, const std::string& status,
   value()["conditions"] = std::move(conditions);
 }
 
-void RawStatus::Write(cluster::ResourceStore& resources) const {
-  const auto next = cluster::Object::From(document_);
-  if (next.ok()) (void)resources.UpdateStatus(*next, version_);
+base::Result<void> RawStatus::Write(cluster::ResourceStore& resources) const {
+  HSM_TRY(const cluster::Object next, cluster::Object::From(document_));
+  HSM_RETURN_IF_ERROR(resources.UpdateStatus(next, version_));
+  return {};
 }
 
 json::array_t ItemsBut(const json& document, const char* pointer, const char* field,

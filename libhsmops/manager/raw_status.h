@@ -16,8 +16,8 @@ class RawStatus {
   // Takes the place of one of that type (metav1.Condition), with the object's generation.
   void SetCondition(const std::string& type, const std::string& status, const std::string& reason,
                     const std::string& message, base::WallTime now);
-  // By compare-and-swap; that it failed is for the next try.
-  void Write(cluster::ResourceStore& resources) const;
+  // By compare-and-swap. kInvalid: the store refuses the object as it is, whatever its status.
+  base::Result<void> Write(cluster::ResourceStore& resources) const;
 
  private:
   const std::string version_;

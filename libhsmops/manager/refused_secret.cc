@@ -16,7 +16,7 @@ void ShowRefusedSecret(cluster::ResourceStore& resources, const cluster::Object&
   status.value()["syncStatus"] = "Error";
   status.value()["lastError"] = message;
   status.SetCondition("Synced", "False", "InvalidSpec", message, now);
-  status.Write(resources);
+  (void)status.Write(resources);  // else at the next look
 }
 
 }  // namespace hsmops::manager

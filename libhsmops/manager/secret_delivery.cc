@@ -31,7 +31,6 @@ constexpr std::chrono::seconds kAwaited{10};  // what a watch is given to tell o
 constexpr int kQuietTries = 3;
 constexpr std::chrono::seconds kFirstList{5};
 constexpr std::chrono::seconds kFirstSecrets{2};
-constexpr std::size_t kToldAtOnce = 32;
 constexpr const char* kController = "hsm.j5t.io/manager";
 
 base::Duration PauseAfter(int failures) {
@@ -90,6 +89,9 @@ SecretDelivery::SecretDelivery(World& world, Fronts& fronts, kube::SecretWriter&
       writer_(writer),
       ns_(std::move(ns)),
       log_(std::move(log)),
+      events_(
+          world.resources, world.clock, world.rng, kController, ns_,
+          [this] { log_("warning", "Events of HSMSecrets are lost: more come than can be told"); }),
       devices_seen_(world.resources, world.clock, Kind::kHsmDevice, ns_,
                     [this](const Name&) { Hurry(); }),
       asked_(world.resources, world.clock, Kind::kHsmSecret, WhereToLook(world, ns_, log_),
@@ -209,12 +211,11 @@ void SecretDelivery::Step(base::Duration longest) {
   for (const Name& name : names)
     tasks.push_back([this, name, &entry = *entries_.at(name)] { Work(name, entry); });
   world_.executor.RunAll(std::move(tasks));
-  TellSome();
   std::erase_if(entries_, [&](const auto& entry) {
     const auto asked = asked_.Find(entry.first.first, entry.first.second);
     return asked.ok() && !*asked;
   });
-  if (!names.empty() || !untold_.empty()) return;
+  if (!names.empty()) return;
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, std::chrono::nanoseconds(std::min<base::Duration>(longest, kLookAtDevices)),
                  [&] { return hurry_ || !due_.empty() || !moved_.empty(); });
@@ -454,24 +455,10 @@ std::optional<std::string> SecretDelivery::Write(const HSMSecret& secret,
   }
   if (event.empty()) return saved->metadata.resource_version;
   const bool good = event == "Synced";
-  const std::lock_guard lock(mutex_);
-  untold_.push_back({cluster::SubjectOf(secret),
-                     {good ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
-                      good ? "the Secret holds what the device does" : message}});
+  events_.Tell(cluster::SubjectOf(secret),
+               {good ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
+                good ? "the Secret holds what the device does" : message});
   return saved->metadata.resource_version;
-}
-
-void SecretDelivery::TellSome() {
-  const auto end = untold_.begin() + static_cast<long>(std::min(untold_.size(), kToldAtOnce));
-  std::vector<base::Executor::Task> tasks;
-  for (auto one = untold_.begin(); one != end; ++one) {
-    tasks.push_back([this, one] {
-      cluster::EventRecorder recorder(world_.resources, world_.clock, world_.rng, kController, ns_);
-      (void)recorder.Tell(one->first, one->second);  // the status says it too
-    });
-  }
-  world_.executor.RunAll(std::move(tasks));
-  untold_.erase(untold_.begin(), end);
 }
 
 }  // namespace hsmops::manager

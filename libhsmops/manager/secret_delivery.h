@@ -7,7 +7,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "libhsmops/cluster/event_recorder.h"
+#include "libhsmops/cluster/event_queue.h"
 #include "libhsmops/cluster/watched_kind.h"
 #include "libhsmops/kube/secret_writer.h"
 #include "libhsmops/manager/delivery_plan.h"
@@ -95,7 +94,6 @@ class SecretDelivery {
                                    cluster::HSMSecretStatus status, Entry& entry);
   void Failed(Entry& entry);
   void NoteWritten(Entry& entry, const std::string& written, const store::Version& version);
-  void TellSome();
 
   World& world_;
   Fronts& fronts_;
@@ -106,14 +104,12 @@ class SecretDelivery {
   std::condition_variable wake_;
   std::set<Name> due_;
   std::set<Name> moved_;  // Secrets, most of them nobody's of ours
-  // Events, a few of them told after each step: nobody waits for them, and what is due goes first.
-  std::deque<std::pair<cluster::EventSubject, cluster::EventRecorder::What>> untold_;
   bool hurry_ = false;
   std::map<Name, std::unique_ptr<Entry>> entries_;
   std::vector<cluster::HSMDevice> devices_;  // as of this step
   bool devices_known_ = false;               // they were listed once
   std::map<std::string, DeviceVersions> versions_;
-  std::set<std::string> said_;
+  cluster::EventQueue events_;
   cluster::WatchedKind devices_seen_;
   cluster::WatchedKind asked_;                                            // HSMSecrets
   std::map<std::string, std::unique_ptr<cluster::WatchedKind>> secrets_;  // by namespace

@@ -178,6 +178,7 @@ class Running {
       const std::jthread relays([this] { Relay(); });
       const std::jthread looks([this] { Look(); });
       const std::jthread delivers([this] { Deliver(); });
+      const std::jthread strays([this] { LookForStrays(); });
       Control();
     }
     ended = true;
@@ -366,17 +367,19 @@ class Running {
         auto [at, is_new] = devices.try_emplace(name);
         if (is_new) StartControl(name, kIdlePeriod / kPhases * (started++ % kPhases), at->second);
       }
-      LookForStrays(*listed);
     } while (Sleep(kIdlePeriod));
   }
 
-  void LookForStrays(const Versions& devices) {
-    const base::TimePoint now = clock_.Now();
-    if (!Leads() || now < strays_due_) return;
-    strays_due_ = now + kStraysPeriod;
-    std::set<std::string> names;
-    for (const auto& [name, version] : devices) names.insert(name);
-    strays_.Look(*world_, config_.ns, names);
+  void LookForStrays() {
+    Strays strays;
+    while (Sleep(kStraysPeriod)) {
+      if (!Leads()) continue;
+      const auto listed = Devices();
+      if (!listed) continue;
+      std::set<std::string> names;
+      for (const auto& [name, version] : *listed) names.insert(name);
+      strays.Look(*world_, config_.ns, names, [this] { return !stop_ && Leads(); });
+    }
   }
 
   void StartControl(const std::string& name, base::Duration phase, Controlled& controlled) {
@@ -441,8 +444,6 @@ class Running {
   std::mutex election_mutex_;
   std::optional<Election> election_;
   std::optional<Announcement> announcement_;
-  Strays strays_;
-  base::TimePoint strays_due_{};
   std::mutex said_mutex_;
   std::map<std::string, std::string> said_;
 };

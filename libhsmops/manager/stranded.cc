@@ -4,12 +4,15 @@
 
 #include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/kube/json_fields.h"
 #include "libhsmops/manager/operation_log.h"
+#include "libhsmops/manager/raw_status.h"
 
 namespace hsmops::manager {
 
 using base::ErrorCode;
 using cluster::HSMOperation;
+using cluster::Object;
 using cluster::OperationPhase;
 
 namespace {
@@ -56,38 +59,88 @@ void TellWaiting(World& world, const std::string& ns, const std::string& device,
   }
 }
 
-void Strays::Look(World& world, const std::string& ns, const std::set<std::string>& devices) {
-  auto all = cluster::LoadAll<HSMOperation>(world.resources, ns);
+// One look: what it may still write, and does.
+class Strays::Round {
+ public:
+  Round(World& world, const std::function<bool()>& go_on) : world_(world), go_on_(go_on) {}
+
+  // `missing`: so long its device has not been there.
+  void Treat(HSMOperation& operation, base::Duration missing) {
+    const bool ends = missing >= kMissingFor && !operation.Finished();
+    if (!ends && !operation.Finished() && !operation.spec.cancel) {
+      if (go_on_()) SayMissing(operation);
+      return;
+    }
+    if (operation.Finished() && !operation.Expired(world_.clock.Wall())) return;
+    if (!May()) return;
+    if (operation.Finished()) {
+      (void)world_.resources.Delete(HSMOperation::kKind, operation.metadata.ns,
+                                    operation.metadata.name, operation.metadata.resource_version);
+    } else if (!EndIfCancelled(world_, operation) && ends) {
+      EndStray(world_, operation);
+    }
+  }
+
+  // One that says Running is for whoever carries it. False: the store refuses it as it is, too.
+  bool EndRefused(const Object& object, const base::Error& why) {
+    RawStatus status(object);
+    const std::string phase = kube::TextIn(status.value(), "/phase");
+    if ((!phase.empty() && phase != "Pending") || !May()) return true;
+    const bool begun = !kube::ItemsIn(status.value(), "/steps").empty();
+    status.value()["phase"] = "Failed";
+    status.value()["result"] = base::Name(begun ? ErrorCode::kInDoubt : ErrorCode::kInvalid);
+    status.value()["message"] =
+        fmt::format("{}; {}", base::Printable(why.message()),
+                    begun ? "its steps say what was done" : "nothing was changed");
+    status.value()["completedAt"] = base::FormatTime(world_.clock.Wall());
+    return !status.Write(world_.resources).Is(ErrorCode::kInvalid);
+  }
+
+ private:
+  bool May() { return go_on_() && written_++ < kAtOnce; }
+
+  void SayMissing(HSMOperation& operation) {
+    Say(world_, operation,
+        fmt::format("it waits: there is no HSMDevice {} in namespace {}; it fails where none comes "
+                    "within {}",
+                    base::Printable(operation.spec.device_ref.name), operation.metadata.ns,
+                    base::FormatDuration(kMissingFor)));
+  }
+
+  World& world_;
+  const std::function<bool()>& go_on_;
+  int written_ = 0;
+};
+
+void Strays::Look(World& world, const std::string& ns, const std::set<std::string>& devices,
+                  const std::function<bool()>& go_on) {
+  const auto all = world.resources.List(HSMOperation::kKind, ns);
   if (!all.ok()) return;
   const base::TimePoint now = world.clock.Now();
   // What was not looked at may have been there meanwhile.
   if (!looked_ || now - *looked_ > kLongestGap) missing_since_.clear();
   looked_ = now;
+  Round round(world, go_on);
   std::map<Missing, base::TimePoint> missing;
-  for (HSMOperation& operation : all->items) {
-    const std::string& device = operation.spec.device_ref.name;
-    if (devices.contains(device)) continue;
-    if (operation.Finished()) {
-      if (operation.Expired(world.clock.Wall()))
-        (void)world.resources.Delete(HSMOperation::kKind, ns, operation.metadata.name,
-                                     operation.metadata.resource_version);
+  std::set<Version> hopeless;
+  for (const Object& object : all->items) {
+    auto operation = HSMOperation::FromJson(object.document());
+    if (!operation.ok()) {
+      const Version version{object.key().name, object.version()};
+      if (hopeless_.contains(version) || !round.EndRefused(object, operation.error()))
+        hopeless.insert(version);
       continue;
     }
-    if (EndIfCancelled(world, operation)) continue;
-    const Missing key{operation.metadata.name, operation.metadata.uid, device};
+    const std::string& device = operation->spec.device_ref.name;
+    if (devices.contains(device)) continue;
+    const Missing key{operation->metadata.name, operation->metadata.uid, device};
     const auto known = missing_since_.find(key);
     const base::TimePoint since = known == missing_since_.end() ? now : known->second;
-    missing.emplace(key, since);
-    if (now - since >= kMissingFor) {
-      EndStray(world, operation);
-    } else {
-      Say(world, operation,
-          fmt::format("it waits: there is no HSMDevice {} in namespace {}; it fails where none "
-                      "comes within {}",
-                      base::Printable(device), ns, base::FormatDuration(kMissingFor)));
-    }
+    if (!operation->Finished()) missing.emplace(key, since);
+    round.Treat(*operation, now - since);
   }
   missing_since_ = std::move(missing);
+  hopeless_ = std::move(hopeless);
 }
 
 }  // namespace hsmops::manager

@@ -334,37 +334,55 @@ bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
 
 }  // namespace
 
-Result<std::optional<HSMOperation>> NextOperation(Pool& pool, Wanted wanted, std::string* refused) {
+namespace {
+
+// Whether it is to be begun now. What is not to be begun at all is ended.
+Result<bool> IsDue(Pool& pool, HSMOperation& operation, const std::vector<HSMOperation>& all,
+                   Wanted wanted) {
+  if (operation.spec.cancel) {
+    HSM_RETURN_IF_ERROR(EndCancelled(pool.world(), operation));
+    return false;
+  }
+  if (operation.spec.not_before && *operation.spec.not_before > pool.world().clock.Wall())
+    return false;
+  if (IsTooOld(pool, operation)) {
+    HSM_RETURN_IF_ERROR(EndTooOld(pool, operation));
+    return false;
+  }
+  if (IsOvertaken(pool, operation, all)) {
+    HSM_RETURN_IF_ERROR(EndOperation(
+        pool.world(), operation, OperationPhase::kFailed,
+        std::string(base::Name(ErrorCode::kConflict)),
+        "another promotion was asked for after this one and made before it: ask again"));
+    return false;
+  }
+  if (wanted == Wanted::kQuick && ReadsAllAgain(operation.spec)) return false;
+  return wanted != Wanted::kOtherFailover || IsOtherFailover(pool, operation.spec);
+}
+
+// That it waited for the device to be looked after.
+void ForgetWaiting(Pool& pool, HSMOperation& operation) {
+  if (operation.status.message.empty()) return;
+  operation.status.message.clear();
+  if (auto saved = cluster::SaveStatus(pool.world().resources, operation); saved.ok())
+    operation = *std::move(saved);
+}
+
+}  // namespace
+
+Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted, std::string* refused) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
-  const base::WallTime now = pool.world().clock.Wall();
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
-    if (!operation.status.message.empty()) {  // that it waited for the device to be looked after
-      operation.status.message.clear();
-      if (auto saved = cluster::SaveStatus(pool.world().resources, operation); saved.ok())
-        operation = *std::move(saved);
-    }
-    if (operation.spec.cancel) {
-      HSM_RETURN_IF_ERROR(EndCancelled(pool.world(), operation));
-      continue;
-    }
-    if (operation.spec.not_before && *operation.spec.not_before > now) continue;
-    if (IsTooOld(pool, operation)) {
-      HSM_RETURN_IF_ERROR(EndTooOld(pool, operation));
-      continue;
-    }
-    if (IsOvertaken(pool, operation, operations)) {
-      HSM_RETURN_IF_ERROR(EndOperation(
-          pool.world(), operation, OperationPhase::kFailed,
-          std::string(base::Name(ErrorCode::kConflict)),
-          "another promotion was asked for after this one and made before it: ask again"));
-      continue;
-    }
-    if (wanted == Wanted::kQuick && ReadsAllAgain(operation.spec)) continue;
-    if (wanted == Wanted::kOtherFailover && !IsOtherFailover(pool, operation.spec)) continue;
-    return std::optional(std::move(operation));
+    ForgetWaiting(pool, operation);
+    const auto due = IsDue(pool, operation, operations, wanted);
+    if (due.ok() && !*due) continue;
+    auto begun = due.ok() ? OperationLog::Take(pool, operation) : Result<OperationLog>(due.error());
+    if (begun.ok()) return std::optional(*std::move(begun));
+    if (!begun.Is(ErrorCode::kInvalid)) return begun.error();
+    if (refused != nullptr) *refused = begun.error().message();
   }
-  return std::optional<HSMOperation>();
+  return std::optional<OperationLog>();
 }
 
 namespace {

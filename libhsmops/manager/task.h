@@ -31,7 +31,9 @@ std::string CarryVerified(Pool& pool, OperationLog& log, const Verified& verifie
 base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
                                           const std::set<std::string>& tried = {});
 
-// The operation to be done next: the oldest that is pending and whose time has come, or nullopt.
+// The operation to be done next, Running from here on: the oldest that is pending and whose time
+// has come, or nullopt. One of which the store refuses every status (its spec is older than a rule
+// that it breaks) is passed over. kInDoubt: one may be Running, and nobody carries it.
 enum class Wanted : std::uint8_t {
   kAny,
   kQuick,          // none that ReadsAllAgain
@@ -39,9 +41,8 @@ enum class Wanted : std::uint8_t {
 };
 // `refused`, where given: why one of them cannot be taken up at all, since its document says what
 // no operation may; empty: none is so.
-base::Result<std::optional<cluster::HSMOperation>> NextOperation(Pool& pool,
-                                                                 Wanted wanted = Wanted::kAny,
-                                                                 std::string* refused = nullptr);
+base::Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted = Wanted::kAny,
+                                                    std::string* refused = nullptr);
 
 // Operations that say Running and that no manager works on any more, when a leader begins: ended as
 // the device's history says they did; begun again where nothing of them is on record. What the

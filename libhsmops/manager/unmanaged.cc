@@ -54,7 +54,7 @@ bool Unmanaged::Show(World& world, const std::string& ns, const std::string& dev
   for (const char* type : {"Ready", "PrimaryAvailable", "Mirrored", "FailoverReady"})
     status.SetCondition(type, "Unknown", kReason, "no manager can look after it",
                         world.clock.Wall());
-  status.Write(world.resources);
+  (void)status.Write(world.resources);  // else at the next look
   return true;
 }
 

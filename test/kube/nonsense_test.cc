@@ -7,6 +7,7 @@
 
 #include "libhsmops/cluster/resources.h"
 #include "libhsmops/cluster/yaml.h"
+#include "libhsmops/store/secret.h"
 #include "test/kube/shared_server.h"
 
 namespace hsmops::test {
@@ -68,6 +69,9 @@ constexpr Nonsense kRefused[] = {
     {"HSMDevice", "{mirroring: {targetNodes: [a], failover: {priorities: {b: 1}}}}",
      "failover.priorities"},
     {"HSMSecret", "{secretName: UPPER}", "spec.secretName"},
+    {"HSMSecret", "{hsmPath: 'app db'}", "spec.hsmPath"},
+    {"HSMSecret", "{hsmPath: ../x}", "spec.hsmPath"},
+    {"HSMSecret", "{hsmPath: app//db}", "spec.hsmPath"},
     {"HSMSecret", "{secretType: ''}", "spec.secretType"},
     {"HSMSecret", "{syncInterval: -3}", "spec.syncInterval"},
     {"HSMSecret", "{deviceRef: {}}", "spec.deviceRef.name"},
@@ -103,6 +107,8 @@ constexpr Nonsense kTaken[] = {
     {"HSMDevice", "{mirroring: {failover: {healthCheckInterval: 1m30s}}}", ""},
     {"HSMDevice", "{mirroring: {primaryNode: '', failover: {healthCheckInterval: 2}}}", ""},
     {"HSMSecret", "{}", ""},
+    {"HSMSecret", "{hsmPath: a/b-c.d_e/0}", ""},
+    {"HSMSecret", "{hsmPath: ''}", ""},
     {"HSMSecret", "{deviceRef: {name: payments, namespace: hsm}, hsmPath: app, syncInterval: 1}",
      ""},
     {"HSMOperation", "{type: Promote, targetNode: b, deviceRef: {name: payments}, reason: why}",
@@ -121,7 +127,10 @@ bool OursTakes(const Nonsense& one) {
   REQUIRE(document.ok());
   const std::string_view kind = one.kind;
   if (kind == "HSMDevice") return cluster::HSMDevice::FromJson(*document).ok();
-  if (kind == "HSMSecret") return cluster::HSMSecret::FromJson(*document).ok();
+  if (kind == "HSMSecret") {
+    const auto secret = cluster::HSMSecret::FromJson(*document);
+    return secret.ok() && store::SecretName::Parse(secret->HsmName()).ok();
+  }
   return cluster::HSMOperation::FromJson(*document).ok();
 }
 

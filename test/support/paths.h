@@ -10,6 +10,8 @@ namespace hsmops::test {
 std::string ProgramPath(const std::string& name);
 // That of the command line under test.
 std::string CliPath();
+// Whether libcurl and OpenSSL are within it (docs/adr/0029), as where sanitizers are not.
+bool HttpIsWithinCli();
 // The folder test/ of this checkout.
 std::string TestFolder();
 

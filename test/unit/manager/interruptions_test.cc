@@ -45,7 +45,7 @@ TEST_CASE("an operation that somebody asks to cancel while it runs still ends") 
   // The next leader.
   auto next = world.pool.Open();
   REQUIRE(TakeOver(*next).ok());
-  REQUIRE(NextOperation(*next).ok());
+  REQUIRE(BeginNext(*next).ok());
   after = cluster::Load<cluster::HSMOperation>(resources, "default", log->name());
   REQUIRE(after.ok());
   CHECK_MESSAGE(after->status.phase != cluster::OperationPhase::kCancelled, after->status.message);

@@ -1,7 +1,9 @@
 // Operations that cannot be read for a while are begun again, or ended, when they can.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "libhsmops/manager/operation_log.h"
 #include "test/unit/manager/managed_pool.h"
@@ -33,12 +35,15 @@ class Hiccup : public PassingStore {
                                        std::string_view expected) override {
     if (object.key().kind != cluster::Kind::kHsmOperation)
       return PassingStore::UpdateStatus(object, expected);
+    if (refused.contains(object.key().name))
+      return Error(ErrorCode::kInvalid, "spec breaks a rule of later");
     if (ends_fail && object.document().at("status").contains("completedAt"))
       return Error(ErrorCode::kUnavailable, "no answer in time");
     auto stored = PassingStore::UpdateStatus(object, expected);
     if (answers_lost) return Error(ErrorCode::kInDoubt, "the answer was lost");
     return stored;
   }
+  std::set<std::string> refused;  // of these no status is stored
   bool gets_fail = false;
   bool lists_fail = false;
   bool ends_fail = false;     // an operation's end cannot be written
@@ -166,6 +171,31 @@ TEST_CASE("what another server said of an error stands in no Event") {
     CAPTURE(event.note);
     CHECK(event.note.find("s3cr3t") == std::string::npos);
   }
+}
+
+TEST_CASE("an operation of which the store refuses every status keeps no other waiting") {
+  ManagedPool w({"a", "b"});
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  w.pool.Ask("broken", sync);
+  w.pool.clock().Advance(std::chrono::seconds(1));
+  w.pool.Ask("cancelled", sync);
+  auto cancelled = w.pool.Operation("cancelled");
+  cancelled.spec.cancel = true;
+  REQUIRE(cluster::Save(w.pool.world().resources, cancelled).ok());
+  w.pool.clock().Advance(std::chrono::seconds(1));
+  w.pool.Ask("good", sync);
+  Hiccup resources(w.pool.world().resources);
+  resources.refused = {"broken", "cancelled"};
+  World world = WorldOver(w.pool.world(), resources);
+  Controller leader(world, "default", "d");
+  GrantedTurns(w, leader);
+  CHECK(w.pool.Operation("good").status.phase == cluster::OperationPhase::kSucceeded);
+  CHECK(w.pool.Operation("broken").status.phase == cluster::OperationPhase::kPending);
+  const auto findings = w.pool.Open()->device().status.findings;
+  CHECK(std::ranges::any_of(findings, [](const cluster::Finding& finding) {
+    return finding.message.find("a rule of later") != std::string::npos;
+  }));
 }
 
 }  // namespace hsmops::manager
