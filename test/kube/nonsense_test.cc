@@ -169,6 +169,9 @@ TEST_CASE("what an operation asks for stays; it may be cancelled") {
       {"create", "-f", "-"},
       DocumentOf(
           {"HSMOperation", "{type: Promote, targetNode: b, deviceRef: {name: payments}}", ""}));
+  // Also before any manager looks.
+  CHECK(shared.server.Must({"get", "hsmoperation", "payments", "-o", "jsonpath={.status.phase}"}) ==
+        "Pending");
   const auto patched = [&](const char* patch) {
     return shared.server.Kubectl(
         {"patch", "hsmoperation", "payments", "--type=merge", "-p", patch});
