@@ -1,6 +1,7 @@
 #include "cli/commands/live_device.h"
 
 #include "libhsmops/base/printable.h"
+#include "libhsmops/base/shuffle.h"
 #include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::cli {
@@ -12,12 +13,6 @@ namespace {
 Result<cluster::HSMDevice> ChosenDevice(Context& context, cluster::ResourceStore& resources) {
   HSM_TRY(const std::string name, context.DeviceName(resources, {}));
   return cluster::Load<cluster::HSMDevice>(resources, context.ns(), name);
-}
-
-// So that many commands do not all ask the same one first.
-void Shuffle(std::vector<manager::Replica>& replicas, base::Rng& rng) {
-  for (std::size_t left = replicas.size(); left > 1; --left)
-    std::swap(replicas[left - 1], replicas[rng.U64() % left]);
 }
 
 }  // namespace
@@ -59,7 +54,7 @@ Result<std::unique_ptr<LiveDevice>> OpenLive(Context& context) {
   if (replicas.empty()) return std::unique_ptr<LiveDevice>();
   HSM_TRY(live->device_, ChosenDevice(context, *resources));
   if (!live->device_.IsBehindAgents()) return std::unique_ptr<LiveDevice>();
-  Shuffle(replicas, context.rng());
+  base::Shuffle(replicas, context.rng());  // so that not all commands ask the same one first
   HSM_TRY(Wire * wire, context.OpenWire());
   HSM_TRY(const base::Duration timeout, context.Timeout());
   const cluster::ObjectMeta& device = live->device_.metadata;

@@ -112,18 +112,12 @@ void WarnOfLoneCopies(Context& context, const cluster::HSMDevice& device,
                     node, alone, results.size()));
 }
 
-// One that surely was not done, and may be later. nullptr: none is.
-const base::Error* FirstPassing(const std::vector<Result<mirror::Acknowledged>>& results) {
-  const auto found = std::ranges::find_if(results, [](const auto& result) {
-    return !result.ok() && manager::Passing(result.error().code());
-  });
-  return found == results.end() ? nullptr : &found->error();
-}
-
+// Of one that this command surely did not do, whatever an earlier one with its --op-id did.
 void TellNext(Context& context, const cluster::HSMDevice& device, const base::Error& error) {
-  if (error.message().find("kubectl hsm") != std::string::npos) return;
+  if (!manager::Passing(error.code()) || error.message().find("kubectl hsm") != std::string::npos)
+    return;
   context.err() << fmt::format(
-      "  it was not written; {} says whether that passes, and the same command can be run again\n",
+      "  this command did not write it; {} says whether that passes, and it can be run again\n",
       context.WithCluster("kubectl hsm health " + device.metadata.name));
 }
 
@@ -233,9 +227,9 @@ int WriteAndPrint(Context& context, Desk& desk, const std::string& verb,
               : fmt::format("the same command with --op-id {} settles it", asked[i].op_id));
     } else {
       (void)context.Fail(results[i].error().Within(asked[i].name));
+      TellNext(context, desk.device(), results[i].error());
     }
   }
-  if (const auto* passing = FirstPassing(results)) TellNext(context, desk.device(), *passing);
   context.out() << std::flush;
   if (pool != nullptr) CollectGarbage(*pool);  // agents do it by themselves
   return printed != kDone ? printed : CodeOfAll(results, absent);

@@ -165,6 +165,11 @@ void HSMDeviceStatus::Remember(HistoryEntry entry) {
              one.to == entry.to;
     });
   }
+  // And a failover that cannot even be begun, once in a row.
+  const bool again = !history.empty() && entry.outcome == kAbortedOutcome &&
+                     entry.type == kUnplanned && history.back().outcome == entry.outcome &&
+                     history.back().type == entry.type && history.back().to == entry.to;
+  if (again) history.pop_back();
   history.push_back(std::move(entry));
   while (history.size() > kMaxHistory) {
     const auto last = std::find_if(history.rbegin(), history.rend(),

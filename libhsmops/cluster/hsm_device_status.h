@@ -117,6 +117,7 @@ struct Finding {
 inline constexpr const char* kUnplanned = "Failover";
 // Of one that came past P2 and not to its end; it is gone on with.
 inline constexpr const char* kFailedOutcome = "Failed";
+inline constexpr const char* kAbortedOutcome = "Aborted";  // before anything was changed
 
 // One promotion, planned or not, finished or aborted.
 struct HistoryEntry {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "libhsmops/base/printable.h"
@@ -22,8 +23,10 @@ using nlohmann::json;
 
 namespace {
 
-// The server ends a stream by itself then, and it is asked anew; so one that hangs is noticed.
+// The server ends a stream by itself then, and it is asked anew; one that it has not ended a while
+// later hangs.
 constexpr std::chrono::seconds kStreamTime{290};
+constexpr std::chrono::seconds kOverdue{15};
 // So that a server that ends each at once is not asked without a pause.
 constexpr std::chrono::milliseconds kBetweenStreams{100};
 
@@ -79,6 +82,7 @@ Result<void> KubeWatch::Connect() {
   }
   const std::lock_guard lock(mutex_);
   stream_ = std::move(stream);
+  stream_until_ = store_.clock_.Now() + kStreamTime + kOverdue;
   if (stopped_) stream_->Stop();
   return {};
 }
@@ -117,8 +121,10 @@ Result<std::optional<Change>> KubeWatch::Next(base::TimePoint deadline) {
       HSM_RETURN_IF_ERROR(Connect());
       continue;
     }
-    auto line = stream->Next(deadline);
-    if (!line.ok()) {  // it has ended: the next one goes on from where this one was
+    auto line = stream->Next(std::min(deadline, stream_until_));
+    const bool hangs = line.ok() && !*line && store_.clock_.Now() >= stream_until_;
+    if (hangs) stream->Stop();
+    if (!line.ok() || hangs) {  // it has ended: the next one goes on from where this one was
       {
         const std::lock_guard lock(mutex_);
         stream_.reset();

@@ -37,6 +37,7 @@ class KubeWatch : public cluster::Watch {
   std::deque<cluster::Change> pending_;
   std::mutex mutex_;  // of what Stop touches
   std::shared_ptr<RestStream> stream_;
+  base::TimePoint stream_until_{};  // the server should have ended it by then
   bool stopped_ = false;
 };
 

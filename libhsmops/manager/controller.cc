@@ -35,7 +35,9 @@ namespace {
 constexpr std::chrono::seconds kStatusPeriod{30};
 // A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
-constexpr std::chrono::seconds kForgetPeriod{5};
+// After a failover that changed nothing, before the next one: doubled each time.
+constexpr std::chrono::seconds kVainPause{1};
+constexpr std::chrono::seconds kLongestVainPause{16};
 
 bool Due(const std::optional<base::TimePoint>& last, base::Duration period, base::TimePoint now) {
   return !last || now - *last >= period;
@@ -66,6 +68,7 @@ void Controller::Rest() {
   equal_at_.clear();
   sync_set_.Forget();
   tried_.clear();
+  vain_ = {};
   verifying_.clear();
 }
 
@@ -218,7 +221,7 @@ Result<Turned> Controller::GoOn() {
   Track(state);
   if (!state.promoting) tried_.clear();
   if (state.promoting) {
-    auto done = DoAsked();
+    auto done = GoOnPromoting();
     if (!done.ok()) {
       WriteStatus(state);
       return done.error();
@@ -229,7 +232,7 @@ Result<Turned> Controller::GoOn() {
   if (obeyed.Is(ErrorCode::kConflict)) return obeyed.error();
   if (obeyed.Is(ErrorCode::kReadOnly)) {
     WriteStatus(state);
-    HSM_TRY(auto asked, DoAsked());  // a failover with accept-loss is the way out
+    HSM_TRY(auto asked, DoAsked(state));  // a failover with accept-loss is the way out
     return asked.value_or(Turned{obeyed.error().message(), false});
   }
   // One of our own whose end could not be written: minInterval goes by it, and somebody waits.
@@ -240,35 +243,34 @@ Result<Turned> Controller::GoOn() {
       return Error(ErrorCode::kUnavailable, "the end of a promotion cannot be written");
     }
   }
-  auto asked = DoAsked();
+  // What takes long must not hold up a failover.
+  const bool in_delay = InDelay(state);
+  const bool failing = HolderFails(state);
+  auto asked = DoAsked(state, failing);
   if (asked.ok() && *asked) return **std::move(asked);
   (void)Readable(asked.ok() ? Result<void>() : asked.error());
-  const bool in_delay = InDelay(state);
-  Decision decision = failover::Decide(state, PolicyOf(pool_->device()),
-                                       HolderFails(state) && !in_delay, world_.clock.Wall());
+  Decision decision =
+      failover::Decide(state, PolicyOf(pool_->device()), failing && !in_delay, world_.clock.Wall());
   if (decision.action == Decision::Action::kNone && in_delay)
     decision.reason =
         fmt::format("Primary {} is unhealthy, and failover.delay gives it {} to return",
                     *state.holder, base::FormatDuration(FailoverOf(pool_->device()).delay));
-  if (decision.action == Decision::Action::kFailOver) return FailOver(decision);
+  if (decision.action == Decision::Action::kFailOver) {
+    HSM_TRY(auto failed_over, FailOver(decision));
+    if (failed_over) return *std::move(failed_over);
+  }
   if (decision.action == Decision::Action::kWouldFailOver)
     TellOnce("WouldFailOver",
              fmt::format("{} would be promoted: {}", decision.target, decision.reason));
+  if (failing && asked.ok()) {
+    asked = DoAsked(state);
+    if (asked.ok() && *asked) return **std::move(asked);
+  }
   auto kept = Keep(state);
   WriteStatus(state);  // what could not be done is seen there too
-  Forget(state);
   if (!kept.ok()) return kept.error();
   if (!*kept && !asked.ok()) return asked.error();
   return kept->value_or(Turned{decision.reason, false});
-}
-
-// Nobody waits for it, and where the store is slow it would hold up what somebody does.
-void Controller::Forget(const ClusterState& state) {
-  const MemberView* primary = state.Holder();
-  if (primary == nullptr || !primary->Healthy()) return;
-  if (!Due(forgotten_, kForgetPeriod, world_.clock.Now())) return;
-  ForgetExpired(*pool_);
-  forgotten_ = world_.clock.Now();
 }
 
 // S, and what its members hold.
@@ -280,30 +282,36 @@ Result<std::optional<Turned>> Controller::Keep(const ClusterState& state) {
   return kept;
 }
 
-// What was asked for, and a promotion that is begun before all.
-Result<std::optional<Turned>> Controller::DoAsked() {
-  if (pool_->arbiter().phase == cluster::ArbiterPhase::kPromoting) {
-    // Where too few answer it would never end; a person may say what is given up, or whom to take.
-    auto forced = Begin(Wanted::kOtherFailover);
-    if (!forced.ok()) (void)Readable(forced.error());
-    if (forced.ok() && *forced) return CarryInstead(**std::move(forced));
-    std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
-    if (log) TellSteps(*log);
-    if (!log) taken_over_ = false;  // where it only cannot be read, it is told its end later
-    auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
-    if (log) NoteEnd(*log);
-    if (sentence.Is(ErrorCode::kInDoubt)) {
-      NoteTried();
-    } else if (!sentence.ok()) {
-      tried_.clear();  // none of the others will do
-    }
-    if (!sentence.ok()) return sentence.error();
-    return std::optional(Turned{*std::move(sentence), true});
+// A promotion that is begun, before all.
+Result<std::optional<Turned>> Controller::GoOnPromoting() {
+  // Where too few answer it would never end; a person may say what is given up, or whom to take.
+  auto forced = Begin(Wanted::kOtherFailover);
+  if (!forced.ok()) (void)Readable(forced.error());
+  if (forced.ok() && *forced) return CarryInstead(**std::move(forced));
+  std::optional<OperationLog> log = OperationLog::Find(*pool_, pool_->arbiter().operation_id);
+  if (log) TellSteps(*log);
+  if (!log) taken_over_ = false;  // where it only cannot be read, it is told its end later
+  auto sentence = FinishPromotion(*pool_, log ? &*log : nullptr, tried_);
+  if (log) NoteEnd(*log);
+  if (sentence.Is(ErrorCode::kInDoubt)) {
+    NoteTried();
+  } else if (!sentence.ok()) {
+    tried_.clear();  // none of the others will do
   }
+  if (!sentence.ok()) return sentence.error();
+  return std::optional(Turned{*std::move(sentence), true});
+}
+
+// What was asked for. `urgent_alone`: of it only what is Wanted::kUrgent.
+Result<std::optional<Turned>> Controller::DoAsked(const ClusterState& state, bool urgent_alone) {
   if (auto ended = EndVerifying()) return ended;
-  HSM_TRY(auto next, Begin(verifying_.empty() ? Wanted::kAny : Wanted::kQuick, &refused_));
+  const Wanted wanted = urgent_alone         ? Wanted::kUrgent
+                        : verifying_.empty() ? Wanted::kAny
+                                             : Wanted::kQuick;
+  HSM_TRY(auto next, Begin(wanted, &refused_));
   if (!next) return std::optional<Turned>();
   OperationLog log = *std::move(next);
+  WriteStatus(state);  // it may take long, and another come after it
   if (ReadsAllAgain(log.operation().spec)) {
     verifying_ = log.name();
     verification_.Start(*pool_);
@@ -346,17 +354,22 @@ Result<std::optional<Turned>> Controller::CarryInstead(OperationLog log) {
   return std::optional(std::move(turned));
 }
 
-Result<Turned> Controller::FailOver(const Decision& decision) {
-  PromotionOptions options;
-  options.purpose = failover::Purpose::kFailover;
-  options.target = decision.target;
-  options.reason = decision.reason;
+// nullopt: it was tried a moment ago in vain, and is not to be yet again.
+Result<std::optional<Turned>> Controller::FailOver(const Decision& decision) {
+  if (vain_.target != decision.target) vain_ = {decision.target};
+  if (world_.clock.Now() < vain_.next_try) return std::optional<Turned>();
   cluster::HSMOperationSpec spec;
   spec.type = cluster::OperationType::kFailover;
   spec.target_node = decision.target;
   spec.reason = decision.reason;
+  const store::Epoch before = pool_->epoch();
   OperationLog log = OperationLog::Make(*pool_, std::move(spec));
-  return Turned{fmt::format("{}; {}", decision.reason, CarryAloud(log, FailingSince())), true};
+  std::string said = fmt::format("{}; {}", decision.reason, CarryAloud(log, FailingSince()));
+  const bool begun = pool_->epoch() != before;
+  vain_.pause = begun ? base::Duration(0)
+                      : std::clamp<base::Duration>(2 * vain_.pause, kVainPause, kLongestVainPause);
+  vain_.next_try = world_.clock.Now() + vain_.pause;
+  return std::optional(Turned{std::move(said), begun});
 }
 
 std::string Controller::CarryAloud(OperationLog& log,

@@ -45,16 +45,17 @@ class Controller {
   std::optional<base::TimePoint> FailingSince() const;      // of the Primary; unset: it does not
   bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
   base::Result<Turned> GoOn();
-  base::Result<std::optional<Turned>> DoAsked();
+  base::Result<std::optional<Turned>> DoAsked(const failover::ClusterState& state,
+                                              bool urgent_alone = false);
+  base::Result<std::optional<Turned>> GoOnPromoting();
   base::Result<std::optional<Turned>> CarryInstead(OperationLog log);
   std::optional<Turned> EndVerifying();
-  base::Result<Turned> FailOver(const failover::Decision& decision);
+  base::Result<std::optional<Turned>> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
   base::Result<SyncReport> TimedSync(const SyncOptions& options);
   std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
   void TellSteps(OperationLog& log);
   void NoteTried();
-  void Forget(const failover::ClusterState& state);
   base::Result<std::optional<OperationLog>> Begin(Wanted wanted, std::string* refused = nullptr);
   void NoteEnd(const OperationLog& log);
   bool Readable(const base::Result<void>& read);
@@ -76,15 +77,20 @@ class Controller {
   std::set<std::string> lost_;          // told as DeviceLost
   std::set<std::string> pin_rejected_;  // told as PinRejected
   std::set<std::string> tried_;         // targets of the promotion that is under way, in vain
-  std::string unreadable_;              // why what is asked for is not; empty: it is
-  std::string refused_;                 // why one of it is no operation at all; empty: none is so
-  std::string verifying_;               // the operation that waits for everything to be read again
+  struct Vain {
+    std::string target;
+    base::Duration pause{};
+    base::TimePoint next_try{};
+  };
+  Vain vain_;               // failovers that ended before anything was changed
+  std::string unreadable_;  // why what is asked for is not; empty: it is
+  std::string refused_;     // why one of it is no operation at all; empty: none is so
+  std::string verifying_;   // the operation that waits for everything to be read again
   SyncSetKeeper sync_set_;
   std::map<std::string, std::string> told_;  // the last note of each reason of TellOnce
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again
   std::optional<base::TimePoint> status_written_;
-  std::optional<base::TimePoint> forgotten_;        // when finished operations were last looked at
   std::map<std::string, base::WallTime> equal_at_;  // when each was last seen to be
 };
 

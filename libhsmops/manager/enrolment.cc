@@ -134,7 +134,9 @@ void ShowNotEnrolled(World& world, cluster::HSMDevice device, const Error& why) 
                          device.metadata.generation},
                         world.clock.Wall());
   if (device.status == before || !cluster::SaveStatus(world.resources, device).ok()) return;
-  Tell(world, device, cluster::EventType::kWarning, "NotEnrolled", why.message());
+  // What others said stays in the status (protocol.md, 5).
+  Tell(world, device, cluster::EventType::kWarning, "NotEnrolled",
+       fmt::format("it is not enrolled; kubectl hsm health {} says why", device.metadata.name));
 }
 
 }  // namespace hsmops::manager

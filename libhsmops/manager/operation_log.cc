@@ -8,6 +8,7 @@
 
 #include "libhsmops/base/encoding.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/collecting.h"
 
 namespace hsmops::manager {
 
@@ -31,35 +32,6 @@ Result<std::vector<HSMOperation>> OperationsOf(Pool& pool, std::string* refused)
 
 namespace {
 
-// Those of `operations` that are finished and past their time, and the oldest beyond so many;
-// kForgottenAtOnce of them, and none after one that the store does not answer. Promotions stay
-// while another one waits, which is judged by them.
-void ForgetOld(World& world, std::vector<HSMOperation> operations) {
-  const bool promotes = std::ranges::any_of(operations, [](const HSMOperation& operation) {
-    return !operation.Finished() && operation.spec.type == cluster::OperationType::kPromote;
-  });
-  std::erase_if(operations, [&](const HSMOperation& operation) {
-    const bool promotion = operation.spec.type == cluster::OperationType::kPromote ||
-                           operation.spec.type == cluster::OperationType::kFailover;
-    return !operation.Finished() || operation.metadata.deletion_timestamp ||
-           (promotes && promotion);
-  });
-  std::sort(operations.begin(), operations.end(), [](const HSMOperation& a, const HSMOperation& b) {
-    return a.status.completed_at > b.status.completed_at;
-  });
-  const base::WallTime now = world.clock.Wall();
-  std::size_t forgotten = 0;
-  for (std::size_t i = 0; i < operations.size() && forgotten < kForgottenAtOnce; ++i) {
-    const HSMOperation& operation = operations[i];
-    if (i + 1 < kMaxFinishedOperations && !operation.Expired(now)) continue;
-    ++forgotten;
-    const auto gone =
-        world.resources.Delete(HSMOperation::kKind, operation.metadata.ns, operation.metadata.name,
-                               operation.metadata.resource_version);
-    if (gone.Is(base::ErrorCode::kUnavailable) || gone.Is(base::ErrorCode::kInDoubt)) return;
-  }
-}
-
 constexpr std::chrono::seconds kProgressPeriod{1};
 
 std::string TypeName(const cluster::HSMOperationSpec& spec) {
@@ -80,19 +52,12 @@ Result<void> EndAllAbandoned(Pool& pool, std::vector<HSMOperation>& operations) 
 Result<void> TidyUp(Pool& pool) {
   HSM_TRY(auto operations, OperationsOf(pool));
   HSM_RETURN_IF_ERROR(EndAllAbandoned(pool, operations));
-  ForgetOld(pool.world(), std::move(operations));
+  const base::WallTime now = pool.world().clock.Wall();
+  Remove(pool.world(), Outdated(std::move(operations), now), [] { return true; });
   return {};
 }
 
 }  // namespace
-
-void ForgetExpired(Pool& pool) {
-  auto operations = OperationsOf(pool);
-  if (!operations.ok()) return;
-  const base::WallTime now = pool.world().clock.Wall();
-  if (std::ranges::any_of(*operations, [&](const auto& one) { return one.Expired(now); }))
-    ForgetOld(pool.world(), *std::move(operations));
-}
 
 Result<void> EndOperation(World& world, HSMOperation& operation, OperationPhase phase,
                           const std::string& result, const std::string& message) {
@@ -168,6 +133,7 @@ Result<OperationLog> OperationLog::Create(Pool& pool, const HSMOperation& operat
 Result<OperationLog> OperationLog::Take(Pool& pool, HSMOperation operation) {
   operation.status.phase = OperationPhase::kRunning;
   operation.status.started_at = pool.world().clock.Wall();
+  operation.status.message.clear();  // why it waited
   HSM_TRY(HSMOperation running, cluster::SaveStatus(pool.world().resources, operation));
   return OperationLog(pool, std::move(running));
 }

@@ -10,22 +10,13 @@
 
 namespace hsmops::manager {
 
-// Of one device; the oldest go first.
-inline constexpr std::size_t kMaxFinishedOperations = 200;
 // Of an operation that does not say itself how long it is kept (ttlSecondsAfterFinished).
 inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24);
-
-inline constexpr std::size_t kForgottenAtOnce = 16;
 
 // Of this device, the oldest first. `refused`, where given: why one in its namespace cannot be read
 // as an operation at all; empty: none is so.
 base::Result<std::vector<cluster::HSMOperation>> OperationsOf(Pool& pool,
                                                               std::string* refused = nullptr);
-
-// Removes operations of the device that are finished, once the time of one is over: those whose
-// time it is and the oldest beyond kMaxFinishedOperations, a few of them. One that cannot be
-// removed now is removed by the next that tries.
-void ForgetExpired(Pool& pool);
 
 class OperationLog {
  public:

@@ -411,9 +411,12 @@ bool Pool::Overtaken(const failover::ClusterState& state) {
                      std::ranges::any_of(state.members, [this](const auto& member) {
                        return member.ToldLaterThan(term());
                      });
-  if (!later) return false;
+  return later && !IsLatest();
+}
+
+bool Pool::IsLatest() {
   const auto now = TermNow();
-  return !now.ok() || *now != term();
+  return now.ok() && *now == term();
 }
 
 failover::ClusterState Pool::ObserveByLatest(bool live) {

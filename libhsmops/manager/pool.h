@@ -106,6 +106,8 @@ class Pool {
   store::Term term() const { return {epoch(), arbiter_.value.generation}; }
   // R's as it is now, by the store itself; arbiter() stays what it was.
   base::Result<store::Term> TermNow();
+  // Whether R as this pool has read it is that of now. False also where that cannot be known.
+  bool IsLatest();
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
   cluster::PreviousTerm LastTerm() const;

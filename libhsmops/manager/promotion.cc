@@ -80,7 +80,8 @@ class Run {
     if (report_.to.empty() || options_.dry_run) return;
     // One that goes on from before and got no further is neither aborted nor told again and again.
     if (resumes_ && !fenced_) return;
-    if (!Remember(fenced_ ? cluster::kFailedOutcome : "Aborted", error.message())) return;
+    if (!Remember(fenced_ ? cluster::kFailedOutcome : cluster::kAbortedOutcome, error.message()))
+      return;
     pool_.Tell(cluster::EventType::kWarning, "FailoverAborted",
                fmt::format("{} to {}: {}; the history says more", PurposeText(), report_.to,
                            base::Name(error.code())));
@@ -418,11 +419,36 @@ class Run {
   Answers AsSeen() const {
     return [this](const failover::MemberView& member) {
       const failover::MemberView* seen = state_.Find(member.node);
-      return seen != nullptr && seen->Healthy();
+      return seen != nullptr && seen->Healthy() && !unreadable_.contains(member.node);
     };
   }
   Answers AsFenced() const {
-    return [this](const failover::MemberView& member) { return fences_.at(member.node).Counts(); };
+    return [this](const failover::MemberView& member) {
+      return fences_.at(member.node).Counts() && !unreadable_.contains(member.node);
+    };
+  }
+  Answers WithInventory() const {
+    return [this](const failover::MemberView& member) {
+      return fences_.at(member.node).HasInventory() && !unreadable_.contains(member.node);
+    };
+  }
+
+  // An answer that cannot be pulled from does not count: back to P5 (protocol.md, 3, P6). False:
+  // each of these can be read, so what failed was something else.
+  bool LeaveOutUnreadable(const Answers& counted) {
+    std::vector<std::string> nodes;
+    for (const failover::MemberView& member : pool_.Recorded().members) {
+      if (member.node != report_.to && counted(member)) nodes.push_back(member.node);
+    }
+    const auto compared = Compare(pool_, report_.to, nodes);
+    if (!compared.ok()) return false;
+    const std::size_t before = unreadable_.size();
+    for (const mirror::MemberInventory& member : compared->mirrors) {
+      if (member.inventory.ok() || !unreadable_.insert(member.node).second) continue;
+      note_("left-out",
+            fmt::format("{} answers and cannot be read: it does not count", member.node));
+    }
+    return unreadable_.size() > before;
   }
 
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
@@ -480,21 +506,31 @@ class Run {
   // P6 as it is going to be: what would stop it after P2 stops it here, where nothing is changed.
   Result<void> ForeseeMerge() {
     if (options_.accept_loss && !options_.dry_run) return {};
-    TargetMerge merge = MergeBy(AsSeen());
-    HSM_RETURN_IF_ERROR(merge.Foresee());
-    if (options_.dry_run) TellGivenUp(merge.GivenUp());
-    return {};
+    for (;;) {
+      TargetMerge merge = MergeBy(AsSeen());
+      const auto foreseen = merge.Foresee();
+      if (foreseen.ok() && options_.dry_run) TellGivenUp(merge.GivenUp());
+      if (!foreseen.Is(ErrorCode::kUnavailable) || !LeaveOutUnreadable(AsSeen())) return foreseen;
+      HSM_RETURN_IF_ERROR(ForeseeQuorum());
+    }
   }
 
   // P6
   Result<void> Merge() {
-    TargetMerge merge = MergeBy([this](const failover::MemberView& member) {
-      return fences_.at(member.node).HasInventory();
-    });
-    HSM_TRY(report_.merged, merge.Do());
+    for (;;) {
+      TargetMerge merge = MergeBy(WithInventory());
+      auto merged = merge.Do();
+      if (merged.ok()) {
+        report_.merged = *merged;
+        TellGivenUp(merge.GivenUp());
+        break;
+      }
+      if (!merged.Is(ErrorCode::kUnavailable) || !LeaveOutUnreadable(WithInventory()))
+        return merged.error();
+      HSM_RETURN_IF_ERROR(CheckQuorum());
+    }
     HSM_TRY(digest_, pool_.At(report_.to).Freeze(report_.epoch).Within("freezing " + report_.to));
     note_("merge", fmt::format("{} pulled {} versions and is frozen", report_.to, report_.merged));
-    TellGivenUp(merge.GivenUp());
     return {};
   }
 
@@ -592,6 +628,7 @@ class Run {
   PromotionReport report_;
   failover::ClusterState state_;
   std::map<std::string, Fenced> fences_;
+  std::set<std::string> unreadable_;  // they answer, and what they hold cannot be pulled
   base::Digest digest_{};
   base::TimePoint begun_{};
   base::TimePoint stopped_{};

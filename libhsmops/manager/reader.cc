@@ -106,7 +106,8 @@ Result<Served> Read(Pool& pool, const store::SecretName& name) {
       // A deletion that fewer hold than must was not acknowledged, and may be undone.
       const bool settled =
           best->served.secret || best->version == store::Version{} || holding >= needed;
-      best->served.certain = of_sync_set && quorum > 0 && answered >= quorum && settled;
+      best->served.certain =
+          of_sync_set && quorum > 0 && answered >= quorum && settled && pool.IsLatest();
       return std::move(best->served);
     }
   }

@@ -71,6 +71,16 @@ Result<void> CheckContent(const HSMSecret& secret, const store::Keys& keys) {
                            secret.spec.secret_type, fmt::join(missing, " and "), secret.HsmName()));
 }
 
+// What others said stays in the status (protocol.md, 5).
+std::string NoteOf(const std::string& event) {
+  if (event == "Synced") return "the Secret holds what the device does";
+  if (event == "Stale")
+    return "the Secret keeps its last value, which may be old; status.lastError says why";
+  if (event == "Conflict")
+    return "a Secret of that name is somebody else's; status.lastError says whose";
+  return "the device does not allow this namespace; status.lastError says what would have to";
+}
+
 cluster::OwnerReference OwnerOf(const HSMSecret& secret) {
   return {std::string(cluster::kGroupVersion),
           std::string(cluster::Name(Kind::kHsmSecret)),
@@ -438,7 +448,6 @@ std::optional<std::string> SecretDelivery::Write(const HSMSecret& secret,
                                                  cluster::HSMSecretStatus status, Entry& entry) {
   if (status == secret.status) return secret.metadata.resource_version;
   const std::string event = EventBetween(secret.status, status);
-  const std::string message = status.last_error;
   HSMSecret changed = secret;
   changed.status = std::move(status);
   const auto saved = cluster::SaveStatus(world_.resources, changed);
@@ -457,7 +466,7 @@ std::optional<std::string> SecretDelivery::Write(const HSMSecret& secret,
   const bool good = event == "Synced";
   events_.Tell(cluster::SubjectOf(secret),
                {good ? cluster::EventType::kNormal : cluster::EventType::kWarning, event, "",
-                good ? "the Secret holds what the device does" : message});
+                NoteOf(event)});
   return saved->metadata.resource_version;
 }
 

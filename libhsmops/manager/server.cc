@@ -19,6 +19,7 @@
 #include "libhsmops/manager/agent_endpoints.h"
 #include "libhsmops/manager/aggregation.h"
 #include "libhsmops/manager/announcement.h"
+#include "libhsmops/manager/collecting.h"
 #include "libhsmops/manager/controller.h"
 #include "libhsmops/manager/election.h"
 #include "libhsmops/manager/grant_relay.h"
@@ -46,7 +47,7 @@ constexpr std::chrono::milliseconds kRelayPeriod{200};
 constexpr std::chrono::milliseconds kIdlePeriod{500};
 constexpr int kPhases = 10;  // of that period, in which the turns of different devices begin
 constexpr std::chrono::milliseconds kLookPeriod{1000};
-constexpr std::chrono::seconds kStraysPeriod{5};
+constexpr std::chrono::seconds kTidyOperations{5};
 constexpr std::chrono::seconds kStopPatience{10};
 constexpr std::chrono::seconds kOneWrite{10};  // of a Secret
 // Every member is asked several times a second: with a connection for each kept, a handshake, which
@@ -178,7 +179,7 @@ class Running {
       const std::jthread relays([this] { Relay(); });
       const std::jthread looks([this] { Look(); });
       const std::jthread delivers([this] { Deliver(); });
-      const std::jthread strays([this] { LookForStrays(); });
+      const std::jthread tidies([this] { TidyOperations(); });
       Control();
     }
     ended = true;
@@ -370,15 +371,17 @@ class Running {
     } while (Sleep(kIdlePeriod));
   }
 
-  void LookForStrays() {
+  void TidyOperations() {
     Strays strays;
-    while (Sleep(kStraysPeriod)) {
+    while (Sleep(kTidyOperations)) {
       if (!Leads()) continue;
       const auto listed = Devices();
       if (!listed) continue;
       std::set<std::string> names;
       for (const auto& [name, version] : *listed) names.insert(name);
-      strays.Look(*world_, config_.ns, names, [this] { return !stop_ && Leads(); });
+      const auto go_on = [this] { return !stop_ && Leads(); };
+      strays.Look(*world_, config_.ns, names, go_on);
+      Collect(*world_, config_.ns, go_on);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "libhsmops/base/printable.h"
+#include "libhsmops/base/shuffle.h"
 #include "libhsmops/cluster/typed_store.h"
 #include "libhsmops/kube/json_fields.h"
 #include "libhsmops/manager/operation_log.h"
@@ -66,19 +67,18 @@ class Strays::Round {
 
   // `missing`: so long its device has not been there.
   void Treat(HSMOperation& operation, base::Duration missing) {
-    const bool ends = missing >= kMissingFor && !operation.Finished();
-    if (!ends && !operation.Finished() && !operation.spec.cancel) {
+    if (missing < kMissingFor && !operation.spec.cancel) {
       if (go_on_()) SayMissing(operation);
       return;
     }
-    if (operation.Finished() && !operation.Expired(world_.clock.Wall())) return;
-    if (!May()) return;
-    if (operation.Finished()) {
-      (void)world_.resources.Delete(HSMOperation::kKind, operation.metadata.ns,
-                                    operation.metadata.name, operation.metadata.resource_version);
-    } else if (!EndIfCancelled(world_, operation) && ends) {
-      EndStray(world_, operation);
-    }
+    const bool pending = operation.status.phase == OperationPhase::kPending;
+    if (missing < kMissingFor && !pending) return;
+    if (!May() || EndIfCancelled(world_, operation)) return;
+    // What is listed may be a while old.
+    const std::string& device = operation.spec.device_ref.name;
+    const auto there =
+        world_.resources.GetLatest(cluster::Kind::kHsmDevice, operation.metadata.ns, device);
+    if (there.Is(ErrorCode::kNotFound)) EndStray(world_, operation);
   }
 
   // One that says Running is for whoever carries it. False: the store refuses it as it is, too.
@@ -114,8 +114,9 @@ class Strays::Round {
 
 void Strays::Look(World& world, const std::string& ns, const std::set<std::string>& devices,
                   const std::function<bool()>& go_on) {
-  const auto all = world.resources.List(HSMOperation::kKind, ns);
+  auto all = world.resources.List(HSMOperation::kKind, ns);
   if (!all.ok()) return;
+  base::Shuffle(all->items, world.rng);  // so that some that cannot be ended keep no others from it
   const base::TimePoint now = world.clock.Now();
   // What was not looked at may have been there meanwhile.
   if (!looked_ || now - *looked_ > kLongestGap) missing_since_.clear();
@@ -132,11 +133,11 @@ void Strays::Look(World& world, const std::string& ns, const std::set<std::strin
       continue;
     }
     const std::string& device = operation->spec.device_ref.name;
-    if (devices.contains(device)) continue;
+    if (devices.contains(device) || operation->Finished()) continue;
     const Missing key{operation->metadata.name, operation->metadata.uid, device};
     const auto known = missing_since_.find(key);
     const base::TimePoint since = known == missing_since_.end() ? now : known->second;
-    if (!operation->Finished()) missing.emplace(key, since);
+    missing.emplace(key, since);
     round.Treat(*operation, now - since);
   }
   missing_since_ = std::move(missing);

@@ -1,5 +1,5 @@
 // Operations that nobody can carry out: their device is not there, or cannot be looked after now,
-// or they say what no operation may. They say so, can be cancelled, and go when their time is over.
+// or they say what no operation may. They say so, can be cancelled, and come to an end.
 #pragma once
 
 #include <array>
@@ -25,10 +25,9 @@ class Strays {
   // `devices`: all that there are in `ns`, as they were listed just now. An operation of another
   // one ends as Failed (NotFound; in doubt where it was Running) once its device has been missing
   // for kMissingFor: what is applied together does not come in order. One that is to be cancelled
-  // ends at once, and a finished one goes when its time is over. Whoever looks seldom learns
-  // nothing. A pending one that is no operation at all, of whatever device, ends as Failed
-  // (Invalid).
-  // Of those that end or go, kAtOnce; and none once `go_on` says no, which is asked before each.
+  // ends at once. Whoever looks seldom learns nothing. A pending one that is no operation at all,
+  // of whatever device, ends as Failed (Invalid). Of those that end kAtOnce, of more it is left to
+  // chance which; and none once `go_on` says no, which is asked before each.
   void Look(World& world, const std::string& ns, const std::set<std::string>& devices,
             const std::function<bool()>& go_on);
 

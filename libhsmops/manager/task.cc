@@ -336,6 +336,13 @@ bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
 
 namespace {
 
+bool IsUrgent(const cluster::HSMOperationSpec& spec) {
+  return !spec.dry_run &&
+         (spec.type == OperationType::kFailover || spec.type == OperationType::kPromote ||
+          spec.type == OperationType::kPause || spec.type == OperationType::kResume ||
+          spec.type == OperationType::kAck);
+}
+
 // Whether it is to be begun now. What is not to be begun at all is ended.
 Result<bool> IsDue(Pool& pool, HSMOperation& operation, const std::vector<HSMOperation>& all,
                    Wanted wanted) {
@@ -357,6 +364,7 @@ Result<bool> IsDue(Pool& pool, HSMOperation& operation, const std::vector<HSMOpe
     return false;
   }
   if (wanted == Wanted::kQuick && ReadsAllAgain(operation.spec)) return false;
+  if (wanted == Wanted::kUrgent && !IsUrgent(operation.spec)) return false;
   return wanted != Wanted::kOtherFailover || IsOtherFailover(pool, operation.spec);
 }
 
@@ -368,24 +376,38 @@ void ForgetWaiting(Pool& pool, HSMOperation& operation) {
     operation = *std::move(saved);
 }
 
+// The store answers, and of this object it does not want this write.
+bool IsRefusal(ErrorCode code) {
+  return code != ErrorCode::kUnavailable && code != ErrorCode::kInDoubt;
+}
+
 }  // namespace
 
 Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted, std::string* refused) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
+  bool forgot = wanted != Wanted::kAny;  // one at a time, for a store may be slow
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
-    ForgetWaiting(pool, operation);
+    const bool waited = !operation.status.message.empty();
+    if (waited && !std::exchange(forgot, true)) ForgetWaiting(pool, operation);
     const auto due = IsDue(pool, operation, operations, wanted);
     if (due.ok() && !*due) continue;
     auto begun = due.ok() ? OperationLog::Take(pool, operation) : Result<OperationLog>(due.error());
     if (begun.ok()) return std::optional(*std::move(begun));
-    if (!begun.Is(ErrorCode::kInvalid)) return begun.error();
+    if (!IsRefusal(begun.error().code())) return begun.error();
     if (refused != nullptr) *refused = begun.error().message();
   }
   return std::optional<OperationLog>();
 }
 
 namespace {
+
+// So that it is of another operation, which had this name. Two managers' clocks may differ.
+bool EndedBefore(const cluster::HistoryEntry& entry, const HSMOperation& operation) {
+  constexpr std::chrono::minutes kApart{1};
+  return entry.time && operation.status.started_at &&
+         *entry.time + kApart < *operation.status.started_at;
+}
 
 Result<void> EndByHistory(Pool& pool, HSMOperation& operation, const cluster::HistoryEntry& entry) {
   const bool done = entry.outcome == "Succeeded";
@@ -403,6 +425,24 @@ Result<void> EndByHistory(Pool& pool, HSMOperation& operation, const cluster::Hi
                       std::move(message));
 }
 
+Result<void> TakeOverOne(Pool& pool, HSMOperation& operation,
+                         const std::vector<HSMOperation>& all) {
+  const auto& history = pool.device().status.history;
+  const auto entry =
+      std::find_if(history.rbegin(), history.rend(), [&](const cluster::HistoryEntry& one) {
+        return one.operation == operation.metadata.name && !EndedBefore(one, operation);
+      });
+  if (entry != history.rend()) return EndByHistory(pool, operation, *entry);
+  if (operation.metadata.annotations.contains(cluster::kCarriedByCommand))
+    return EndAbandoned(pool, operation);
+  if (IsSuperseded(pool, operation, all))
+    return EndOperation(pool.world(), operation, OperationPhase::kFailed, kSuperseded,
+                        pool.arbiter().operation_id + " goes on in its stead");
+  BeginAgain(operation);
+  HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
+  return {};
+}
+
 }  // namespace
 
 Result<void> TakeOver(Pool& pool) {
@@ -412,22 +452,10 @@ Result<void> TakeOver(Pool& pool) {
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kRunning) continue;
     if (pool.arbiter().operation_id == operation.metadata.name) continue;
-    const auto& history = pool.device().status.history;
-    const auto entry = std::find_if(
-        history.rbegin(), history.rend(),
-        [&](const cluster::HistoryEntry& one) { return one.operation == operation.metadata.name; });
-    if (entry != history.rend()) {
-      HSM_RETURN_IF_ERROR(EndByHistory(pool, operation, *entry));
-    } else if (operation.metadata.annotations.contains(cluster::kCarriedByCommand)) {
-      HSM_RETURN_IF_ERROR(EndAbandoned(pool, operation));
-    } else if (IsSuperseded(pool, operation, operations)) {
-      HSM_RETURN_IF_ERROR(EndOperation(pool.world(), operation, OperationPhase::kFailed,
-                                       kSuperseded,
-                                       pool.arbiter().operation_id + " goes on in its stead"));
-    } else {
-      BeginAgain(operation);
-      HSM_TRY(operation, cluster::SaveStatus(pool.world().resources, operation));
-    }
+    const auto taken = TakeOverOne(pool, operation, operations);
+    // Of one that was changed meanwhile, or that nobody answers for, it has to be tried again.
+    if (!taken.ok() && (!IsRefusal(taken.error().code()) || taken.Is(ErrorCode::kConflict)))
+      return taken;
   }
   return {};
 }

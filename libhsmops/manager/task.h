@@ -33,10 +33,12 @@ base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
 
 // The operation to be done next, Running from here on: the oldest that is pending and whose time
 // has come, or nullopt. One of which the store refuses every status (its spec is older than a rule
-// that it breaks) is passed over. kInDoubt: one may be Running, and nobody carries it.
+// that it breaks, somebody forbids it) is passed over. kUnavailable: the store does not answer;
+// kInDoubt: one may be Running, and nobody carries it.
 enum class Wanted : std::uint8_t {
   kAny,
   kQuick,          // none that ReadsAllAgain
+  kUrgent,         // what says who is to be the Primary, or whether a failover may be made
   kOtherFailover,  // than the promotion that is under way: with acceptLoss, or to another target
 };
 // `refused`, where given: why one of them cannot be taken up at all, since its document says what

@@ -54,8 +54,8 @@ end 130s
   90.0s  client: write 181 is refused: Unavailable: connection refused
   90.0s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
   90.0s  manager-1: Primary node-2 is watched: unreachable: connection refused
-  94.0s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
-  94.0s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
+  94.1s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
+  94.1s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
  100.0s  ! ack
  100.1s  asked-1 runs: Ack
  100.1s  asked-1 ends Succeeded: acknowledged: minInterval does not hold back the next automatic failover

@@ -20,6 +20,8 @@ end 70s
   14.4s  ! kill leader (manager-1)
   23.4s  failover-1: again: its manager ended before it; the next one begins again
   23.4s  failover-1 runs: Failover to node-2
+  23.4s  status: ReadOnly: PrimaryUnavailable of node-1
+  23.4s  status: FailingOver: FailingOver of node-2
   23.4s  R: epoch 2.nonce-2, no holder, target node-2, S: node-2, node-3
   23.4s  failover-1: fence-point: epoch 2 is on record; nobody of an earlier one can be acknowledged once fenced
   23.4s  failover-1: fence: answered: node-2, node-3

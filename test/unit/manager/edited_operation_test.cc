@@ -55,18 +55,4 @@ TEST_CASE("a Promote that names nobody promotes nobody") {
   CHECK(w.pool.Operation("whom").status.result == "Invalid");
 }
 
-TEST_CASE("a finished operation goes when its time is over, by whoever leads") {
-  ManagedPool w({"a", "b"});
-  cluster::HSMOperationSpec spec;
-  spec.type = cluster::OperationType::kSync;
-  spec.ttl_seconds_after_finished = std::chrono::seconds(60);
-  w.pool.Ask("brief", spec);
-  w.Turns(3);
-  REQUIRE(w.pool.Operation("brief").Finished());
-  w.pool.clock().Advance(std::chrono::seconds(61));
-  w.Turns(1);
-  CHECK(cluster::Load<cluster::HSMOperation>(w.pool.world().resources, "default", "brief")
-            .Is(base::ErrorCode::kNotFound));
-}
-
 }  // namespace hsmops::manager

@@ -4,6 +4,7 @@
 #include "libhsmops/manager/front.h"
 #include "libhsmops/manager/live_api.h"
 #include "test/unit/manager/managed_pool.h"
+#include "test/unit/manager/passing_store.h"
 
 namespace hsmops::manager {
 namespace {
@@ -32,6 +33,21 @@ class Saying : public net::Transport {
 
  private:
   int status_;
+};
+
+// A store in which a watch of the record is late; what it is now is there for who asks.
+class LateStore : public PassingStore {
+ public:
+  using PassingStore::PassingStore;
+  base::Result<cluster::Object> Get(Kind kind, std::string_view ns,
+                                    std::string_view name) override {
+    return kind == Kind::kLease && shown ? *shown : PassingStore::Get(kind, ns, name);
+  }
+  base::Result<cluster::Object> GetLatest(Kind kind, std::string_view ns,
+                                          std::string_view name) override {
+    return PassingStore::Get(kind, ns, name);
+  }
+  std::optional<cluster::Object> shown;
 };
 
 }  // namespace
@@ -63,6 +79,33 @@ TEST_CASE("a record that is lost says nothing of secrets, and nobody writes by i
   CHECK(pool->ReloadLatestArbiter().Is(ErrorCode::kUnavailable));
   CHECK(pool->Swap(pool->arbiter()).Is(ErrorCode::kUnavailable));
   CHECK(Pool::Open(w.pool.world(), "default", "d").Is(ErrorCode::kUnavailable));
+}
+
+TEST_CASE("a member that left the sync set does not say that there is no secret") {
+  for (const bool late : {false, true}) {
+    CAPTURE(late);
+    ManagedPool w({"a", "b", "c"});
+    World& world = w.pool.world();
+    LateStore store(world.resources);
+    w.WriteMirroring("minSyncMirrors", 1);
+    w.pool.Reach("c", Reached::kNo);
+    w.Turns(30);
+    REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+    const auto then = world.resources.Get(Kind::kLease, "default", cluster::ArbiterName("d"));
+    if (late) store.shown = *then;
+    w.pool.Reach("c", Reached::kYes);
+    w.pool.Reach("b", Reached::kNo);
+    w.Turns(30);
+    REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"c"});
+    REQUIRE(w.Put("a", "app/db", "1").ok());  // on a and c
+    w.pool.Reach("a", Reached::kNo);
+    w.pool.Reach("c", Reached::kNo);
+    w.pool.Reach("b", Reached::kYes);
+    World over = WorldOver(world, store);
+    Front front(over, "default", "d");
+    const auto served = front.Get(kDb);
+    CHECK_FALSE((served.ok() && CheckServed(kDb, *served).Is(ErrorCode::kNotFound)));
+  }
 }
 
 TEST_CASE("what a manager has no answer for is not absent") {

@@ -5,6 +5,7 @@
 
 #include "libhsmops/cluster/memory_resource_store.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/collecting.h"
 
 namespace hsmops::manager {
 namespace {

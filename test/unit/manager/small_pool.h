@@ -98,6 +98,10 @@ class SmallPool {
 
   // Called once, before a request of that kind is served.
   void Before(agent::Verb verb, std::function<void()> act) { before_[verb] = std::move(act); }
+  // It answers everything but these.
+  void Deafen(const std::string& node, std::set<agent::Verb> to) {
+    hosts_.at(node)->deaf_to = std::move(to);
+  }
   void Reach(const std::string& node, Reached reached) { hosts_.at(node)->reached = reached; }
   // Members do not reach each other; managers reach them all.
   void SetApart(bool apart) { apart_ = apart; }
@@ -121,8 +125,10 @@ class SmallPool {
       if (cut || host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
           (host->second->reached == Reached::kBusy && !agent::AsksTold(request.view())))
         return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
-      if (auto act = pool_.before_.extract(static_cast<agent::Verb>(request.view()[0])))
-        act.mapped()();
+      const auto verb = static_cast<agent::Verb>(request.view()[0]);
+      if (host->second->deaf_to.contains(verb))
+        return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
+      if (auto act = pool_.before_.extract(verb)) act.mapped()();
       return agent::Serve(host->second->agent, request.view());
     }
 
@@ -145,6 +151,7 @@ class SmallPool {
     store::Ledger ledger = store::Ledger::InMemory();
     agent::ReplicatingAgent agent;
     Reached reached = Reached::kYes;
+    std::set<agent::Verb> deaf_to;
   };
 
   base::ManualClock clock_;

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/manager/collecting.h"
 #include "test/unit/manager/managed_pool.h"
 #include "test/unit/manager/passing_store.h"
 
@@ -120,9 +121,21 @@ TEST_CASE("what was begun when its device was deleted is in doubt, and nothing i
   Look(world, strays, {"d"});
   CHECK(Now(world, "brief").status.phase == OperationPhase::kCancelled);
   w.pool.clock().Advance(std::chrono::seconds(11));
-  Look(world, strays, {"d"});
+  Collect(world, "default", [] { return true; });
   CHECK(cluster::Load<HSMOperation>(world.resources, "default", "brief")
             .Is(base::ErrorCode::kNotFound));
+}
+
+TEST_CASE("a device that a list lacks and that is there all the same is not gone") {
+  ManagedPool w({"a", "b"});
+  World& world = w.pool.world();
+  Strays strays;
+  (void)Asked(world, "own", "d");
+  for (int look = 0; look < 10; ++look) {
+    Look(world, strays, {});  // as a watch that is late has it
+    w.pool.clock().Advance(std::chrono::seconds(10));
+  }
+  CHECK_FALSE(Now(world, "own").Finished());
 }
 
 TEST_CASE("who looks after stray operations stops when it is told to, and ends a few at once") {

@@ -36,7 +36,7 @@ class Hiccup : public PassingStore {
     if (object.key().kind != cluster::Kind::kHsmOperation)
       return PassingStore::UpdateStatus(object, expected);
     if (refused.contains(object.key().name))
-      return Error(ErrorCode::kInvalid, "spec breaks a rule of later");
+      return Error(refused_by, "spec breaks a rule of later");
     if (ends_fail && object.document().at("status").contains("completedAt"))
       return Error(ErrorCode::kUnavailable, "no answer in time");
     auto stored = PassingStore::UpdateStatus(object, expected);
@@ -44,6 +44,7 @@ class Hiccup : public PassingStore {
     return stored;
   }
   std::set<std::string> refused;  // of these no status is stored
+  ErrorCode refused_by = ErrorCode::kInvalid;
   bool gets_fail = false;
   bool lists_fail = false;
   bool ends_fail = false;     // an operation's end cannot be written
@@ -187,6 +188,8 @@ TEST_CASE("an operation of which the store refuses every status keeps no other w
   w.pool.Ask("good", sync);
   Hiccup resources(w.pool.world().resources);
   resources.refused = {"broken", "cancelled"};
+  SUBCASE("a rule of later") {}
+  SUBCASE("somebody forbids it") { resources.refused_by = ErrorCode::kAuthFailed; }
   World world = WorldOver(w.pool.world(), resources);
   Controller leader(world, "default", "d");
   GrantedTurns(w, leader);
@@ -196,6 +199,48 @@ TEST_CASE("an operation of which the store refuses every status keeps no other w
   CHECK(std::ranges::any_of(findings, [](const cluster::Finding& finding) {
     return finding.message.find("a rule of later") != std::string::npos;
   }));
+}
+
+TEST_CASE("one that is left Running and that the store refuses to change keeps no other so") {
+  ManagedPool w({"a", "b"});
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  for (const char* const name : {"broken", "left"}) {
+    w.pool.Ask(name, sync);
+    w.pool.clock().Advance(std::chrono::seconds(1));
+    REQUIRE(OperationLog::Take(*w.pool.Open(), w.pool.Operation(name)).ok());  // its leader dies
+  }
+  Hiccup resources(w.pool.world().resources);
+  resources.refused = {"broken"};
+  World world = WorldOver(w.pool.world(), resources);
+  Controller leader(world, "default", "d");
+  GrantedTurns(w, leader);
+  CHECK(w.pool.Operation("left").Finished());
+  cluster::HSMOperationSpec verify;
+  verify.type = cluster::OperationType::kVerify;
+  w.pool.Ask("verify", verify);
+  GrantedTurns(w, leader);
+  CHECK(w.pool.Operation("verify").Finished());
+}
+
+TEST_CASE("an operation is not ended by what the history says of one of its name before it") {
+  ManagedPool w({"a", "b"});
+  cluster::HSMOperationSpec promote;
+  promote.type = cluster::OperationType::kPromote;
+  promote.target_node = "b";
+  w.pool.Ask("nightly", promote);
+  Controller leader(w.pool.world(), "default", "d");
+  GrantedTurns(w, leader);
+  REQUIRE(w.pool.holder() == "b");
+  auto& resources = w.pool.world().resources;
+  REQUIRE(resources.Delete(cluster::Kind::kHsmOperation, "default", "nightly", {}).ok());
+  w.pool.clock().Advance(std::chrono::hours(24));
+  promote.target_node = "a";
+  w.pool.Ask("nightly", promote);
+  auto pool = w.pool.Open();
+  REQUIRE(OperationLog::Take(*pool, w.pool.Operation("nightly")).ok());  // its leader dies
+  REQUIRE(TakeOver(*pool).ok());
+  CHECK(w.pool.Operation("nightly").status.phase == cluster::OperationPhase::kPending);
 }
 
 }  // namespace hsmops::manager
