@@ -378,6 +378,9 @@ SecretDelivery::Outcome SecretDelivery::Try(const HSMSecret& secret, const HSMDe
   if (outcome.verdict.action == DeliveryAction::kRemove) {
     if (const auto gone = Remove(secret, device, target); !gone.ok())
       outcome.failure = DeliveryFailure{"NotRemoved", gone.error().message()};
+  } else if (outcome.verdict.reason == "SecretNotFound") {
+    if (const auto sure = CheckAbsent(secret, device); !sure.ok())
+      outcome.failure = DeliveryFailure{"DeviceUnavailable", sure.error().message()};
   } else if (outcome.verdict.action == DeliveryAction::kDeliver) {
     auto done = Deliver(secret, device, target, entry);
     outcome.moved = done.Is(ErrorCode::kConflict);
@@ -421,18 +424,21 @@ Result<Delivered> SecretDelivery::Deliver(const HSMSecret& secret, const HSMDevi
   return Delivered{version, served.node, target.exists && *written == target.version};
 }
 
-// Only if who asked for it still asks for that, and if the Primary, which has its grant, says now
-// that there is none: a watch may have been told of neither.
-Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& device,
-                                    const TargetSecret& target) {
-  base::Failpoint("deliver.remove");
+// Only the Primary says so, which has its grant: a watch may be late to tell who that is.
+Result<void> SecretDelivery::CheckAbsent(const HSMSecret& secret, const HSMDevice& device) {
   HSM_TRY(const auto name, store::SecretName::Parse(secret.HsmName()));
   Fronts::Taken front = fronts_.Take(ns_, device.metadata.name);
   HSM_TRY(const Served served, front->Get(name));
-  if (served.secret || !served.certain || !served.by_primary) {
-    return Error(ErrorCode::kUnavailable,
-                 "that the device has no such secret is not confirmed by its Primary");
-  }
+  if (!served.secret && served.certain && served.by_primary) return {};
+  return Error(ErrorCode::kUnavailable,
+               "that the device has no such secret is not confirmed by its Primary");
+}
+
+// Only if who asked for it still asks for that: a watch may not have told of it.
+Result<void> SecretDelivery::Remove(const HSMSecret& secret, const HSMDevice& device,
+                                    const TargetSecret& target) {
+  base::Failpoint("deliver.remove");
+  HSM_RETURN_IF_ERROR(CheckAbsent(secret, device));
   const cluster::ObjectMeta& asking = secret.metadata;
   HSM_TRY(const Object now, world_.resources.Get(Kind::kHsmSecret, asking.ns, asking.name));
   if (now.version() != asking.resource_version)

@@ -88,6 +88,8 @@ class SecretDelivery {
   base::Result<Delivered> Deliver(const cluster::HSMSecret& secret,
                                   const cluster::HSMDevice& device, const TargetSecret& target,
                                   Entry& entry);
+  base::Result<void> CheckAbsent(const cluster::HSMSecret& secret,
+                                 const cluster::HSMDevice& device);
   base::Result<void> Remove(const cluster::HSMSecret& secret, const cluster::HSMDevice& device,
                             const TargetSecret& target);
   std::optional<std::string> Write(const cluster::HSMSecret& secret,
