@@ -77,8 +77,10 @@ std::string NoteOf(const std::string& event) {
   if (event == "Stale")
     return "the Secret keeps its last value, which may be old; status.lastError says why";
   if (event == "Conflict")
-    return "a Secret of that name is somebody else's; status.lastError says whose";
-  return "the device does not allow this namespace; status.lastError says what would have to";
+    return "a Secret of that name is there and not ours; status.lastError says whose, and what to "
+           "do";
+  return "the device does not allow this namespace; status.lastError says what would have to name "
+         "it";
 }
 
 cluster::OwnerReference OwnerOf(const HSMSecret& secret) {
