@@ -185,8 +185,8 @@ void AddGaps(Context& context, const Listed& listed, json& metadata) {
   }
 }
 
-// `several`: asked for more than one device, whatever of them could be listed.
-int PrintAll(Context& context, std::vector<Listed> all, bool several, bool wide) {
+// `several`: asked for more than one device, whatever of them could be listed. `whole`: it is all.
+int PrintAll(Context& context, std::vector<Listed> all, bool several, bool whole, bool wide) {
   const base::WallTime now = context.clock().Wall();
   const Table table = several ? TableOf(all, now) : TableOf(all.front(), now);
   std::vector<json> items;
@@ -195,7 +195,7 @@ int PrintAll(Context& context, std::vector<Listed> all, bool several, bool wide)
   for (const Listed& listed : all) AddGaps(context, listed, document["metadata"]);
   return Print(context, document, [&](bool format_wide) {
     if (table.empty()) {
-      context.err() << "no secrets\n";
+      context.err() << (whole ? "no secrets\n" : "which secrets there are is not known\n");
     } else {
       table.Print(context.out(), wide || format_wide, !context.globals().no_headers);
     }
@@ -244,8 +244,9 @@ int Run(const ListOptions& options, Context& context) {
     context.Warn(base::Printable(failed->message()));
   }
   if (all.empty()) return context.Fail(*failed);
-  const int printed = PrintAll(context, std::move(all), devices.size() > 1, options.wide);
-  return printed == kDone && (failed || !whole) ? kPartial : printed;
+  whole = whole && !failed;
+  const int printed = PrintAll(context, std::move(all), devices.size() > 1, whole, options.wide);
+  return printed == kDone && !whole ? kPartial : printed;
 }
 
 }  // namespace

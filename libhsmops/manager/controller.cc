@@ -267,7 +267,9 @@ Result<Turned> Controller::GoOn() {
     if (asked.ok() && *asked) return **std::move(asked);
   }
   auto kept = Keep(state);
-  WriteStatus(state);  // what could not be done is seen there too
+  // What could not be done is seen there too. A member that is silent would make each look long.
+  const bool all_answer = std::ranges::all_of(state.members, &MemberView::Healthy);
+  WriteStatus(all_answer ? pool_->AmidWrites(state) : state);
   if (!kept.ok()) return kept.error();
   if (!*kept && !asked.ok()) return asked.error();
   return kept->value_or(Turned{decision.reason, false});

@@ -59,10 +59,15 @@ Result<void> MayEnrol(const std::string& device, const Applicant& applicant) {
   if (status.standing == store::Standing::kBlank || Begun(status)) return {};
   return Error(
       ErrorCode::kReadOnly,
-      fmt::format("{} is no blank token ({}), and there is no record of who may write: restore "
-                  "that Lease from a backup, or have the token initialised by its maker's tool",
-                  applicant.node,
-                  status.standing_reason.empty() ? "it is a member" : status.standing_reason));
+      status.standing_reason.empty()
+          ? fmt::format("{} is no blank token: it is a member already, and this device has no "
+                        "record of who may write. If another HSMDevice has that token, take its "
+                        "endpoint out of this one; else restore the Lease from a backup",
+                        applicant.node)
+          : fmt::format("{} is no blank token ({}), and there is no record of who may write: "
+                        "restore that Lease from a backup, or, where nobody needs what it holds, "
+                        "have the token initialised by its maker's tool",
+                        applicant.node, status.standing_reason));
 }
 
 // Two nodes that lead to one token would be two copies that are one.

@@ -318,10 +318,11 @@ Result<void> Pool::SwapDespiteRenewal(const cluster::Arbiter& next) {
   }
 }
 
-failover::ClusterState Pool::ObserveAmidWrites() {
+failover::ClusterState Pool::ObserveAmidWrites() { return AmidWrites(ObserveByLatest(true)); }
+
+failover::ClusterState Pool::AmidWrites(failover::ClusterState state) {
   constexpr int kLooks = 8;
   constexpr std::chrono::seconds kLongest{2};  // a member that is silent makes each look long
-  failover::ClusterState state = ObserveByLatest(true);
   const base::TimePoint began = world_.clock.Now();
   for (int looks = 1; looks < kLooks && !AllEqual(state); ++looks) {
     if (world_.clock.Now() - began >= kLongest) break;

@@ -133,6 +133,8 @@ class Pool {
   // The same for who wants to know how equal they are: while writes go on members are asked again,
   // for two seconds at most, and who was equal once, or is of S and follows, counts as equal.
   failover::ClusterState ObserveAmidWrites();
+  // The second part of it alone: `state` was looked at before.
+  failover::ClusterState AmidWrites(failover::ClusterState state);
 
   // Changes the device's status by compare-and-swap, again after a conflict. What cannot be written
   // is an error of the caller's choice: the arbiter is what counts.

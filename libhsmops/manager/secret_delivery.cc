@@ -244,6 +244,11 @@ TargetSecret SecretDelivery::TargetOf(const HSMSecret& secret, Entry& entry) {
   const auto found = watched->Find(secret.metadata.ns, secret.SecretName());
   if (!found.ok()) {
     target.why = found.error().message();
+    if (found.Is(ErrorCode::kAuthFailed))
+      target.why = fmt::format(
+          "managers may not see the Secrets of namespace {}: bind the ClusterRole "
+          "hsm-manager-delivery to their account there ({})",
+          secret.metadata.ns, target.why);
     return target;
   }
   target.known = true;

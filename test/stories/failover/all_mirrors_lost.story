@@ -39,7 +39,6 @@ end 65s
   50.5s  Event Normal DeviceReturned: the device of node-3 is back
   50.5s  status: Degraded: PeerUnreachable of node-3
   50.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
-  50.5s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
   50.5s  manager-1: node-3 came into the sync set
   50.5s  status: Ready
   50.5s  manager-1: nothing is wrong with Primary node-1

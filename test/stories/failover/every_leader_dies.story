@@ -38,8 +38,6 @@ end 100s
   80.0s  Event Normal DeviceReturned: the device of node-1 is back
   80.0s  R: epoch 4.nonce-4, holder node-2, S: node-1, node-3
   80.0s  status: Ready
-  80.0s  status: Degraded: NotEqual of node-1
-  80.5s  status: Ready
 
 node-1: epoch 4, gate closed, 130 secrets, 0 in quarantine
 node-2: epoch 4, gate open, 130 secrets, 0 in quarantine

@@ -36,8 +36,6 @@ end 130s
   40.5s  Event Normal DeviceReturned: the device of node-1 is back
   40.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   40.5s  status: Degraded: FailoverHeld of local
-  40.5s  status: Degraded: NotEqual of node-1, FailoverHeld of local
-  41.0s  status: Degraded: FailoverHeld of local
   50.0s  ! kill node-2
   50.0s  client: write 101 is refused: Unavailable: connection refused
   50.5s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local

@@ -41,8 +41,6 @@ end 70s
   50.5s  Event Normal DeviceReturned: the device of node-1 is back
   50.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   50.5s  status: Ready
-  50.5s  status: Degraded: NotEqual of node-1
-  51.0s  status: Ready
 
 node-1: epoch 3, gate closed, 88 secrets, 0 in quarantine
 node-2: epoch 3, gate open, 88 secrets, 0 in quarantine

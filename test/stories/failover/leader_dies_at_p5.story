@@ -42,8 +42,6 @@ end 70s
   50.0s  ! start manager-1
   50.4s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   50.4s  status: Ready
-  50.4s  status: Degraded: NotEqual of node-1
-  50.9s  status: Ready
 
 node-1: epoch 3, gate closed, 62 secrets, 0 in quarantine
 node-2: epoch 3, gate open, 62 secrets, 0 in quarantine

@@ -39,8 +39,6 @@ end 70s
   50.4s  Event Normal DeviceReturned: the device of node-1 is back
   50.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   50.4s  status: Ready
-  50.4s  status: Degraded: NotEqual of node-1
-  50.9s  status: Ready
 
 node-1: epoch 2, gate closed, 105 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 105 secrets, 0 in quarantine

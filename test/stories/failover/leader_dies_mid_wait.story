@@ -38,8 +38,6 @@ end 75s
   60.5s  Event Normal DeviceReturned: the device of node-1 is back
   60.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   60.5s  status: Ready
-  60.5s  status: Degraded: NotEqual of node-1
-  61.0s  status: Ready
 
 node-1: epoch 3, gate closed, 86 secrets, 0 in quarantine
 node-2: epoch 3, gate open, 86 secrets, 0 in quarantine

@@ -46,8 +46,6 @@ end 85s
   61.4s  Event Normal DeviceReturned: the device of node-1 is back
   61.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   61.4s  status: Ready
-  61.4s  status: Degraded: NotEqual of node-1
-  61.9s  status: Ready
 
 node-1: epoch 2, gate closed, 70 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 70 secrets, 0 in quarantine

@@ -36,8 +36,6 @@ end 80s
   60.4s  Event Normal DeviceReturned: the device of node-1 is back
   60.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   60.4s  status: Ready
-  60.4s  status: Degraded: NotEqual of node-1
-  60.9s  status: Ready
 
 node-1: epoch 2, gate closed, 108 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 108 secrets, 0 in quarantine

@@ -44,8 +44,6 @@ end 90s
   70.0s  Event Normal DeviceReturned: the device of node-1 is back
   70.0s  R: epoch 2.nonce-2, holder node-3, S: node-1, node-2
   70.0s  status: Ready
-  70.0s  status: Degraded: NotEqual of node-1
-  70.5s  status: Ready
 
 node-1: epoch 2, gate closed, 146 secrets, 0 in quarantine
 node-2: epoch 2, gate closed, 146 secrets, 0 in quarantine

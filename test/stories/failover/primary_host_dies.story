@@ -36,8 +36,6 @@ end 60s
   42.9s  Event Normal DeviceReturned: the device of node-1 is back
   42.9s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   42.9s  status: Ready
-  42.9s  status: Degraded: NotEqual of node-1
-  43.4s  status: Ready
 
 node-1: epoch 2, gate closed, 68 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 68 secrets, 0 in quarantine

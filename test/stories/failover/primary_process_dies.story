@@ -37,8 +37,6 @@ end 60s
   40.5s  Event Normal DeviceReturned: the device of node-1 is back
   40.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   40.5s  status: Ready
-  40.5s  status: Degraded: NotEqual of node-1
-  41.0s  status: Ready
 
 node-1: epoch 2, gate closed, 86 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 86 secrets, 0 in quarantine

@@ -33,8 +33,6 @@ end 50s
   30.4s  Event Normal DeviceReturned: the device of node-1 is back
   30.4s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   30.4s  status: Ready
-  30.4s  status: Degraded: NotEqual of node-1
-  30.9s  status: Ready
 
 node-1: epoch 2, gate closed, 91 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 91 secrets, 0 in quarantine

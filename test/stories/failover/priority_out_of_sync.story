@@ -9,88 +9,12 @@ end 55s
 ----
    0.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3; manager-1 leads
   10.0s  ! cut node-1 from node-3
-  10.4s  status: Degraded: NotEqual of node-3
-  10.9s  status: Ready
-  10.9s  status: Degraded: NotEqual of node-3
-  11.4s  status: Ready
-  11.4s  status: Degraded: NotEqual of node-3
-  11.9s  status: Ready
-  11.9s  status: Degraded: NotEqual of node-3
-  12.4s  status: Ready
-  12.4s  status: Degraded: NotEqual of node-3
-  12.9s  status: Ready
-  12.9s  status: Degraded: NotEqual of node-3
-  13.4s  status: Ready
-  13.4s  status: Degraded: NotEqual of node-3
-  13.9s  status: Ready
-  13.9s  status: Degraded: NotEqual of node-3
-  14.4s  status: Ready
-  14.4s  status: Degraded: NotEqual of node-3
-  14.9s  status: Ready
-  14.9s  status: Degraded: NotEqual of node-3
   15.4s  status: Degraded: PeerUnreachable of node-3
-  15.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  15.9s  status: Degraded: PeerUnreachable of node-3
-  15.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  16.4s  status: Degraded: PeerUnreachable of node-3
-  16.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  16.9s  status: Degraded: PeerUnreachable of node-3
-  16.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  17.4s  status: Degraded: PeerUnreachable of node-3
-  17.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  17.9s  status: Degraded: PeerUnreachable of node-3
-  17.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  18.4s  status: Degraded: PeerUnreachable of node-3
-  18.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  18.9s  status: Degraded: PeerUnreachable of node-3
-  18.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
   19.4s  R: epoch 1.nonce-1, holder node-1, S: node-2
+  19.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
   19.4s  manager-1: node-3 left the sync set: out of the Primary's reach
   19.4s  status: Degraded: PeerUnreachable of node-3
-  19.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
   19.4s  manager-1: nothing is wrong with Primary node-1
-  19.9s  status: Degraded: PeerUnreachable of node-3
-  19.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  20.4s  status: Degraded: PeerUnreachable of node-3
-  20.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  20.9s  status: Degraded: PeerUnreachable of node-3
-  20.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  21.4s  status: Degraded: PeerUnreachable of node-3
-  21.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  21.9s  status: Degraded: PeerUnreachable of node-3
-  21.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  22.4s  status: Degraded: PeerUnreachable of node-3
-  22.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  22.9s  status: Degraded: PeerUnreachable of node-3
-  22.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  23.4s  status: Degraded: PeerUnreachable of node-3
-  23.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  23.9s  status: Degraded: PeerUnreachable of node-3
-  23.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  24.4s  status: Degraded: PeerUnreachable of node-3
-  24.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  24.9s  status: Degraded: PeerUnreachable of node-3
-  24.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  25.4s  status: Degraded: PeerUnreachable of node-3
-  25.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  25.9s  status: Degraded: PeerUnreachable of node-3
-  25.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  26.4s  status: Degraded: PeerUnreachable of node-3
-  26.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  26.9s  status: Degraded: PeerUnreachable of node-3
-  26.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  27.4s  status: Degraded: PeerUnreachable of node-3
-  27.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  27.9s  status: Degraded: PeerUnreachable of node-3
-  27.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  28.4s  status: Degraded: PeerUnreachable of node-3
-  28.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  28.9s  status: Degraded: PeerUnreachable of node-3
-  28.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  29.4s  status: Degraded: PeerUnreachable of node-3
-  29.4s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
-  29.9s  status: Degraded: PeerUnreachable of node-3
-  29.9s  status: Degraded: PeerUnreachable of node-3, NotEqual of node-3
   30.0s  ! kill node-1
   30.0s  client: write 61 is refused: Unavailable: connection refused
   30.4s  status: ReadOnly: PrimaryUnavailable of node-1, OneFullCopy of local

@@ -36,8 +36,6 @@ end 125s
   40.5s  Event Normal DeviceReturned: the device of node-1 is back
   40.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
   40.5s  status: Ready
-  40.5s  status: Degraded: NotEqual of node-1
-  41.0s  status: Ready
   60.0s  ! restore R
   60.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
   60.0s  client: write 121 is refused: ReadOnly: node-1: this member is not the Primary

@@ -59,7 +59,7 @@ end 125s
  101.5s  R: epoch 2.nonce-2, holder node-2, S: node-1, node-3
  101.5s  status: Degraded: Divergence of node-1
  101.5s  Event Warning Divergence: 40 versions that the current epoch does not have were set aside
- 101.5s  status: Degraded: NotEqual of node-1
+ 101.5s  status: Ready
  102.0s  status: Degraded: Divergence of node-1
 
 node-1: epoch 2, gate closed, 95 secrets, 40 in quarantine

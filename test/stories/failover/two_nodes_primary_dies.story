@@ -32,8 +32,6 @@ end 65s
   45.5s  Event Normal DeviceReturned: the device of node-1 is back
   45.5s  R: epoch 2.nonce-2, holder node-2, S: node-1
   45.5s  status: Ready
-  45.5s  status: Degraded: NotEqual of node-1, OneFullCopy of local
-  46.0s  status: Ready
 
 node-1: epoch 2, gate closed, 96 secrets, 0 in quarantine
 node-2: epoch 2, gate open, 96 secrets, 0 in quarantine
