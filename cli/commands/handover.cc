@@ -148,11 +148,6 @@ std::string UserName(Context& context) {
   return user == nullptr ? fmt::format("uid {}", getuid()) : user->pw_name;
 }
 
-bool IsPromotion(const cluster::HSMOperationSpec& spec) {
-  return spec.type == cluster::OperationType::kPromote ||
-         spec.type == cluster::OperationType::kFailover;
-}
-
 // What a manager's next turn and the agents do by themselves: the status for those who read the
 // folder, and the EPOCH objects of the terms before.
 void AfterPromotion(Context& context, manager::Pool& pool) {
@@ -214,7 +209,7 @@ Followed Act(Context& context, const std::string& verb, const std::string& devic
   // A manager would go on with it at its next turn.
   if (!log->operation().Finished()) {
     log->Finish(OperationPhase::kFailed, std::string(base::Name(ErrorCode::kInDoubt)), sentence);
-  } else if (IsPromotion(spec) && !spec.dry_run &&
+  } else if (manager::IsPromotion(spec) && !spec.dry_run &&
              log->operation().status.phase == OperationPhase::kSucceeded) {
     AfterPromotion(context, pool);
   }

@@ -6,20 +6,12 @@
 
 #include "libhsmops/base/shuffle.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/manager/operation_log.h"
 
 namespace hsmops::manager {
 
 using base::ErrorCode;
 using cluster::HSMOperation;
-
-namespace {
-
-bool IsPromotion(const HSMOperation& operation) {
-  return operation.spec.type == cluster::OperationType::kPromote ||
-         operation.spec.type == cluster::OperationType::kFailover;
-}
-
-}  // namespace
 
 std::vector<HSMOperation> Outdated(std::vector<HSMOperation> operations, base::WallTime now) {
   const bool promotes = std::ranges::any_of(operations, [](const HSMOperation& operation) {
@@ -27,7 +19,7 @@ std::vector<HSMOperation> Outdated(std::vector<HSMOperation> operations, base::W
   });
   std::erase_if(operations, [&](const HSMOperation& operation) {
     return !operation.Finished() || operation.metadata.deletion_timestamp ||
-           (promotes && IsPromotion(operation));
+           (promotes && IsPromotion(operation.spec));
   });
   std::ranges::sort(operations, [](const HSMOperation& a, const HSMOperation& b) {
     return a.status.completed_at > b.status.completed_at;

@@ -16,6 +16,11 @@ using base::Result;
 using cluster::HSMOperation;
 using cluster::OperationPhase;
 
+bool IsPromotion(const cluster::HSMOperationSpec& spec) {
+  return spec.type == cluster::OperationType::kPromote ||
+         spec.type == cluster::OperationType::kFailover;
+}
+
 Result<std::vector<HSMOperation>> OperationsOf(Pool& pool, std::string* refused) {
   HSM_TRY(auto all,
           cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));

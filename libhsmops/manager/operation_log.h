@@ -13,6 +13,9 @@ namespace hsmops::manager {
 // Of an operation that does not say itself how long it is kept (ttlSecondsAfterFinished).
 inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24);
 
+// Who is the Primary afterwards may be another.
+bool IsPromotion(const cluster::HSMOperationSpec& spec);
+
 // Of this device, the oldest first. `refused`, where given: why one in its namespace cannot be read
 // as an operation at all; empty: none is so.
 base::Result<std::vector<cluster::HSMOperation>> OperationsOf(Pool& pool,

@@ -40,9 +40,7 @@ std::string Succeed(OperationLog& log, const std::string& sentence) {
 // Whom a person asked for; empty: the best, as with the managers' own.
 std::string WantedOf(const HSMOperation& operation) {
   const auto& spec = operation.spec;
-  const bool promotes =
-      spec.type == OperationType::kPromote || spec.type == OperationType::kFailover;
-  if (!promotes || operation.metadata.annotations.contains(cluster::kAutomatic)) return {};
+  if (!IsPromotion(spec) || operation.metadata.annotations.contains(cluster::kAutomatic)) return {};
   return spec.target_node.empty() ? spec.winner : spec.target_node;
 }
 
@@ -290,8 +288,7 @@ void BeginAgain(HSMOperation& operation) {
 // A promotion that was begun later is past its P2, so this one is not begun again.
 bool IsSuperseded(const Pool& pool, const HSMOperation& operation,
                   const std::vector<HSMOperation>& all) {
-  const auto type = operation.spec.type;
-  if (type != OperationType::kFailover && type != OperationType::kPromote) return false;
+  if (!IsPromotion(operation.spec)) return false;
   if (pool.arbiter().phase != cluster::ArbiterPhase::kPromoting) return false;
   return std::ranges::any_of(all, [&](const HSMOperation& other) {
     return other.metadata.name == pool.arbiter().operation_id &&
@@ -332,15 +329,9 @@ bool IsOvertaken(const Pool& pool, const HSMOperation& operation,
   });
 }
 
-}  // namespace
-
-namespace {
-
 bool IsUrgent(const cluster::HSMOperationSpec& spec) {
-  return !spec.dry_run &&
-         (spec.type == OperationType::kFailover || spec.type == OperationType::kPromote ||
-          spec.type == OperationType::kPause || spec.type == OperationType::kResume ||
-          spec.type == OperationType::kAck);
+  return !spec.dry_run && (IsPromotion(spec) || spec.type == OperationType::kPause ||
+                           spec.type == OperationType::kResume || spec.type == OperationType::kAck);
 }
 
 // Whether it is to be begun now. What is not to be begun at all is ended.
@@ -370,7 +361,6 @@ Result<bool> IsDue(Pool& pool, HSMOperation& operation, const std::vector<HSMOpe
 
 // That it waited for the device to be looked after.
 void ForgetWaiting(Pool& pool, HSMOperation& operation) {
-  if (operation.status.message.empty()) return;
   operation.status.message.clear();
   if (auto saved = cluster::SaveStatus(pool.world().resources, operation); saved.ok())
     operation = *std::move(saved);

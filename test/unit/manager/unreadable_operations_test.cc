@@ -60,14 +60,19 @@ void GrantedTurns(ManagedPool& w, Controller& leader) {
   }
 }
 
+// A Sync, whose leader dies in it.
+void LeaveRunning(ManagedPool& w, const char* name) {
+  cluster::HSMOperationSpec sync;
+  sync.type = cluster::OperationType::kSync;
+  w.pool.Ask(name, sync);
+  REQUIRE(OperationLog::Take(*w.pool.Open(), w.pool.Operation(name)).ok());
+}
+
 }  // namespace
 
 TEST_CASE("what a dead leader left Running is begun again once it can be read") {
   ManagedPool w({"a", "b"});
-  cluster::HSMOperationSpec sync;
-  sync.type = cluster::OperationType::kSync;
-  w.pool.Ask("left", sync);
-  REQUIRE(OperationLog::Take(*w.pool.Open(), w.pool.Operation("left")).ok());  // its leader dies
+  LeaveRunning(w, "left");
   Hiccup resources(w.pool.world().resources);
   World world = WorldOver(w.pool.world(), resources);
   Controller next(world, "default", "d");
@@ -203,12 +208,9 @@ TEST_CASE("an operation of which the store refuses every status keeps no other w
 
 TEST_CASE("one that is left Running and that the store refuses to change keeps no other so") {
   ManagedPool w({"a", "b"});
-  cluster::HSMOperationSpec sync;
-  sync.type = cluster::OperationType::kSync;
   for (const char* const name : {"broken", "left"}) {
-    w.pool.Ask(name, sync);
+    LeaveRunning(w, name);
     w.pool.clock().Advance(std::chrono::seconds(1));
-    REQUIRE(OperationLog::Take(*w.pool.Open(), w.pool.Operation(name)).ok());  // its leader dies
   }
   Hiccup resources(w.pool.world().resources);
   resources.refused = {"broken"};
