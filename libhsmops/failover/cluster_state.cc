@@ -5,6 +5,7 @@
 namespace hsmops::failover {
 
 std::string MemberView::WhyUnhealthy() const {
+  if (!wiped_by.empty()) return wiped_by + " wipes it and fills it again";
   if (!status.ok()) return "unreachable: " + status.error().message();
   if (std::string why = status->WhyUnhealthy(); !why.empty()) return why;
   return why_closed;

@@ -23,6 +23,8 @@ struct MemberView {
       base::Error(base::ErrorCode::kUnavailable, "not asked");
   // What it was told of who may write; also of a node that is not on record. Unset: not known.
   std::optional<store::Term> told;
+  // The operation that wipes it and fills it again, so that nobody else asks it; empty: none does.
+  std::string wiped_by;
   // Of the Primary: why its gate cannot open, whatever its token says. Empty: nothing is known.
   std::string why_closed;
   base::Duration latency{0};

@@ -35,6 +35,8 @@ namespace {
 constexpr std::chrono::seconds kStatusPeriod{30};
 // A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
+// What is copied in one turn: as much as takes that long, and one batch at least.
+constexpr std::chrono::seconds kCopyShare{2};
 // After a failover that changed nothing, before the next one: doubled each time.
 constexpr std::chrono::seconds kVainPause{1};
 constexpr std::chrono::seconds kLongestVainPause{16};
@@ -70,6 +72,7 @@ void Controller::Rest() {
   tried_.clear();
   vain_ = {};
   verifying_.clear();
+  rested_ = rested_ || errand_.UnderWay();
 }
 
 Result<void> Controller::Open() {
@@ -113,7 +116,7 @@ Result<std::unique_ptr<Pool>> Controller::OpenPool() {
 Result<void> Controller::TakeOverOnce() {
   if (taken_over_) return {};
   verifying_.clear();
-  taken_over_ = Readable(TakeOver(*pool_));
+  taken_over_ = Readable(TakeOver(*pool_, errand_.operation()));
   return {};
 }
 
@@ -145,6 +148,7 @@ void Controller::TrackReach(const ClusterState& state) {
 void Controller::Track(const ClusterState& state) {
   TrackReach(state);
   for (const MemberView& member : state.members) {
+    if (!member.wiped_by.empty()) continue;  // it says nothing of how it is
     if (!Busy(member))
       tracker_->Saw(member.node, member.Healthy(), world_.clock.Now(), member.latency);
     const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
@@ -208,6 +212,7 @@ Turned Controller::Turn() {
     return {.reason = "nothing can be done: " + opened.error().message(), .failed = true};
   }
   unmanaged_.Forget();
+  pool_->LeaveAlone(errand_.wiped(), errand_.operation());
   auto turned = GoOn();
   if (turned.ok()) {
     turned->next = FailoverOf(pool_->device()).health_check_interval;
@@ -237,7 +242,7 @@ Result<Turned> Controller::GoOn() {
   }
   // One of our own whose end could not be written: minInterval goes by it, and somebody waits.
   if (UntoldPromotion(*pool_)) {
-    taken_over_ = Readable(TakeOver(*pool_));
+    taken_over_ = Readable(TakeOver(*pool_, errand_.operation()));
     if (UntoldPromotion(*pool_)) {
       (void)Keep(state);
       return Error(ErrorCode::kUnavailable, "the end of a promotion cannot be written");
@@ -268,7 +273,9 @@ Result<Turned> Controller::GoOn() {
   }
   auto kept = Keep(state);
   // What could not be done is seen there too. A member that is silent would make each look long.
-  const bool all_answer = std::ranges::all_of(state.members, &MemberView::Healthy);
+  const bool all_answer = std::ranges::all_of(state.members, [](const MemberView& member) {
+    return member.Healthy() || !member.wiped_by.empty();
+  });
   WriteStatus(all_answer ? pool_->AmidWrites(state) : state);
   if (!kept.ok()) return kept.error();
   if (!*kept && !asked.ok()) return asked.error();
@@ -277,9 +284,12 @@ Result<Turned> Controller::GoOn() {
 
 // S, and what its members hold.
 Result<std::optional<Turned>> Controller::Keep(const ClusterState& state) {
-  auto kept =
-      sync_set_.Keep(*pool_, state, {FailingOf(tracker_), FailingOf(reach_), tracker_->threshold()},
-                     [this](const SyncOptions& options) { return TimedSync(options); });
+  // What is copied beside the turns is not copied twice.
+  const bool copies = !errand_.UnderWay() || !errand_.wiped().empty();
+  SyncSetKeeper::Syncer syncer;
+  if (copies) syncer = [this](const SyncOptions& options) { return TimedSync(options); };
+  auto kept = sync_set_.Keep(
+      *pool_, state, {FailingOf(tracker_), FailingOf(reach_), tracker_->threshold()}, syncer);
   if (kept.ok() && !*kept) return KeepCopies(state);
   return kept;
 }
@@ -306,10 +316,12 @@ Result<std::optional<Turned>> Controller::GoOnPromoting() {
 
 // What was asked for. `urgent_alone`: of it only what is Wanted::kUrgent.
 Result<std::optional<Turned>> Controller::DoAsked(const ClusterState& state, bool urgent_alone) {
+  if (auto ended = EndErrand()) return ended;
   if (auto ended = EndVerifying()) return ended;
-  const Wanted wanted = urgent_alone         ? Wanted::kUrgent
-                        : verifying_.empty() ? Wanted::kAny
-                                             : Wanted::kQuick;
+  const Wanted wanted = urgent_alone          ? Wanted::kUrgent
+                        : errand_.UnderWay()  ? Wanted::kShort
+                        : !verifying_.empty() ? Wanted::kNotReading
+                                              : Wanted::kAny;
   HSM_TRY(auto next, Begin(wanted, &refused_));
   if (!next) return std::optional<Turned>();
   OperationLog log = *std::move(next);
@@ -319,14 +331,36 @@ Result<std::optional<Turned>> Controller::DoAsked(const ClusterState& state, boo
     verification_.Start(*pool_);
     return std::optional(Turned{log.name() + ": every value is read again", false});
   }
+  if (TakesLong(log.operation().spec)) {
+    return CarryBeside(std::move(log),
+                       [](Pool& pool, OperationLog& its) { return Carry(pool, its); });
+  }
   std::string sentence = CarryAloud(log, FailingSince());
-  // What it has left to be collected is collected now.
-  if (log.operation().spec.type == cluster::OperationType::kSync) synced_.reset();
   return std::optional(Turned{log.name() + ": " + std::move(sentence), true});
 }
 
+Turned Controller::CarryBeside(OperationLog log, Errand::Work work) {
+  TellBegun(log);
+  TellSteps(log);
+  const std::string name = log.name();
+  errand_.Start(std::move(log), std::move(work));
+  return EndErrand().value_or(Turned{name + " is under way, beside the turns", false});
+}
+
+std::optional<Turned> Controller::EndErrand() {
+  auto ended = errand_.TakeEnd();
+  if (!ended) return std::nullopt;
+  NoteEnd(ended->log);
+  // Who led meanwhile may have begun it again, and ended.
+  if (std::exchange(rested_, false)) taken_over_ = false;
+  // What a sync has left to be collected is collected now, and who was filled is looked at.
+  synced_.reset();
+  return Turned{ended->log.name() + ": " + std::move(ended->sentence), true};
+}
+
+// With what was read the rest is done, once nothing else is under way.
 std::optional<Turned> Controller::EndVerifying() {
-  if (verifying_.empty()) return std::nullopt;
+  if (verifying_.empty() || errand_.UnderWay()) return std::nullopt;
   const auto verified = verification_.Whole();
   if (!verified) return std::nullopt;
   auto log = OperationLog::Find(*pool_, std::exchange(verifying_, {}));
@@ -334,11 +368,9 @@ std::optional<Turned> Controller::EndVerifying() {
     taken_over_ = false;  // gone, or not to be read now: what is Running is begun again
     return std::nullopt;
   }
-  TellSteps(*log);
-  std::string sentence = CarryVerified(*pool_, *log, *verified);
-  NoteEnd(*log);
-  synced_.reset();
-  return Turned{log->name() + ": " + std::move(sentence), true};
+  return CarryBeside(*std::move(log), [found = *verified](Pool& pool, OperationLog& its) {
+    return CarryVerified(pool, its, found);
+  });
 }
 
 // The promotion that it takes the place of has ended when this one is past its P2.
@@ -376,10 +408,7 @@ Result<std::optional<Turned>> Controller::FailOver(const Decision& decision) {
 
 std::string Controller::CarryAloud(OperationLog& log,
                                    std::optional<base::TimePoint> failing_since) {
-  if (world_.step)
-    world_.step(device_, fmt::format("{} begins{}{}", log.name(),
-                                     log.operation().spec.reason.empty() ? "" : ": ",
-                                     log.operation().spec.reason));
+  TellBegun(log);
   TellSteps(log);
   std::string sentence = Carry(*pool_, log, failing_since);
   NoteEnd(log);
@@ -392,7 +421,7 @@ std::string Controller::CarryAloud(OperationLog& log,
 
 // Where the answer was lost it may be Running by now, and nobody carries it: it is begun again.
 Result<std::optional<OperationLog>> Controller::Begin(Wanted wanted, std::string* refused) {
-  auto begun = BeginNext(*pool_, wanted, refused);
+  auto begun = BeginNext(*pool_, wanted, refused, errand_.operation());
   if (begun.Is(ErrorCode::kInDoubt)) taken_over_ = false;
   return begun;
 }
@@ -408,6 +437,13 @@ void Controller::NoteTried() {
   if (pool_->arbiter().phase != cluster::ArbiterPhase::kPromoting) return tried_.clear();
   tried_.insert(pool_->NodeOf(pool_->arbiter().target));
   if (tried_.size() >= pool_->nodes().size()) tried_.clear();
+}
+
+void Controller::TellBegun(const OperationLog& log) {
+  if (!world_.step) return;
+  const std::string& reason = log.operation().spec.reason;
+  world_.step(device_,
+              fmt::format("{} begins{}{}", log.name(), reason.empty() ? "" : ": ", reason));
 }
 
 // Its end is the turn's to tell. A promotion takes long in which nothing else would be said.
@@ -428,10 +464,13 @@ void Controller::TellOnce(const std::string& reason, const std::string& note) {
   pool_->Tell(cluster::EventType::kWarning, reason, note);
 }
 
-Result<SyncReport> Controller::TimedSync(const SyncOptions& options) {
+// A share of it at a time: a turn that is a failover's may be due.
+Result<SyncReport> Controller::TimedSync(SyncOptions options) {
   const base::TimePoint began = world_.clock.Now();
+  options.share = kCopyShare;
   auto report = Sync(*pool_, options, nullptr);
-  if (world_.synced)
+  const bool goes_on = report.ok() && report->applied.cut_short && report->applied.failed.empty();
+  if (world_.synced && !goes_on)
     world_.synced(device_, world_.clock.Now() - began, report.ok() && report->Complete());
   return report;
 }
@@ -441,6 +480,7 @@ Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) 
   const cluster::MirroringSpec spec =
       pool_->device().spec.mirroring.value_or(cluster::MirroringSpec{});
   const base::TimePoint now = world_.clock.Now();
+  if (errand_.UnderWay()) return std::optional<Turned>();
   // What a verification has found is mended at once.
   const bool found = verification_.TakeNews() && state.Holder() != nullptr &&
                      std::ranges::any_of(state.members, [](const MemberView& member) {
@@ -459,6 +499,12 @@ Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) 
   if (!verified_) verified_ = now;
   HSM_TRY(const SyncReport report, TimedSync({}));
   RecordSync(*pool_, report);
+  if (report.applied.cut_short) {
+    synced_.reset();
+    return std::optional(
+        Turned{fmt::format("{} secrets were copied, more are to be", report.applied.copied),
+               report.applied.copied > 0});
+  }
   if (report.uncollected > 0) {
     synced_.reset();  // others have their turn between
     return std::optional(Turned{fmt::format("{} deleted secrets were collected, {} are to go",

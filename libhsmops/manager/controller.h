@@ -13,7 +13,7 @@
 
 #include "libhsmops/failover/decide.h"
 #include "libhsmops/health/tracker.h"
-#include "libhsmops/manager/operation_log.h"
+#include "libhsmops/manager/errand.h"
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/manager/sync_set_keeper.h"
 #include "libhsmops/manager/task.h"
@@ -49,11 +49,14 @@ class Controller {
                                               bool urgent_alone = false);
   base::Result<std::optional<Turned>> GoOnPromoting();
   base::Result<std::optional<Turned>> CarryInstead(OperationLog log);
+  Turned CarryBeside(OperationLog log, Errand::Work work);
+  std::optional<Turned> EndErrand();
   std::optional<Turned> EndVerifying();
   base::Result<std::optional<Turned>> FailOver(const failover::Decision& decision);
   base::Result<std::optional<Turned>> KeepCopies(const failover::ClusterState& state);
-  base::Result<SyncReport> TimedSync(const SyncOptions& options);
+  base::Result<SyncReport> TimedSync(SyncOptions options);
   std::string CarryAloud(OperationLog& log, std::optional<base::TimePoint> failing_since);
+  void TellBegun(const OperationLog& log);
   void TellSteps(OperationLog& log);
   void NoteTried();
   base::Result<std::optional<OperationLog>> Begin(Wanted wanted, std::string* refused = nullptr);
@@ -66,6 +69,8 @@ class Controller {
   const std::string ns_;
   const std::string device_;
   Verification verification_{world_};
+  Errand errand_{world_, ns_, device_};
+  bool rested_ = false;  // while that was under way
   std::unique_ptr<Pool> pool_;
   bool enrolling_ = false;  // there is no record yet; whether that worked stands in the status
   Unmanaged unmanaged_;

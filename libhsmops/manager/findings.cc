@@ -21,6 +21,11 @@ namespace {
 constexpr std::size_t kNamesShown = 5;  // of those that one finding is about
 
 std::string NextStepFor(const MemberView& member) {
+  if (!member.wiped_by.empty()) return "wait for it: kubectl hsm operation wait " + member.wiped_by;
+  if (!member.reachable() && member.told) {
+    return "its agent answers, and its token is at something long or hangs: wait for what kubectl "
+           "hsm operation list says is under way, or mend the token";
+  }
   if (!member.reachable())
     return "start or mend what the message names (agent, host, token); it is asked again at every "
            "look";
@@ -167,7 +172,8 @@ void MemberFindings(const ClusterState& state, const MemberView& member,
         fmt::format("kubectl hsm failover --to {} --accept-loss", LatestPrimary(state)));
   }
   if (std::string why = member.WhyUnhealthy(); !why.empty()) {
-    if (!member.holder) add(Severity::kDegraded, "MemberUnavailable", why, NextStepFor(member));
+    const char* reason = member.wiped_by.empty() ? "MemberUnavailable" : "Reinitialising";
+    if (!member.holder) add(Severity::kDegraded, reason, why, NextStepFor(member));
     return;
   }
   const mirror::MemberStatus& status = *member.status;

@@ -166,7 +166,7 @@ void OperationLog::EndStep(cluster::StepState state) {
   auto& steps = operation_.status.steps;
   if (steps.empty() || steps.back().state != cluster::StepState::kRunning) return;
   steps.back().state = state;
-  steps.back().completed_at = pool_->world().clock.Wall();
+  steps.back().completed_at = world_->clock.Wall();
 }
 
 void OperationLog::Add(const std::string& name, cluster::StepState state,
@@ -174,7 +174,7 @@ void OperationLog::Add(const std::string& name, cluster::StepState state,
   EndStep(cluster::StepState::kSucceeded);
   auto& steps = operation_.status.steps;
   if (steps.size() < cluster::kMaxSteps)
-    steps.push_back({name, state, pool_->world().clock.Wall(), std::nullopt, message});
+    steps.push_back({name, state, world_->clock.Wall(), std::nullopt, message});
   Save();
 }
 
@@ -189,7 +189,7 @@ void OperationLog::Skip(const std::string& name, const std::string& message) {
 void OperationLog::Progress(std::uint64_t done, std::uint64_t total) {
   operation_.status.progress =
       cluster::OperationProgress{static_cast<std::int64_t>(done), static_cast<std::int64_t>(total)};
-  if (pool_->world().clock.Now() - saved_ >= kProgressPeriod) {
+  if (world_->clock.Now() - saved_ >= kProgressPeriod) {
     Save();
   } else if (told_) {
     told_(operation_);
@@ -201,28 +201,33 @@ const HSMOperation& OperationLog::Finish(OperationPhase phase, const std::string
   EndStep(phase == OperationPhase::kFailed ? cluster::StepState::kFailed
                                            : cluster::StepState::kSucceeded);
   operation_.status.phase = phase;
-  operation_.status.completed_at = pool_->world().clock.Wall();
+  operation_.status.completed_at = world_->clock.Wall();
   operation_.status.result = result;
   operation_.status.message = message;
   Save();
   return operation_;
 }
 
+std::string OperationLog::Fail(const base::Error& error) {
+  return Finish(OperationPhase::kFailed, std::string(base::Name(error.code())), error.message())
+      .status.message;
+}
+
 // Somebody asked for its end, or our last word came through unheard: the status is ours as long as
 // nobody else has begun it.
 Result<HSMOperation> OperationLog::SaveAgain() {
   HSM_TRY(HSMOperation now,
-          cluster::Load<HSMOperation>(pool_->world().resources, operation_.metadata.ns, name()));
+          cluster::Load<HSMOperation>(world_->resources, operation_.metadata.ns, name()));
   if (now.status.phase != OperationPhase::kRunning ||
       now.status.started_at != operation_.status.started_at)
     return base::Error(base::ErrorCode::kConflict, name() + " is another's by now");
   now.status = operation_.status;
-  return cluster::SaveStatus(pool_->world().resources, now);
+  return cluster::SaveStatus(world_->resources, now);
 }
 
 void OperationLog::Save() {
   if (stored_) {
-    auto saved = cluster::SaveStatus(pool_->world().resources, operation_);
+    auto saved = cluster::SaveStatus(world_->resources, operation_);
     if (saved.Is(base::ErrorCode::kConflict)) saved = SaveAgain();
     // Another's, or gone: then it is nobody's to mend.
     unsaved_ = !saved.ok() && !saved.Is(base::ErrorCode::kConflict) &&
@@ -232,7 +237,7 @@ void OperationLog::Save() {
       operation_ = *std::move(saved);
     }
   }
-  saved_ = pool_->world().clock.Now();
+  saved_ = world_->clock.Now();
   if (told_) told_(operation_);
 }
 

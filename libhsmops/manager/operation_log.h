@@ -52,6 +52,8 @@ class OperationLog {
   // The last word. What cannot be written is told by the next Begin.
   const cluster::HSMOperation& Finish(cluster::OperationPhase phase, const std::string& result,
                                       const std::string& message);
+  // The same of an error; its message as it is in the status.
+  std::string Fail(const base::Error& error);
 
   // What it said last is not on record, or nobody knows.
   bool unsaved() const { return unsaved_; }
@@ -61,7 +63,7 @@ class OperationLog {
 
  private:
   OperationLog(Pool& pool, cluster::HSMOperation operation)
-      : pool_(&pool), operation_(std::move(operation)) {}
+      : world_(&pool.world()), operation_(std::move(operation)) {}
   static void NameIt(Pool& pool, cluster::HSMOperation& operation);
   static base::Result<OperationLog> Create(Pool& pool, const cluster::HSMOperation& operation);
   void Save();
@@ -69,7 +71,7 @@ class OperationLog {
   void Add(const std::string& name, cluster::StepState state, const std::string& message);
   void EndStep(cluster::StepState state);
 
-  Pool* pool_;
+  World* world_;
   cluster::HSMOperation operation_;
   bool stored_ = true;
   bool unsaved_ = false;

@@ -342,6 +342,13 @@ failover::ClusterState Pool::AmidWrites(failover::ClusterState state) {
   return state;
 }
 
+void Pool::LeaveAlone(const std::string& node, const std::string& operation) {
+  left_alone_.reset();
+  if (!Has(node)) return;
+  left_alone_ = {node, operation,
+                 Refusing(fmt::format("{} wipes it and fills it again", operation))};
+}
+
 Result<bool> Pool::ReloadDevice() {
   const cluster::ObjectMeta& known = device_.metadata;
   HSM_TRY(auto now, cluster::LoadIfChanged<cluster::HSMDevice>(world_.resources, known));
@@ -354,6 +361,11 @@ Result<bool> Pool::ReloadDevice() {
 // What a node that is not on record holds counts for nothing, and its token is left alone, unless
 // it was told a later term than R's: then R is an older one, and a later one knows it.
 void Pool::Ask(failover::MemberView& view, bool live) {
+  if (left_alone_ && left_alone_->node == view.node) {
+    view.wiped_by = left_alone_->operation;
+    view.status = At(view.node).Status(live);
+    return;
+  }
   if (OnRecord(view.node)) return AskMember(view, live);
   if (const auto told = Applicant(view.node).Told(); told.ok()) view.told = *told;
   const bool counts = view.ToldLaterThan(term());

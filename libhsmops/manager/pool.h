@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,8 +63,12 @@ class Pool {
   // The member on this node. One that is not OnRecord answers nothing: every request of it is
   // kUnavailable, with the way in.
   mirror::Member& At(const std::string& node) {
+    if (left_alone_ && left_alone_->node == node) return *left_alone_->refusal;
     return OnRecord(node) ? *members_.at(node) : *refusals_.at(node);
   }
+  // From here on this pool asks nothing of that member, which the operation wipes and fills again:
+  // it answers as one that is not on record. "" for neither: of nobody.
+  void LeaveAlone(const std::string& node, const std::string& operation);
   // On record as a member, so that what it holds counts. A node that is not came into the YAML
   // later, or came back after deletions were collected without it: what it holds may have been
   // deleted since.
@@ -159,7 +164,13 @@ class Pool {
   std::vector<std::string> nodes_;
   std::map<std::string, std::unique_ptr<mirror::Member>> members_;
   std::map<std::string, std::unique_ptr<mirror::Member>> refusals_;  // of who is not on record
-  std::map<std::string, std::uint64_t> object_bytes_;                // by node, as last seen
+  struct LeftAlone {
+    std::string node;
+    std::string operation;
+    std::unique_ptr<mirror::Member> refusal;
+  };
+  std::optional<LeftAlone> left_alone_;
+  std::map<std::string, std::uint64_t> object_bytes_;  // by node, as last seen
 };
 
 cluster::Holder HolderOf(const store::Uid& pool, const std::string& node);

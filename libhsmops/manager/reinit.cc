@@ -20,6 +20,8 @@ using base::Result;
 namespace {
 
 constexpr int kChangeTries = 8;
+constexpr std::chrono::seconds kPromotionPatience{60};
+constexpr std::chrono::milliseconds kPromotionLook{500};
 
 std::bitset<store::kBuckets> WholeInventory() { return std::bitset<store::kBuckets>().set(); }
 
@@ -144,10 +146,21 @@ Error Unfilled(const std::string& node, const Error& error, const std::string& n
                                            error.message(), next)};
 }
 
+// A promotion may begin meanwhile: then it is filled from whom that makes the Primary.
+Result<void> WaitForPrimary(Pool& pool) {
+  const base::TimePoint until = pool.world().clock.Now() + kPromotionPatience;
+  while (pool.holder().empty() && pool.world().clock.Now() < until) {
+    pool.world().clock.SleepFor(kPromotionLook);
+    HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+  }
+  return {};
+}
+
 Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
   SyncOptions only;
   only.only = {node};
   for (int tries = 0;; ++tries) {
+    HSM_RETURN_IF_ERROR(WaitForPrimary(pool));
     auto report = Sync(pool, only, progress);
     if (!report.Is(ErrorCode::kConflict) || tries == kChangeTries) return report;
     HSM_RETURN_IF_ERROR(pool.ReloadArbiter());

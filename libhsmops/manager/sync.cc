@@ -92,6 +92,7 @@ void Merge(mirror::ApplyReport& into, mirror::ApplyReport pass) {
   into.quarantined += pass.quarantined;
   into.failed = std::move(pass.failed);
   into.alarms = std::move(pass.alarms);
+  into.cut_short = pass.cut_short;
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ bool SyncReport::AllEqual() const {
 }
 
 bool SyncReport::Complete() const {
-  return AllEqual() && applied.failed.empty() && applied.alarms.empty() &&
+  return AllEqual() && applied.failed.empty() && applied.alarms.empty() && !applied.cut_short &&
          std::none_of(members.begin(), members.end(),
                       [](const MemberSync& member) { return member.error.has_value(); });
 }
@@ -215,9 +216,16 @@ Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
 
 namespace {
 
+// Its share of the time is over.
+mirror::GoOn WithinShare(Pool& pool, base::Duration share) {
+  if (share == base::Duration(0)) return {};
+  base::Clock& clock = pool.world().clock;
+  return [&clock, until = clock.Now() + share] { return clock.Now() < until; };
+}
+
 // One pass of compare, plan and apply. False: nothing was done, or nothing more can be.
 Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std::string>& mirrors,
-                  const mirror::Progress& progress, SyncReport& report) {
+                  const mirror::Progress& progress, const mirror::GoOn& go_on, SyncReport& report) {
   HSM_TRY(Comparison comparison, Compare(pool, report.primary, mirrors));
   const bool everybody = mirrors.size() + 1 == pool.nodes().size();
   mirror::SyncPlan plan = mirror::Plan(comparison.source, comparison.mirrors, pool.epoch(),
@@ -230,9 +238,9 @@ Result<bool> Pass(Pool& pool, const SyncOptions& options, const std::vector<std:
   report.begun = true;
   mirror::ApplyReport pass =
       mirror::Apply(plan, pool.At(report.primary), MembersOf(pool, pool.nodes()), pool.term(),
-                    pool.world().executor, progress);
+                    pool.world().executor, progress, go_on);
   const bool progressed = pass.copied + pass.restored + pass.quarantined > 0;
-  const bool again = pass.restored + pass.quarantined > 0;
+  const bool again = pass.restored + pass.quarantined > 0 && !pass.cut_short;
   Merge(report.applied, std::move(pass));
   return progressed && again;
 }
@@ -268,6 +276,41 @@ bool CollectTombstones(Pool& pool, SyncReport& report, const std::vector<std::st
   return true;
 }
 
+// Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
+// were all compared just now, and otherwise only grows (protocol.md, 3). A Primary that proves by
+// itself what a change of S needs goes on writing meanwhile: who is not equal at this moment may
+// well be at the next, and who is unhealthy is not for here.
+Result<void> TakeInOnce(Pool& pool, const SyncOptions& options,
+                        const std::vector<std::string>& equal,
+                        const std::set<std::string>& unreached,
+                        std::map<std::string, MemberSync>& members) {
+  std::set<std::string> sync_set;
+  if (!options.only.empty() || pool.ReachesMirrors(pool.holder()))
+    sync_set = pool.arbiter().sync_set;
+  for (const std::string& node : equal) {
+    const std::string uid = pool.UidTextOf(node);
+    // It could confirm nothing: the Primary has to reach it first.
+    if (unreached.contains(node) && !sync_set.contains(uid)) continue;
+    members[node].joined = !pool.arbiter().sync_set.contains(uid);
+    sync_set.insert(uid);
+  }
+  return SetSyncSet(pool, std::move(sync_set), {});
+}
+
+// Another may change S meanwhile, of the same device: where the Primary proves by itself what that
+// needs, it is done again with R as it is.
+Result<void> TakeIn(Pool& pool, const SyncOptions& options, const std::vector<std::string>& equal,
+                    const std::set<std::string>& unreached,
+                    std::map<std::string, MemberSync>& members) {
+  const store::Epoch epoch = pool.epoch();
+  for (int tries = 0;; ++tries) {
+    auto taken = TakeInOnce(pool, options, equal, unreached, members);
+    if (!taken.Is(ErrorCode::kConflict) || tries == kSyncSetTries) return taken;
+    if (!pool.ReachesMirrors(pool.holder()) || !pool.ReloadArbiter().ok()) return taken;
+    if (pool.epoch() != epoch || pool.holder().empty()) return taken;
+  }
+}
+
 // Passes until nothing more is to be done, then who is equal, the sync set, and what everybody has
 // deleted. How the mirrors stand in the end.
 Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
@@ -275,8 +318,9 @@ Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
                                  const std::set<std::string>& unreached,
                                  const mirror::Progress& progress, SyncReport& report,
                                  std::map<std::string, MemberSync>& members) {
+  const mirror::GoOn go_on = WithinShare(pool, options.share);
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, report));
+    HSM_TRY(const bool again, Pass(pool, options, mirrors, progress, go_on, report));
     for (const mirror::StepError& failed : report.applied.failed) {
       if (failed.error.code() == ErrorCode::kStaleEpoch)
         return RefusedAsOlder(failed.step.node, pool);
@@ -285,21 +329,7 @@ Result<Comparison> BringUpToDate(Pool& pool, const SyncOptions& options,
   }
   HSM_TRY(Comparison after, Compare(pool, report.primary, mirrors));
   if (options.dry_run) return after;
-  // Whoever leaves takes confirmations along that P5 counts on, so S shrinks only to members that
-  // were all compared just now, and otherwise only grows (protocol.md, 3).
-  // A Primary that proves by itself what a change of S needs goes on writing meanwhile: who is
-  // not equal at this moment may well be at the next, and who is unhealthy is not for here.
-  std::set<std::string> sync_set;
-  if (!options.only.empty() || pool.ReachesMirrors(report.primary))
-    sync_set = pool.arbiter().sync_set;
-  for (const std::string& node : after.equal) {
-    const std::string uid = pool.UidTextOf(node);
-    // It could confirm nothing: the Primary has to reach it first.
-    if (unreached.contains(node) && !sync_set.contains(uid)) continue;
-    members[node].joined = !pool.arbiter().sync_set.contains(uid);
-    sync_set.insert(uid);
-  }
-  HSM_RETURN_IF_ERROR(SetSyncSet(pool, std::move(sync_set), {}));
+  HSM_RETURN_IF_ERROR(TakeIn(pool, options, after.equal, unreached, members));
   const bool collects = options.collect && after.equal.size() + 1 == pool.nodes().size();
   if (!collects || !CollectTombstones(pool, report, mirrors)) return after;
   return Compare(pool, report.primary, mirrors);  // it may have been cut short

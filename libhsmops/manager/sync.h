@@ -23,6 +23,7 @@ struct SyncOptions {
   bool dry_run = false;
   std::vector<std::string> only;  // these mirrors; empty: all
   bool collect = true;            // deletions that everybody knows of
+  base::Duration share{0};        // of who has other things to do: more is copied next time; 0: all
 };
 
 struct MemberSync {

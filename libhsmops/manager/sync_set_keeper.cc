@@ -66,7 +66,7 @@ Result<Turned> SyncSetKeeper::Drop(Pool& pool, const failover::SyncSetChange& ch
 
 Result<void> SyncSetKeeper::CatchUp(Pool& pool, const failover::SyncSetChange& change,
                                     const Syncer& sync) {
-  if (change.lagging.empty()) return {};
+  if (change.lagging.empty() || !sync) return {};
   SyncOptions options;
   options.only = change.lagging;
   options.collect = false;

@@ -28,7 +28,7 @@ class SyncSetKeeper {
   };
   using Syncer = std::function<base::Result<SyncReport>(const SyncOptions& options)>;
 
-  // nullopt: there was nothing to do.
+  // nullopt: there was nothing to do. `sync`: empty where nobody is to be copied to now.
   base::Result<std::optional<Turned>> Keep(Pool& pool, const failover::ClusterState& state,
                                            const Failing& found, const Syncer& sync);
   // What was learnt by looking.

@@ -26,11 +26,6 @@ using cluster::OperationType;
 
 namespace {
 
-std::string Fail(OperationLog& log, const Error& error) {
-  return log.Finish(OperationPhase::kFailed, std::string(base::Name(error.code())), error.message())
-      .status.message;
-}
-
 std::string Succeed(OperationLog& log, const std::string& sentence) {
   return log
       .Finish(OperationPhase::kSucceeded, log.operation().spec.dry_run ? kDryRun : "Done", sentence)
@@ -97,7 +92,7 @@ std::string CarryPromotion(Pool& pool, OperationLog& log, const PromotionOptions
   if (report.Is(ErrorCode::kInDoubt) &&
       (!pool.ReloadArbiter().ok() || pool.arbiter().operation_id == log.name()))
     return report.error().message();
-  if (!report.ok()) return Fail(log, report.error());
+  if (!report.ok()) return log.Fail(report.error());
   const std::string sentence = SentenceOf(*report, options);
   if (!options.dry_run) return EndPromotion(log, report->to, sentence);
   SkipAll(log, kPlanStep, ForeseenOf(*report));
@@ -121,15 +116,16 @@ std::string CarrySync(Pool& pool, OperationLog& log, const Verified& verified) {
   options.full = ReadsAllAgain(spec);
   options.verified = verified;
   options.dry_run = spec.dry_run;
-  if (auto there = CheckThere(pool, options.secret); !there.ok()) return Fail(log, there.error());
+  if (auto there = CheckThere(pool, options.secret); !there.ok()) return log.Fail(there.error());
   const auto report = Sync(
       pool, options, [&](std::uint64_t done, std::uint64_t total) { log.Progress(done, total); });
-  if (!report.ok()) return Fail(log, report.error());
+  if (!report.ok()) return log.Fail(report.error());
   const std::string sentence = SentenceOf(*report, options.dry_run);
   if (options.dry_run) {
     SkipAll(log, kPlanStep, ForeseenOf(*report));
     return Succeed(log, sentence);
   }
+  (void)pool.ReloadArbiter();  // the status is of now
   const bool whole = RecordSync(pool, *report);
   SkipAll(log, TroublesOf(*report, whole));
   if (whole && report->Complete()) return Succeed(log, sentence);
@@ -145,7 +141,7 @@ mirror::Progress ProgressIn(OperationLog& log) {
 }
 
 std::string End(OperationLog& log, const Result<std::string>& ended) {
-  return ended.ok() ? Succeed(log, *ended) : Fail(log, ended.error());
+  return ended.ok() ? Succeed(log, *ended) : log.Fail(ended.error());
 }
 
 std::string CarryReinit(Pool& pool, OperationLog& log) {
@@ -156,7 +152,7 @@ std::string CarryReinit(Pool& pool, OperationLog& log) {
 std::string CarryAdopt(Pool& pool, OperationLog& log) {
   const bool dry_run = log.operation().spec.dry_run;
   const auto report = Adopt(pool, dry_run, ProgressIn(log));
-  if (!report.ok()) return Fail(log, report.error());
+  if (!report.ok()) return log.Fail(report.error());
   SkipAll(log, kPlanStep, report->foreseen);
   SkipAll(log, "not taken", report->not_taken);
   SkipAll(log, "in doubt", report->in_doubt);
@@ -175,7 +171,7 @@ std::string CarryAdopt(Pool& pool, OperationLog& log) {
 std::string CarryDiscard(Pool& pool, OperationLog& log) {
   const cluster::HSMOperationSpec& spec = log.operation().spec;
   if (spec.dry_run)
-    return Fail(log, Error(ErrorCode::kInvalid, "a Discard has no dry run: spec.dryRun"));
+    return log.Fail(Error(ErrorCode::kInvalid, "a Discard has no dry run: spec.dryRun"));
   std::string begun;
   for (const cluster::OperationStep& step : log.operation().status.steps) {
     if (step.name == kDiscardStep) begun = step.message;
@@ -196,8 +192,8 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
     case OperationType::kFailover: {
       PromotionOptions options = OptionsOf(operation);
       if (options.purpose == failover::Purpose::kPromote && options.target.empty())
-        return Fail(
-            log, Error(ErrorCode::kInvalid, "a Promote names whom it promotes: spec.targetNode"));
+        return log.Fail(
+            Error(ErrorCode::kInvalid, "a Promote names whom it promotes: spec.targetNode"));
       options.failing_since = failing_since;
       return CarryPromotion(pool, log, options);
     }
@@ -212,8 +208,13 @@ std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> 
     case OperationType::kAck:
       return End(log, Maintain(pool, operation));
     default:
-      return Fail(log, Error(ErrorCode::kInvalid, "there is nobody yet who does this"));
+      return log.Fail(Error(ErrorCode::kInvalid, "there is nobody yet who does this"));
   }
+}
+
+bool TakesLong(const cluster::HSMOperationSpec& spec) {
+  return spec.type == OperationType::kSync || spec.type == OperationType::kVerify ||
+         spec.type == OperationType::kReinit || spec.type == OperationType::kAdopt;
 }
 
 bool ReadsAllAgain(const cluster::HSMOperationSpec& spec) {
@@ -334,6 +335,12 @@ bool IsUrgent(const cluster::HSMOperationSpec& spec) {
                            spec.type == OperationType::kResume || spec.type == OperationType::kAck);
 }
 
+// What may be done beside one that takes long. A planned promotion would end that in doubt, and it
+// can wait.
+bool IsShort(const cluster::HSMOperationSpec& spec) {
+  return !TakesLong(spec) && (spec.dry_run || spec.type != OperationType::kPromote);
+}
+
 // Whether it is to be begun now. What is not to be begun at all is ended.
 Result<bool> IsDue(Pool& pool, HSMOperation& operation, const std::vector<HSMOperation>& all,
                    Wanted wanted) {
@@ -354,16 +361,25 @@ Result<bool> IsDue(Pool& pool, HSMOperation& operation, const std::vector<HSMOpe
         "another promotion was asked for after this one and made before it: ask again"));
     return false;
   }
-  if (wanted == Wanted::kQuick && ReadsAllAgain(operation.spec)) return false;
+  if (wanted == Wanted::kNotReading && ReadsAllAgain(operation.spec)) return false;
+  if (wanted == Wanted::kShort && !IsShort(operation.spec)) return false;
   if (wanted == Wanted::kUrgent && !IsUrgent(operation.spec)) return false;
   return wanted != Wanted::kOtherFailover || IsOtherFailover(pool, operation.spec);
 }
 
-// That it waited for the device to be looked after.
-void ForgetWaiting(Pool& pool, HSMOperation& operation) {
-  operation.status.message.clear();
+// For what it waits; "" for nothing any more. True: that was another.
+bool SayWaiting(Pool& pool, HSMOperation& operation, const std::string& what) {
+  if (operation.status.message == what) return false;
+  operation.status.message = what;
   if (auto saved = cluster::SaveStatus(pool.world().resources, operation); saved.ok())
     operation = *std::move(saved);
+  return true;
+}
+
+std::string WaitsFor(const cluster::HSMOperationSpec& spec, Wanted wanted,
+                     const std::string& in_hand) {
+  if (wanted != Wanted::kShort || IsShort(spec)) return {};
+  return fmt::format("it waits for {} to end", in_hand);
 }
 
 // The store answers, and of this object it does not want this write.
@@ -373,13 +389,14 @@ bool IsRefusal(ErrorCode code) {
 
 }  // namespace
 
-Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted, std::string* refused) {
+Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted, std::string* refused,
+                                              const std::string& in_hand) {
   HSM_TRY(std::vector<HSMOperation> operations, OperationsOf(pool, refused));
-  bool forgot = wanted != Wanted::kAny;  // one at a time, for a store may be slow
+  // One at a time, for a store may be slow.
+  bool said = wanted != Wanted::kAny && wanted != Wanted::kShort;
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
-    const bool waited = !operation.status.message.empty();
-    if (waited && !std::exchange(forgot, true)) ForgetWaiting(pool, operation);
+    if (!said) said = SayWaiting(pool, operation, WaitsFor(operation.spec, wanted, in_hand));
     const auto due = IsDue(pool, operation, operations, wanted);
     if (due.ok() && !*due) continue;
     auto begun = due.ok() ? OperationLog::Take(pool, operation) : Result<OperationLog>(due.error());
@@ -435,13 +452,14 @@ Result<void> TakeOverOne(Pool& pool, HSMOperation& operation,
 
 }  // namespace
 
-Result<void> TakeOver(Pool& pool) {
+Result<void> TakeOver(Pool& pool, const std::string& in_hand) {
   auto listed = OperationsOf(pool);
   if (const auto untold = UntoldPromotion(pool)) RecordUntold(pool, *untold, listed);
   HSM_TRY(std::vector<HSMOperation> operations, std::move(listed));
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kRunning) continue;
-    if (pool.arbiter().operation_id == operation.metadata.name) continue;
+    const std::string& name = operation.metadata.name;
+    if (name == pool.arbiter().operation_id || name == in_hand) continue;
     const auto taken = TakeOverOne(pool, operation, operations);
     // Of one that was changed meanwhile, or that nobody answers for, it has to be tried again.
     if (!taken.ok() && (!IsRefusal(taken.error().code()) || taken.Is(ErrorCode::kConflict)))

@@ -20,8 +20,12 @@ inline constexpr const char* kDryRun = "DryRun";
 // it. `failing_since`: of the Primary, as PromotionOptions has it.
 std::string Carry(Pool& pool, OperationLog& log, std::optional<base::TimePoint> failing_since = {});
 
-// It reads every value of every member again, which takes minutes: what leads a device has that
-// done beside its turns, and carries out the rest with what was found.
+// It wipes or copies, thousands of secrets perhaps: what leads a device has it done beside its
+// turns.
+bool TakesLong(const cluster::HSMOperationSpec& spec);
+
+// It reads every value of every member again, which takes minutes: that is done first, and the rest
+// is carried out with what was found.
 bool ReadsAllAgain(const cluster::HSMOperationSpec& spec);
 std::string CarryVerified(Pool& pool, OperationLog& log, const Verified& verified);
 
@@ -37,18 +41,22 @@ base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
 // kInDoubt: one may be Running, and nobody carries it.
 enum class Wanted : std::uint8_t {
   kAny,
-  kQuick,          // none that ReadsAllAgain
+  kNotReading,     // none that ReadsAllAgain
+  kShort,          // none that TakesLong, and no planned promotion
   kUrgent,         // what says who is to be the Primary, or whether a failover may be made
   kOtherFailover,  // than the promotion that is under way: with acceptLoss, or to another target
 };
 // `refused`, where given: why one of them cannot be taken up at all, since its document says what
-// no operation may; empty: none is so.
+// no operation may; empty: none is so. `in_hand`: for whose end those wait that kShort passes over;
+// each of them says so, one more in every call.
 base::Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted = Wanted::kAny,
-                                                    std::string* refused = nullptr);
+                                                    std::string* refused = nullptr,
+                                                    const std::string& in_hand = {});
 
 // Operations that say Running and that no manager works on any more, when a leader begins: ended as
 // the device's history says they did; begun again where nothing of them is on record. What the
-// record still names as running stays. A promotion that nobody could tell the end of is told first.
-base::Result<void> TakeOver(Pool& pool);
+// record still names as running stays, and so does the one that this leader has `in_hand`. A
+// promotion that nobody could tell the end of is told first.
+base::Result<void> TakeOver(Pool& pool, const std::string& in_hand = {});
 
 }  // namespace hsmops::manager

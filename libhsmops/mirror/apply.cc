@@ -93,13 +93,15 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
 class Run {
  public:
   Run(const SyncPlan& plan, Member& source, const std::map<std::string, Member*>& members,
-      const store::Term& sender, base::Executor& executor, const Progress& progress)
+      const store::Term& sender, base::Executor& executor, const Progress& progress,
+      const GoOn& go_on)
       : plan_(plan),
         source_(source),
         members_(members),
         sender_(sender),
         executor_(executor),
-        progress_(progress) {}
+        progress_(progress),
+        go_on_(go_on) {}
 
   ApplyReport Go() {
     Restore();
@@ -115,6 +117,14 @@ class Run {
       if (step.kind == kind) steps.push_back(&step);
     }
     return steps;
+  }
+
+  // Next time these would come first again, and nobody after them have a turn.
+  bool OnlyRefused() const {
+    return report_.copied == 0 && std::ranges::all_of(report_.failed, [](const StepError& failed) {
+             return failed.error.code() != ErrorCode::kUnavailable &&
+                    failed.error.code() != ErrorCode::kInDoubt;
+           });
   }
 
   void Count(std::uint64_t more) {
@@ -171,6 +181,10 @@ class Run {
     if (batches.empty()) return;
     ReadBatch(batches[0], source_);
     for (std::size_t i = 0; i < batches.size(); ++i) {
+      if (i > 0 && go_on_ && !OnlyRefused() && !go_on_()) {
+        report_.cut_short = true;
+        return;
+      }
       Batch& batch = batches[i];
       std::vector<NodeOutcome> outcomes(batch.by_node.size());
       std::vector<base::Executor::Task> tasks;
@@ -201,6 +215,7 @@ class Run {
   store::Term sender_;
   base::Executor& executor_;
   const Progress& progress_;
+  const GoOn& go_on_;
   ApplyReport report_;
   std::uint64_t done_ = 0;
 };
@@ -209,8 +224,8 @@ class Run {
 
 ApplyReport Apply(const SyncPlan& plan, Member& source,
                   const std::map<std::string, Member*>& members, const store::Term& sender,
-                  base::Executor& executor, const Progress& progress) {
-  return Run(plan, source, members, sender, executor, progress).Go();
+                  base::Executor& executor, const Progress& progress, const GoOn& go_on) {
+  return Run(plan, source, members, sender, executor, progress, go_on).Go();
 }
 
 }  // namespace hsmops::mirror

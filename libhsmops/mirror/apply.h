@@ -27,16 +27,20 @@ struct ApplyReport {
   std::uint64_t quarantined = 0;
   std::vector<StepError> failed;
   std::vector<Step> alarms;
+  bool cut_short = false;  // more is to be copied
 };
 
 // done, total: steps. Called from the calling thread only.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+// Asked after each batch.
+using GoOn = std::function<bool()>;
 
 // Restores first, then quarantine, then copies: each record is read from the source once, whatever
 // the number of mirrors, while the batch before it is being written. What fails is in the report;
-// the rest goes on.
+// the rest goes on. `go_on`: false cuts it short, unless all that came before was refused; empty:
+// always.
 ApplyReport Apply(const SyncPlan& plan, Member& source,
                   const std::map<std::string, Member*>& members, const store::Term& sender,
-                  base::Executor& executor, const Progress& progress);
+                  base::Executor& executor, const Progress& progress, const GoOn& go_on = {});
 
 }  // namespace hsmops::mirror

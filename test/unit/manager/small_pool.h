@@ -107,6 +107,10 @@ class SmallPool {
   void SetApart(bool apart) { apart_ = apart; }
   // The same of one; "" for none.
   void SetApart(const std::string& node) { apart_from_ = node; }
+  // A manager's way to it.
+  std::unique_ptr<agent::Channel> ChannelTo(const std::string& node) {
+    return std::make_unique<HostChannel>(*this, node, nullptr);
+  }
   mirror::Member& member(const std::string& node) { return hosts_.at(node)->agent; }
   token::MemoryToken& token(const std::string& node) { return hosts_.at(node)->token; }
   World& world() { return world_; }

@@ -37,7 +37,8 @@ class Copying : public ThreeNodes {
     }
   }
 
-  mirror::ApplyReport Copy(base::Executor& executor, const mirror::Progress& progress = {}) {
+  mirror::ApplyReport Copy(base::Executor& executor, const mirror::Progress& progress = {},
+                           const mirror::GoOn& go_on = {}) {
     const auto all = std::bitset<store::kBuckets>().set();
     const auto source = a.client->ReadInventory(all);
     REQUIRE(source.ok());
@@ -49,7 +50,7 @@ class Copying : public ThreeNodes {
     a.channel->before = before_read;
     b.channel->before = before_write;
     auto report = mirror::Apply(plan, *a.client, {{"a", a.client.get()}, {"b", b.client.get()}},
-                                {kEpoch, 1}, executor, progress);
+                                {kEpoch, 1}, executor, progress, go_on);
     a.channel->before = nullptr;
     b.channel->before = nullptr;
     a.channel->lose_request = false;
@@ -144,6 +145,31 @@ TEST_CASE("a batch whose answer is lost is not counted as copied, whether it was
       CHECK(copying.Equal());
     }
   }
+}
+
+TEST_CASE("who has other things to do copies a batch at least, and the rest another time") {
+  Copying copying;
+  base::SequentialExecutor executor;
+  const mirror::GoOn not_longer = [] { return false; };
+  for (const std::size_t size : {std::size_t{256}, std::size_t{256}, kSecrets - 512}) {
+    const auto report = copying.Copy(executor, {}, not_longer);
+    CHECK(report.copied == size);
+    CHECK(report.failed.empty());
+    CHECK(report.cut_short == (size == 256));
+  }
+  CHECK(copying.Equal());
+}
+
+TEST_CASE("a batch that is refused whole does not keep the ones after it from being copied") {
+  Copying copying;
+  base::SequentialExecutor executor;
+  const std::size_t room = copying.b.memory.Labels().size();
+  int writes = 0;
+  copying.write = [&] { copying.b.memory.SetMaxObjects(++writes == 1 ? room : 100'000); };
+  const auto report = copying.Copy(executor, {}, [] { return false; });
+  CHECK(report.failed.size() == 256);
+  CHECK(report.copied == 256);
+  CHECK(report.cut_short);
 }
 
 }  // namespace hsmops::test
