@@ -1,6 +1,8 @@
 #include "cli/app.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ostream>
@@ -87,13 +89,23 @@ int Usage(Streams& streams, const Parser& parser, const std::vector<std::string>
   return kUsage;
 }
 
+// It is a pipe, and who read it has enough: head, or a pager that was left.
+bool NobodyReads() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 // What was done and could not be told is not "failed, state unchanged".
 int Told(Streams& streams, bool acted, int code) {
   streams.out.flush();
   if (streams.out || code != kDone) return code;
-  streams.err << (acted ? "in doubt: it is done, and standard output could not be written\n"
-                        : "error: standard output could not be written\n");
-  return acted ? kAccepted : kFailed;
+  if (acted) {
+    streams.err << "it is done, and what came of it could not be written to standard output\n";
+    return kAccepted;
+  }
+  if (NobodyReads()) return kNobodyReads;
+  streams.err << "error: standard output could not be written\n";
+  return kFailed;
 }
 
 }  // namespace

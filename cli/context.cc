@@ -245,9 +245,17 @@ std::unique_ptr<mirror::Member> Context::Reach(const std::string& node, const st
       program_, config, std::max(limit.ok() ? *limit : kActTimeout, kAnswerLimit), clock_));
 }
 
+// Of an API server that could not be asked: what says where it is and whom to trust.
+std::string Context::WhereServerIsNamed(const Error& error) const {
+  if (!api_ || error.code() != base::ErrorCode::kUnavailable) return {};
+  if (!error.message().starts_with(api_->client().config().server + ": ")) return {};
+  return "; kubectl config view --minify shows what names it, and kubectl version whether kubectl "
+         "reaches it";
+}
+
 int Context::Fail(const Error& error) {
   err() << (ColorOn(streams_.err_is_terminal) ? "\x1b[31merror:\x1b[0m " : "error: ")
-        << WithCluster(base::Printable(error.message())) << "\n";
+        << WithCluster(base::Printable(error.message())) << WhereServerIsNamed(error) << "\n";
   return ExitCodeFor(error.code());
 }
 

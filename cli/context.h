@@ -128,7 +128,7 @@ class Context {
   std::unique_ptr<mirror::Member> Reach(const std::string& node, const std::string& endpoint,
                                         const agent::ChildConfig& config);
 
-  // Prints "error: …" and gives the exit code of its kind.
+  // Prints "error: …" with the next step where one is known, and gives the exit code of its kind.
   int Fail(const base::Error& error);
   void Warn(const std::string& message);
   // By whom, until when and why, where it is.
@@ -137,6 +137,7 @@ class Context {
   base::Result<void> Confirm(const std::string& question, bool yes);
 
  private:
+  std::string WhereServerIsNamed(const base::Error& error) const;
   base::Result<std::unique_ptr<LocalCluster>> OpenUnlocked(const std::string& verb);
   base::Result<void> NeedFolder(const std::string& verb) const;
   base::Result<void> OpenPool(LocalCluster& cluster, const std::string& ns,

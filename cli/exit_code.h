@@ -14,6 +14,7 @@ inline constexpr int kRefused = 5;   // by a precondition, reasons listed
 inline constexpr int kAccepted = 6;  // still running, or in doubt: the id is printed
 inline constexpr int kPartial = 7;   // list printed
 inline constexpr int kInterrupted = 130;
+inline constexpr int kNobodyReads = 141;  // standard output is a pipe that was closed, as SIGPIPE
 
 int ExitCodeFor(base::ErrorCode code);
 

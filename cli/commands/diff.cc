@@ -28,10 +28,7 @@ Result<json> CompareHere(const DiffWords& words, Context& context) {
   HSM_TRY(const auto cluster, context.OpenLook("diff"));
   manager::Pool& pool = cluster->pool();
   for (const std::string* node : {&words.left, &words.right}) {
-    if (!pool.Has(*node))
-      return base::Error(base::ErrorCode::kNotFound,
-                         fmt::format("node {} is not a member of device {}", base::Printable(*node),
-                                     pool.device().metadata.name));
+    if (!pool.Has(*node)) return pool.device().NoSuchMember(*node);
   }
   const auto all = std::bitset<store::kBuckets>().set();
   HSM_TRY(const auto left, pool.At(words.left).ReadInventory(all).Within(words.left));

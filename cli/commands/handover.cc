@@ -101,12 +101,11 @@ int OutOfSight(Context& context, const std::string& id, const Error& error) {
 
 // Its steps as they come, its end, --timeout, or Ctrl-C.
 Followed FollowMade(Context& context, cluster::ResourceStore& resources, const HSMOperation& made,
-                    base::Duration timeout, const StopSignal& stop) {
+                    base::TimePoint deadline, const StopSignal& stop) {
   const std::string& id = made.metadata.name;
-  const base::TimePoint deadline = context.clock().Now() + timeout;
   if (const auto& begins = made.spec.not_before) {
     context.err() << fmt::format("{} begins at {}\n", id, base::FormatTime(*begins));
-    if (*begins - context.clock().Wall() >= timeout) {
+    if (*begins - context.clock().Wall() >= deadline - context.clock().Now()) {
       context.err() << context.WithCluster(fmt::format("accepted: {}\n", HowToEnd(id)));
       return kAccepted;
     }
@@ -166,6 +165,7 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   if (!resources.ok()) return context.Fail(resources.error());
   const auto timeout = context.Timeout();
   if (!timeout.ok()) return context.Fail(timeout.error());
+  const base::TimePoint deadline = context.clock().Now() + *timeout;
   const auto managers = manager::LookForManagers(**resources, context.clock(), context.ns());
   if (!managers.ok()) return context.Fail(managers.error());
   if (*managers != failover::Managers::kLead && !context.OnKubernetes()) return std::nullopt;
@@ -190,7 +190,7 @@ std::optional<Followed> Follow(Context& context, const std::string& device,
   const StopSignal stop;  // from here on Ctrl-C has something to detach from
   if (auto made = cluster::CreateNew(**resources, operation); !made.ok())
     return context.Fail(made.error());
-  return FollowMade(context, **resources, operation, *timeout, stop);
+  return FollowMade(context, **resources, operation, deadline, stop);
 }
 
 Followed Act(Context& context, const std::string& verb, const std::string& device,

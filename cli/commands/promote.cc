@@ -52,8 +52,7 @@ base::Result<void> CheckTarget(Context& context, cluster::ResourceStore& resourc
   HSM_TRY(const auto device, cluster::Load<cluster::HSMDevice>(resources, context.ns(), name));
   const std::vector<std::string> nodes = device.MemberNodes();
   if (std::ranges::find(nodes, target) != nodes.end()) return {};
-  return base::Error(base::ErrorCode::kNotFound, fmt::format("node {} is not a member of device {}",
-                                                             base::Printable(target), name));
+  return device.NoSuchMember(target);
 }
 
 int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) {

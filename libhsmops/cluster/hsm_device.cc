@@ -1,8 +1,12 @@
 #include "libhsmops/cluster/hsm_device.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/document.h"
 #include "libhsmops/cluster/fields.h"
 
@@ -137,6 +141,17 @@ std::vector<std::string> HSMDevice::MemberNodes() const {
     for (const auto& [node, endpoint] : spec.mirroring->endpoints) add(node);
   }
   return nodes;
+}
+
+base::Error HSMDevice::NoSuchMember(std::string_view node) const {
+  constexpr std::size_t kMostNamed = 8;
+  std::vector<std::string> nodes = MemberNodes();
+  const std::size_t others = nodes.size() - std::min(nodes.size(), kMostNamed);
+  nodes.resize(nodes.size() - others);
+  return {base::ErrorCode::kNotFound,
+          fmt::format("node {} is not a member of device {}, which are {}{}",
+                      base::Printable(node), metadata.name, fmt::join(nodes, ", "),
+                      others > 0 ? fmt::format(" and {} more", others) : "")};
 }
 
 int HSMDevice::MinSyncMirrors(std::size_t members) const {

@@ -10,6 +10,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libhsmops/base/result.h"
@@ -142,6 +143,8 @@ struct HSMDevice {
   // then every node of endpoints by name. Without repeats. Empty: the spec does not say, look for
   // devices.
   std::vector<std::string> MemberNodes() const;
+  // kNotFound: this node is none of these, which are named.
+  base::Error NoSuchMember(std::string_view node) const;
   // k: what the spec says, else 1 with `members` > 1 and 0 with a single device or policy None.
   int MinSyncMirrors(std::size_t members) const;
   bool IsStandby(std::string_view node) const;

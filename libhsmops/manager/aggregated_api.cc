@@ -262,9 +262,7 @@ Result<Reply> AggregatedApi::Diff(const LivePath& path) {
   Fronts::Taken front = fronts_.Take(ns_, path.name);
   HSM_TRY(Pool * pool, front->pool());
   for (const std::string& node : {left, right}) {
-    if (!pool->Has(node))
-      return Error(ErrorCode::kNotFound, fmt::format("node {} is not a member of device {}",
-                                                     base::Printable(node), path.name));
+    if (!pool->Has(node)) return pool->device().NoSuchMember(node);
   }
   const auto all = std::bitset<store::kBuckets>().set();
   HSM_TRY(const store::Inventory of_left, pool->At(left).ReadInventory(all).Within(left));

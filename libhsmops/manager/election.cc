@@ -25,12 +25,14 @@ Result<void> Election::Step() {
 
 bool Election::Over(const Lease& lease) {
   leader_ = lease.spec.holder_identity.value_or("");
-  if (!seen_ || seen_->version != lease.metadata.resource_version)
-    seen_ = Seen{lease.metadata.resource_version, clock_.Now()};
-  if (leader_.empty()) return true;
   const std::chrono::seconds duration(lease.spec.lease_duration_seconds.value_or(0));
-  return clock_.Now() - seen_->at >= std::max<base::Duration>(duration, options_.lease_duration);
+  if (!seen_ || seen_->version != lease.metadata.resource_version)
+    seen_ = Seen{lease.metadata.resource_version, clock_.Now(),
+                 std::max<base::Duration>(duration, options_.lease_duration)};
+  return leader_.empty() || IsOver();
 }
+
+std::string Election::leader() const { return IsOver() ? "" : leader_; }
 
 Result<void> Election::Claim(Lease lease, bool create) {
   const base::TimePoint asked = clock_.Now();
@@ -52,7 +54,7 @@ Result<void> Election::Claim(Lease lease, bool create) {
   if (!claimed.ok()) return claimed.error();
   renewed_ = asked;
   leader_ = options_.identity;
-  seen_ = Seen{claimed->metadata.resource_version, asked};
+  seen_ = Seen{claimed->metadata.resource_version, asked, options_.lease_duration};
   return {};
 }
 

@@ -38,16 +38,18 @@ class Election {
   // Gives it up, so that the next one need not wait.
   void Resign();
 
-  // As last seen; "" for nobody.
-  const std::string& leader() const { return leader_; }
+  // As last seen; "" for nobody, also where whoever led has had its time.
+  std::string leader() const;
 
  private:
   struct Seen {
     std::string version;
-    base::TimePoint at;  // when it was first seen to be so
+    base::TimePoint at;       // when it was first seen to be so
+    base::Duration lasts{0};  // for so long its holder has it from then on
   };
   // Whether its holder has had its time, as this process saw it.
   bool Over(const cluster::Lease& lease);
+  bool IsOver() const { return seen_ && clock_.Now() - seen_->at >= seen_->lasts; }
   base::Result<void> Claim(cluster::Lease lease, bool create);
 
   cluster::ResourceStore& resources_;

@@ -150,11 +150,8 @@ class Run {
                                                      report_.from.empty() ? "nobody" : report_.from,
                                                      options_.expected_primary));
     }
-    if (!options_.target.empty() && !pool_.Has(options_.target)) {
-      return Error(ErrorCode::kNotFound,
-                   fmt::format("node {} is not a member of device {}", options_.target,
-                               pool_.device().metadata.name));
-    }
+    if (!options_.target.empty() && !pool_.Has(options_.target))
+      return pool_.device().NoSuchMember(options_.target);
     return {};
   }
 

@@ -36,11 +36,7 @@ bool HoldsNothing(mirror::Member& member) {
 Result<void> CheckWords(const Pool& pool, const std::string& node) {
   if (node.empty())
     return Error(ErrorCode::kInvalid, "a Reinit names the member that it wipes: spec.targetNode");
-  if (!pool.Has(node)) {
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("node {} is not a member of device {}", base::Printable(node),
-                             pool.device().metadata.name));
-  }
+  if (!pool.Has(node)) return pool.device().NoSuchMember(node);
   if (pool.holder() == node) {
     return Error(
         ErrorCode::kReadOnly,

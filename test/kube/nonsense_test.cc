@@ -81,6 +81,7 @@ constexpr Nonsense kRefused[] = {
     {"HSMOperation", "{type: Dance, deviceRef: {name: payments}}", "spec.type"},
     {"HSMOperation", "{type: Sync, deviceRef: {name: ''}}", "spec.deviceRef.name"},
     {"HSMOperation", "{type: Pause, dryRun: true, deviceRef: {name: payments}}", "dryRun"},
+    {"HSMOperation", "{type: Pause, deviceRef: {name: payments}}", "until"},
     {"HSMOperation", "{type: Promote, targetNode: 'b c', deviceRef: {name: payments}}",
      "spec.targetNode"},
     {"HSMOperation", "{type: Discard, version: newest, deviceRef: {name: payments}}",

@@ -40,7 +40,9 @@ TEST_CASE("one leads, and the other only when the lease was not renewed for its 
   REQUIRE(two.b.Step().ok());
   CHECK(!two.b.Leads());
   CHECK(!two.a.Leads());  // by its own clock, before anybody else does
+  CHECK(two.b.leader() == "a");
   two.clock.Advance(milliseconds(200));
+  CHECK(two.b.leader() == "");  // also where nobody can look any more
   REQUIRE(two.b.Step().ok());
   CHECK(two.b.Leads());
   REQUIRE(two.a.Step().ok());
