@@ -18,6 +18,7 @@
 #include "libhsmops/manager/report.h"
 #include "libhsmops/manager/stranded.h"
 #include "libhsmops/manager/sync_record.h"
+#include "libhsmops/manager/taking_over.h"
 #include "libhsmops/manager/task.h"
 
 namespace hsmops::manager {

@@ -14,9 +14,9 @@
 #include "libhsmops/failover/decide.h"
 #include "libhsmops/health/tracker.h"
 #include "libhsmops/manager/errand.h"
+#include "libhsmops/manager/next_operation.h"
 #include "libhsmops/manager/pool.h"
 #include "libhsmops/manager/sync_set_keeper.h"
-#include "libhsmops/manager/task.h"
 #include "libhsmops/manager/unmanaged.h"
 #include "libhsmops/manager/verification.h"
 

@@ -21,6 +21,16 @@ bool IsPromotion(const cluster::HSMOperationSpec& spec) {
          spec.type == cluster::OperationType::kFailover;
 }
 
+std::string WantedOf(const HSMOperation& operation) {
+  const auto& spec = operation.spec;
+  if (!IsPromotion(spec) || operation.metadata.annotations.contains(cluster::kAutomatic)) return {};
+  return spec.target_node.empty() ? spec.winner : spec.target_node;
+}
+
+bool IsRefusal(base::ErrorCode code) {
+  return code != base::ErrorCode::kUnavailable && code != base::ErrorCode::kInDoubt;
+}
+
 Result<std::vector<HSMOperation>> OperationsOf(Pool& pool, std::string* refused) {
   HSM_TRY(auto all,
           cluster::LoadAll<HSMOperation>(pool.world().resources, pool.device().metadata.ns));

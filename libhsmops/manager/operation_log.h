@@ -15,6 +15,11 @@ inline constexpr std::chrono::seconds kOperationTtl = std::chrono::hours(7 * 24)
 
 // Who is the Primary afterwards may be another.
 bool IsPromotion(const cluster::HSMOperationSpec& spec);
+// Whom a person asked to be that; empty: the best, as with the managers' own.
+std::string WantedOf(const cluster::HSMOperation& operation);
+
+// The store answers, and of this object it does not want this write.
+bool IsRefusal(base::ErrorCode code);
 
 // Of this device, the oldest first. `refused`, where given: why one in its namespace cannot be read
 // as an operation at all; empty: none is so.

@@ -20,7 +20,7 @@ using base::Result;
 namespace {
 
 constexpr int kChangeTries = 8;
-constexpr std::chrono::seconds kPromotionPatience{60};
+constexpr std::chrono::seconds kPromotionPatience{30};
 constexpr std::chrono::milliseconds kPromotionLook{500};
 
 std::bitset<store::kBuckets> WholeInventory() { return std::bitset<store::kBuckets>().set(); }

@@ -35,28 +35,4 @@ std::string CarryVerified(Pool& pool, OperationLog& log, const Verified& verifie
 base::Result<std::string> FinishPromotion(Pool& pool, OperationLog* log,
                                           const std::set<std::string>& tried = {});
 
-// The operation to be done next, Running from here on: the oldest that is pending and whose time
-// has come, or nullopt. One of which the store refuses every status (its spec is older than a rule
-// that it breaks, somebody forbids it) is passed over. kUnavailable: the store does not answer;
-// kInDoubt: one may be Running, and nobody carries it.
-enum class Wanted : std::uint8_t {
-  kAny,
-  kNotReading,     // none that ReadsAllAgain
-  kShort,          // none that TakesLong, and no planned promotion
-  kUrgent,         // what says who is to be the Primary, or whether a failover may be made
-  kOtherFailover,  // than the promotion that is under way: with acceptLoss, or to another target
-};
-// `refused`, where given: why one of them cannot be taken up at all, since its document says what
-// no operation may; empty: none is so. `in_hand`: for whose end those wait that kShort passes over;
-// each of them says so, one more in every call.
-base::Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted = Wanted::kAny,
-                                                    std::string* refused = nullptr,
-                                                    const std::string& in_hand = {});
-
-// Operations that say Running and that no manager works on any more, when a leader begins: ended as
-// the device's history says they did; begun again where nothing of them is on record. What the
-// record still names as running stays, and so does the one that this leader has `in_hand`. A
-// promotion that nobody could tell the end of is told first.
-base::Result<void> TakeOver(Pool& pool, const std::string& in_hand = {});
-
 }  // namespace hsmops::manager

@@ -33,8 +33,8 @@ TEST_CASE("a wipe that hangs holds up no failover, and is filled from the next P
   DeliveryScene scene({"a", "b", "c"}, 2);
   KubeCluster& cluster = scene.cluster;
   for (int i = 0; i < kSecrets; ++i) {
-    const Ended put = cluster.HsmWith(
-        "value", {"put", fmt::format("app/more-{}", i), "--stdin-key", "password"});
+    const Ended put =
+        cluster.HsmWith("value", {"put", fmt::format("app/more-{}", i), "--stdin-key", "password"});
     REQUIRE_MESSAGE(put.code == 0, put.out, put.err);
   }
   auto wipe = HoldWipe(scene);

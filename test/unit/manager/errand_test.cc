@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 
+#include "libhsmops/manager/next_operation.h"
+#include "libhsmops/manager/taking_over.h"
 #include "libhsmops/manager/task.h"
 #include "test/unit/manager/held_request.h"
 

@@ -3,8 +3,10 @@
 #include "libhsmops/cluster/hsm_operation.h"
 #include "libhsmops/manager/controller.h"
 #include "libhsmops/manager/copies.h"
+#include "libhsmops/manager/next_operation.h"
 #include "libhsmops/manager/operation_log.h"
 #include "libhsmops/manager/report.h"
+#include "libhsmops/manager/taking_over.h"
 #include "libhsmops/manager/task.h"
 #include "test/unit/manager/mirrored_pool.h"
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "libhsmops/manager/operation_log.h"
+#include "libhsmops/manager/taking_over.h"
 #include "test/unit/manager/managed_pool.h"
 #include "test/unit/manager/passing_store.h"
 
