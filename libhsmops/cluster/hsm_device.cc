@@ -149,8 +149,8 @@ base::Error HSMDevice::NoSuchMember(std::string_view node) const {
   const std::size_t others = nodes.size() - std::min(nodes.size(), kMostNamed);
   nodes.resize(nodes.size() - others);
   return {base::ErrorCode::kNotFound,
-          fmt::format("node {} is not a member of device {}, which are {}{}",
-                      base::Printable(node), metadata.name, fmt::join(nodes, ", "),
+          fmt::format("node {} is not a member of device {}, which are {}{}", base::Printable(node),
+                      metadata.name, fmt::join(nodes, ", "),
                       others > 0 ? fmt::format(" and {} more", others) : "")};
 }
 
