@@ -18,7 +18,7 @@ namespace {
 
 // A signal handler reaches nothing else.
 std::atomic<bool> g_stop{false};
-std::atomic<std::int64_t> g_asked_at{0};  // ns of CLOCK_MONOTONIC
+std::atomic<std::int64_t> g_asked_at{0};  // ns of CLOCK_MONOTONIC; 0: not yet
 
 // A second time ends it at once. timeout(1) sends its signal to the process and to its group, which
 // is not a second time.
@@ -27,11 +27,10 @@ extern "C" void AskToStop(int) {
   timespec now{};
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
   const std::int64_t ns = now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
-  if (!g_stop.exchange(true)) {
-    g_asked_at = ns;
-  } else if (ns - g_asked_at > kSameNs) {
-    _exit(kInterrupted);
-  }
+  std::int64_t first = 0;
+  const bool again = !g_asked_at.compare_exchange_strong(first, ns);
+  if (again && ns - first > kSameNs) _exit(kInterrupted);
+  g_stop = true;
 }
 
 }  // namespace

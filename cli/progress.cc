@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ostream>
+#include <utility>
 
 namespace hsmops::cli {
 namespace {
@@ -40,6 +41,7 @@ void ProgressBar::Show(std::uint64_t done, std::uint64_t total) {
                    << std::flush;
   } else {
     next_ = now + kLine;
+    if (std::exchange(told_, done) == done) return;
     context_.err() << fmt::format("{} {}/{}\n", what_, done, total);
   }
 }

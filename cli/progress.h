@@ -23,6 +23,7 @@ class ProgressBar {
   std::string what_;
   base::TimePoint next_;
   bool drawn_ = false;
+  std::uint64_t told_ = 0;  // off a terminal
 };
 
 }  // namespace hsmops::cli

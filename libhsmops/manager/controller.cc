@@ -73,7 +73,6 @@ void Controller::Rest() {
   tried_.clear();
   vain_ = {};
   verifying_.clear();
-  rested_ = rested_ || errand_.UnderWay();
 }
 
 Result<void> Controller::Open() {
@@ -113,12 +112,19 @@ Result<std::unique_ptr<Pool>> Controller::OpenPool() {
   return Pool::Open(world_, ns_, device_);
 }
 
-// What is begun again by it is verified again as well.
 Result<void> Controller::TakeOverOnce() {
-  if (taken_over_) return {};
-  verifying_.clear();
-  taken_over_ = Readable(TakeOver(*pool_, errand_.operation()));
+  if (!taken_over_) taken_over_ = Readable(TakeOver(*pool_, InHand()));
   return {};
+}
+
+// Of those that say Running.
+std::set<std::string> Controller::InHand() const { return {errand_.operation(), verifying_}; }
+
+// The member that is wiped, where it counts for nothing: before that, and where it counts again,
+// it is asked as the others are.
+void Controller::LeaveAlone() {
+  const std::string node = errand_.wiped();
+  pool_->LeaveAlone(pool_->Counts(node) ? "" : node, errand_.operation());
 }
 
 // Whoever leads does by itself what is to be done, also where it cannot read what is asked for.
@@ -213,7 +219,8 @@ Turned Controller::Turn() {
     return {.reason = "nothing can be done: " + opened.error().message(), .failed = true};
   }
   unmanaged_.Forget();
-  pool_->LeaveAlone(errand_.wiped(), errand_.operation());
+  if (auto ended = EndErrand()) return *std::move(ended);
+  LeaveAlone();
   auto turned = GoOn();
   if (turned.ok()) {
     turned->next = FailoverOf(pool_->device()).health_check_interval;
@@ -243,7 +250,7 @@ Result<Turned> Controller::GoOn() {
   }
   // One of our own whose end could not be written: minInterval goes by it, and somebody waits.
   if (UntoldPromotion(*pool_)) {
-    taken_over_ = Readable(TakeOver(*pool_, errand_.operation()));
+    taken_over_ = Readable(TakeOver(*pool_, InHand()));
     if (UntoldPromotion(*pool_)) {
       (void)Keep(state);
       return Error(ErrorCode::kUnavailable, "the end of a promotion cannot be written");
@@ -317,7 +324,6 @@ Result<std::optional<Turned>> Controller::GoOnPromoting() {
 
 // What was asked for. `urgent_alone`: of it only what is Wanted::kUrgent.
 Result<std::optional<Turned>> Controller::DoAsked(const ClusterState& state, bool urgent_alone) {
-  if (auto ended = EndErrand()) return ended;
   if (auto ended = EndVerifying()) return ended;
   const Wanted wanted = urgent_alone          ? Wanted::kUrgent
                         : errand_.UnderWay()  ? Wanted::kShort
@@ -352,8 +358,7 @@ std::optional<Turned> Controller::EndErrand() {
   auto ended = errand_.TakeEnd();
   if (!ended) return std::nullopt;
   NoteEnd(ended->log);
-  // Who led meanwhile may have begun it again, and ended.
-  if (std::exchange(rested_, false)) taken_over_ = false;
+  taken_over_ = false;  // another may have led meanwhile, begun it again, and ended
   // What a sync has left to be collected is collected now, and who was filled is looked at.
   synced_.reset();
   return Turned{ended->log.name() + ": " + std::move(ended->sentence), true};
@@ -502,9 +507,9 @@ Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) 
   RecordSync(*pool_, report);
   if (report.applied.cut_short) {
     synced_.reset();
+    const std::uint64_t done = report.applied.copied + report.applied.restored;
     return std::optional(
-        Turned{fmt::format("{} secrets were copied, more are to be", report.applied.copied),
-               report.applied.copied > 0});
+        Turned{fmt::format("{} secrets were copied, more are to be", done), done > 0});
   }
   if (report.uncollected > 0) {
     synced_.reset();  // others have their turn between

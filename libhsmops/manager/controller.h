@@ -36,6 +36,8 @@ class Controller {
   base::Result<void> Open();
   base::Result<std::unique_ptr<Pool>> OpenPool();
   base::Result<void> TakeOverOnce();
+  std::set<std::string> InHand() const;
+  void LeaveAlone();
   base::Result<std::optional<Turned>> Keep(const failover::ClusterState& state);
   void Track(const failover::ClusterState& state);
   void TrackReach(const failover::ClusterState& state);
@@ -70,7 +72,6 @@ class Controller {
   const std::string device_;
   Verification verification_{world_};
   Errand errand_{world_, ns_, device_};
-  bool rested_ = false;  // while that was under way
   std::unique_ptr<Pool> pool_;
   bool enrolling_ = false;  // there is no record yet; whether that worked stands in the status
   Unmanaged unmanaged_;

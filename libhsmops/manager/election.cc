@@ -41,6 +41,7 @@ Result<void> Election::Claim(Lease lease, bool create) {
     lease.spec.acquire_time = wall;
     lease.spec.lease_transitions = create ? 0 : lease.spec.lease_transitions.value_or(0) + 1;
   }
+  const bool begins = term_ == 0 || lease.spec.holder_identity != options_.identity;
   lease.spec.holder_identity = options_.identity;
   lease.spec.lease_duration_seconds = static_cast<int>(
       std::chrono::duration_cast<std::chrono::seconds>(options_.lease_duration).count());
@@ -52,6 +53,7 @@ Result<void> Election::Claim(Lease lease, bool create) {
     return {};
   }
   if (!claimed.ok()) return claimed.error();
+  if (begins) ++term_;
   renewed_ = asked;
   leader_ = options_.identity;
   seen_ = Seen{claimed->metadata.resource_version, asked, options_.lease_duration};

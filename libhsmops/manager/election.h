@@ -35,6 +35,9 @@ class Election {
   base::Result<void> Step();
   // It leads, and its lease holds for at least a quarter of its time.
   bool Leads() const;
+  // Of how many leaders, one after the other, this one was the last when it began: it changes when
+  // another has led in between. 0: it never led.
+  std::uint64_t term() const { return term_; }
   // Gives it up, so that the next one need not wait.
   void Resign();
 
@@ -58,6 +61,7 @@ class Election {
   std::optional<Seen> seen_;
   std::optional<base::TimePoint> renewed_;  // asked for at that time, and granted since
   std::string leader_;
+  std::uint64_t term_ = 0;
 };
 
 // Whether one leads, by the wall clock. Errors: those of reading the Lease.

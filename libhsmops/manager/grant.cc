@@ -48,6 +48,7 @@ Result<void> GrantTo(Pool& pool, const std::string& node) {
   } else {
     HSM_RETURN_IF_ERROR(pool.Swap(pool.arbiter()).Within("renewing the arbiter"));
   }
+  pool.FollowPolicy();
   mirror::Grant grant;
   grant.nonce = pulse.nonce;
   grant.epoch = pool.epoch();

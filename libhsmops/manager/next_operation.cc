@@ -102,9 +102,10 @@ bool SayWaiting(Pool& pool, HSMOperation& operation, const std::string& what) {
   return true;
 }
 
-std::string WaitsFor(const cluster::HSMOperationSpec& spec, Wanted wanted,
+std::string WaitsFor(Pool& pool, const cluster::HSMOperationSpec& spec, Wanted wanted,
                      const std::string& in_hand) {
-  if (wanted != Wanted::kShort || IsShort(spec)) return {};
+  const bool is_early = spec.not_before && *spec.not_before > pool.world().clock.Wall();
+  if (wanted != Wanted::kShort || IsShort(spec) || is_early || spec.cancel) return {};
   return fmt::format("it waits for {} to end", in_hand);
 }
 
@@ -117,7 +118,7 @@ Result<std::optional<OperationLog>> BeginNext(Pool& pool, Wanted wanted, std::st
   bool said = wanted != Wanted::kAny && wanted != Wanted::kShort;
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kPending) continue;
-    if (!said) said = SayWaiting(pool, operation, WaitsFor(operation.spec, wanted, in_hand));
+    if (!said) said = SayWaiting(pool, operation, WaitsFor(pool, operation.spec, wanted, in_hand));
     const auto due = IsDue(pool, operation, operations, wanted);
     if (due.ok() && !*due) continue;
     auto begun = due.ok() ? OperationLog::Take(pool, operation) : Result<OperationLog>(due.error());

@@ -349,6 +349,20 @@ void Pool::LeaveAlone(const std::string& node, const std::string& operation) {
                  Refusing(fmt::format("{} wipes it and fills it again", operation))};
 }
 
+bool Pool::Counts(const std::string& node) const {
+  const cluster::PreviousTerm term = LastTerm();
+  const std::string uid = UidTextOf(node);
+  const bool holds = term.holder && term.holder->node_name == node;
+  return holds || holder() == node || term.sync_set.contains(uid) || arbiter_.value.target == uid;
+}
+
+void Pool::FollowPolicy() {
+  const auto now = cluster::LoadIfChanged<cluster::HSMDevice>(world_.resources, device_.metadata);
+  if (!now.ok() || !*now || !(*now)->spec.mirroring || !device_.spec.mirroring) return;
+  device_.spec.mirroring->policy = (*now)->spec.mirroring->policy;
+  device_.spec.mirroring->durability = (*now)->spec.mirroring->durability;
+}
+
 Result<bool> Pool::ReloadDevice() {
   const cluster::ObjectMeta& known = device_.metadata;
   HSM_TRY(auto now, cluster::LoadIfChanged<cluster::HSMDevice>(world_.resources, known));

@@ -40,6 +40,8 @@ struct World {
   std::optional<store::Uid> enrols = {};
   // Told of each step of what a controller does, before its turn is over; may be empty.
   std::function<void(const std::string& device, const std::string& sentence)> step = {};
+  // This process is asked to end: what waits gives up. May be empty.
+  std::function<bool()> ends = {};
 };
 
 using store::MemberUid;
@@ -69,6 +71,9 @@ class Pool {
   // From here on this pool asks nothing of that member, which the operation wipes and fills again:
   // it answers as one that is not on record. "" for neither: of nobody.
   void LeaveAlone(const std::string& node, const std::string& operation);
+  // Something may depend on its answer: it is the Primary or of S, by R or by the term before the
+  // promotion that is running, or that promotion's target.
+  bool Counts(const std::string& node) const;
   // On record as a member, so that what it holds counts. A node that is not came into the YAML
   // later, or came back after deletions were collected without it: what it holds may have been
   // deleted since.
@@ -116,6 +121,9 @@ class Pool {
   // The term whose acknowledgements count: R's own, or the one before the promotion that is
   // running.
   cluster::PreviousTerm LastTerm() const;
+  // The policy and durability of the device's spec as it is now. Who works for long with this pool
+  // must not give grants of those before.
+  void FollowPolicy();
   // What the Primary is to acknowledge by under this R, and where it finds who must confirm; who
   // has no https endpoint is reached by us alone.
   mirror::SyncRule RuleOf(const cluster::Arbiter& r) const;

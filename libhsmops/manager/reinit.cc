@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bitset>
 #include <functional>
 
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int kChangeTries = 8;
 constexpr std::chrono::seconds kPromotionPatience{30};
+constexpr std::chrono::seconds kLeavePatience{10};
 constexpr std::chrono::milliseconds kPromotionLook{500};
 
 std::bitset<store::kBuckets> WholeInventory() { return std::bitset<store::kBuckets>().set(); }
@@ -127,11 +129,9 @@ Result<void> ChangeAgain(Pool& pool, const std::function<Result<void>()>& change
 // by itself what that needs goes on writing meanwhile, so the others are equal to it at no moment
 // and hold what was acknowledged all the same.
 Result<void> LeaveOnce(Pool& pool, const std::string& node) {
-  std::vector<std::string> others = pool.SyncSetNodes();
-  if (!pool.ReachesMirrors(pool.holder())) {
-    HSM_TRY(Comparison comparison, Compare(pool, pool.holder(), pool.Mirrors()));
-    others = std::move(comparison.equal);
-  }
+  if (pool.ReachesMirrors(pool.holder())) return TakeFromSyncSet(pool, node);
+  HSM_TRY(Comparison comparison, Compare(pool, pool.holder(), pool.Mirrors()));
+  std::vector<std::string> others = std::move(comparison.equal);
   std::erase(others, node);
   return ChangeSyncSet(pool, others);
 }
@@ -142,21 +142,35 @@ Error Unfilled(const std::string& node, const Error& error, const std::string& n
                                            error.message(), next)};
 }
 
-// A promotion may begin meanwhile: then it is filled from whom that makes the Primary.
-Result<void> WaitForPrimary(Pool& pool) {
-  const base::TimePoint until = pool.world().clock.Now() + kPromotionPatience;
-  while (pool.holder().empty() && pool.world().clock.Now() < until) {
-    pool.world().clock.SleepFor(kPromotionLook);
+// Who leads makes another Primary where the one before is gone: from `before` on, or when that
+// answers again. The arbiter is as it is now then.
+Result<void> AwaitPrimary(Pool& pool, const store::Epoch& before) {
+  const World& world = pool.world();
+  const base::TimePoint until = world.clock.Now() + kPromotionPatience;
+  for (;;) {
     HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+    const std::string primary = pool.holder();
+    if (!primary.empty() && (pool.epoch() != before || pool.At(primary).Status(false).ok()))
+      return {};
+    if (world.clock.Now() >= until || (world.ends && world.ends()))
+      return Error(ErrorCode::kUnavailable, "there is no Primary to fill it from");
+    pool.world().clock.SleepFor(kPromotionLook);
   }
-  return {};
 }
 
-Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
+// A wiped member holds nothing that anybody has forgotten since, whatever the record is by now.
+Result<void> AdmitWiped(Pool& pool, const std::string& node) {
+  for (int tries = 0;; ++tries) {
+    auto admitted = pool.Admit(node);
+    if (!admitted.Is(ErrorCode::kConflict) || tries == kChangeTries) return admitted;
+    HSM_RETURN_IF_ERROR(AwaitPrimary(pool, pool.epoch()));
+  }
+}
+
+Result<SyncReport> FillOnce(Pool& pool, const std::string& node, const mirror::Progress& progress) {
   SyncOptions only;
   only.only = {node};
   for (int tries = 0;; ++tries) {
-    HSM_RETURN_IF_ERROR(WaitForPrimary(pool));
     auto report = Sync(pool, only, progress);
     if (!report.Is(ErrorCode::kConflict) || tries == kChangeTries) return report;
     HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
@@ -173,13 +187,36 @@ Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& 
   const bool counts = std::find(in_sync.begin(), in_sync.end(), node) != in_sync.end();
   if (report.AllEqual() && counts) return {};
   for (int tries = 0;; ++tries) {
-    auto joined = ChangeAgain(pool, [&] {
-      std::vector<std::string> nodes = pool.SyncSetNodes();
-      nodes.push_back(node);
-      return ChangeSyncSet(pool, nodes);
-    });
+    auto joined = ChangeAgain(pool, [&] { return AddToSyncSet(pool, node); });
     if (!joined.Is(ErrorCode::kUnavailable) || tries == kChangeTries) return joined;
-    HSM_RETURN_IF_ERROR(Fill(pool, node, nullptr));  // what was written meanwhile
+    HSM_RETURN_IF_ERROR(FillOnce(pool, node, nullptr));  // what was written meanwhile
+  }
+}
+
+// Its source did not answer, or is the Primary no more.
+bool LostSource(Pool& pool, const Result<SyncReport>& report, const store::Epoch& epoch) {
+  if (report.Is(ErrorCode::kUnavailable)) return true;
+  if (report.ok() && std::ranges::any_of(report->applied.failed, &mirror::StepError::of_source))
+    return true;
+  if (!pool.ReloadArbiter().ok() || pool.holder().empty() || pool.epoch() != epoch) return true;
+  return !pool.At(pool.holder()).Status(false).ok();
+}
+
+// From whom a promotion makes the Primary, if one comes in between.
+Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
+  std::uint64_t copied = 0;
+  for (int tries = 0;; ++tries) {
+    const store::Epoch epoch = pool.epoch();
+    auto report = FillOnce(pool, node, progress);
+    if (report.ok()) copied += report->applied.copied;
+    const Result<void> filled =
+        report.ok() ? CheckFilled(pool, node, *report) : Result<void>(report.error());
+    if (filled.ok()) {
+      report->applied.copied = copied;
+      return report;
+    }
+    if (tries == kChangeTries || !LostSource(pool, report, epoch)) return filled.error();
+    if (!AwaitPrimary(pool, epoch).ok()) return filled.error();
   }
 }
 
@@ -194,9 +231,25 @@ Result<void> TakeGeneration(Pool& pool) {
   return {};
 }
 
+// While writes go on the others may hold everything in a moment that do not in this one.
+Result<void> Leave(Pool& pool, const std::string& node) {
+  const World& world = pool.world();
+  const base::TimePoint until = world.clock.Now() + kLeavePatience;
+  for (;;) {
+    auto left = ChangeAgain(pool, [&] { return LeaveOnce(pool, node); });
+    if (left.ok() || !left.Is(ErrorCode::kUnavailable)) return left;
+    if (world.clock.Now() >= until || (world.ends && world.ends()))
+      return Error(left.error().code(),
+                   left.error().message() +
+                       "; nothing was wiped: kubectl hsm sync, then ask again when kubectl hsm "
+                       "health shows the others equal");
+    pool.world().clock.SleepFor(kPromotionLook);
+  }
+}
+
 // Another leader took it back into S meanwhile: not under a generation of this wipe.
 Result<store::Term> LeaveForGood(Pool& pool, const std::string& node) {
-  HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&] { return LeaveOnce(pool, node); }));
+  HSM_RETURN_IF_ERROR(Leave(pool, node));
   HSM_RETURN_IF_ERROR(ChangeAgain(pool, [&]() -> Result<void> {
     if (pool.arbiter().sync_set.contains(pool.UidTextOf(node)))
       return Error(ErrorCode::kUnavailable, node + " came back into the sync set meanwhile");
@@ -231,14 +284,11 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
                                           : Unfilled(node, wiped.error(), again);
   }
   base::Failpoint("after-wipe");
-  if (auto admitted = pool.Admit(node); !admitted.ok())
+  if (auto admitted = AdmitWiped(pool, node); !admitted.ok())
     return Unfilled(node, admitted.error(), again);
-  const std::string sync_or_again = "run kubectl hsm sync, or reinit again";
   note("copy", "from " + pool.holder());
   const auto report = Fill(pool, node, progress);
-  if (!report.ok()) return Unfilled(node, report.error(), sync_or_again);
-  if (auto filled = CheckFilled(pool, node, *report); !filled.ok())
-    return Unfilled(node, filled.error(), sync_or_again);
+  if (!report.ok()) return Unfilled(node, report.error(), "run kubectl hsm sync, or reinit again");
   return fmt::format("{} is a member again: {} secrets copied, equal to {}", node,
                      report->applied.copied, report->primary);
 }

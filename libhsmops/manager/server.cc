@@ -127,6 +127,7 @@ class Running {
     world_->step = [this](const std::string& device, const std::string& sentence) {
       log_("info", device + ": " + sentence);
     };
+    world_->ends = [this] { return stop_.load(); };
     fronts_.emplace(*world_);
     live_.emplace(*fronts_);
     return {};
@@ -288,9 +289,12 @@ class Running {
     } while (Sleep(kElectPeriod));
   }
 
-  bool Leads() {
+  bool Leads() { return Term() != 0; }
+
+  // Another one when somebody else has led in between; 0: it does not lead.
+  std::uint64_t Term() {
     const std::lock_guard lock(election_mutex_);
-    return election_->Leads();
+    return election_->Leads() ? election_->term() : 0;
   }
 
   // Their names, and the version of each. nullopt: they cannot be listed now, which says nothing of
@@ -397,12 +401,12 @@ class Running {
   void ControlOne(const std::string& name, base::Duration phase, const std::stop_token& asked) {
     Controller controller(*world_, config_.ns, name);
     base::Duration period = phase;
+    std::uint64_t term = 0;
     while (Sleep(period) && !asked.stop_requested()) {
       period = kIdlePeriod;
-      if (!Leads()) {
-        controller.Rest();
-        continue;
-      }
+      const std::uint64_t before = std::exchange(term, Term());
+      if (term == 0 || term != before) controller.Rest();
+      if (term == 0) continue;
       const base::TimePoint began = clock_.Now();
       const Turned turned = controller.Turn();
       vitals_->TookTurn(name, clock_.Now() - began);

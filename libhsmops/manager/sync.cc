@@ -166,6 +166,7 @@ Result<void> SetSyncSetOnce(Pool& pool, std::set<std::string> sync_set, std::opt
   next.k = k.value_or(next.k);
   ++next.generation;
   HSM_RETURN_IF_ERROR(TellNewcomers(pool, next.sync_set));
+  pool.FollowPolicy();
   const mirror::SyncRule rule = pool.RuleOf(next);
   const std::string primary = pool.holder();
   if (!base::On(base::Mutant::kNoJointStep)) {
@@ -212,6 +213,18 @@ Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
   std::set<std::string> sync_set;
   for (const std::string& node : nodes) sync_set.insert(pool.UidTextOf(node));
   return SetSyncSet(pool, sync_set, k);
+}
+
+Result<void> AddToSyncSet(Pool& pool, const std::string& node) {
+  std::set<std::string> sync_set = pool.arbiter().sync_set;
+  sync_set.insert(pool.UidTextOf(node));
+  return SetSyncSet(pool, sync_set, {});
+}
+
+Result<void> TakeFromSyncSet(Pool& pool, const std::string& node) {
+  std::set<std::string> sync_set = pool.arbiter().sync_set;
+  sync_set.erase(pool.UidTextOf(node));
+  return SetSyncSet(pool, sync_set, {});
 }
 
 namespace {

@@ -78,5 +78,8 @@ std::vector<mirror::EpochCut> CutsOf(const Pool& pool);
 // so it has to be there; the next grant ends the rule before.
 base::Result<void> ChangeSyncSet(Pool& pool, const std::vector<std::string>& nodes,
                                  std::optional<int> k = {});
+// The same of one alone: whoever else is in S stays, also a node that this pool does not know yet.
+base::Result<void> AddToSyncSet(Pool& pool, const std::string& node);
+base::Result<void> TakeFromSyncSet(Pool& pool, const std::string& node);
 
 }  // namespace hsmops::manager

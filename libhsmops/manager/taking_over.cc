@@ -99,14 +99,14 @@ Result<void> TakeOverOne(Pool& pool, HSMOperation& operation,
 
 }  // namespace
 
-Result<void> TakeOver(Pool& pool, const std::string& in_hand) {
+Result<void> TakeOver(Pool& pool, const std::set<std::string>& in_hand) {
   auto listed = OperationsOf(pool);
   if (const auto untold = UntoldPromotion(pool)) RecordUntold(pool, *untold, listed);
   HSM_TRY(std::vector<HSMOperation> operations, std::move(listed));
   for (HSMOperation& operation : operations) {
     if (operation.status.phase != OperationPhase::kRunning) continue;
     const std::string& name = operation.metadata.name;
-    if (name == pool.arbiter().operation_id || name == in_hand) continue;
+    if (name == pool.arbiter().operation_id || in_hand.contains(name)) continue;
     const auto taken = TakeOverOne(pool, operation, operations);
     // Of one that was changed meanwhile, or that nobody answers for, it has to be tried again.
     if (!taken.ok() && (!IsRefusal(taken.error().code()) || taken.Is(ErrorCode::kConflict)))

@@ -1,6 +1,7 @@
 // TakingOver: what the leader before had in hand, when the next one begins.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "libhsmops/manager/pool.h"
@@ -9,8 +10,8 @@ namespace hsmops::manager {
 
 // Operations that say Running and that no manager works on any more, when a leader begins: ended as
 // the device's history says they did; begun again where nothing of them is on record. What the
-// record still names as running stays, and so does the one that this leader has `in_hand`. A
+// record still names as running stays, and so do those that this leader has `in_hand`. A
 // promotion that nobody could tell the end of is told first.
-base::Result<void> TakeOver(Pool& pool, const std::string& in_hand = {});
+base::Result<void> TakeOver(Pool& pool, const std::set<std::string>& in_hand = {});
 
 }  // namespace hsmops::manager

@@ -118,8 +118,9 @@ std::string CarrySync(Pool& pool, OperationLog& log, const Verified& verified) {
     SkipAll(log, kPlanStep, ForeseenOf(*report));
     return Succeed(log, sentence);
   }
-  (void)pool.ReloadArbiter();  // the status is of now
-  const bool whole = RecordSync(pool, *report);
+  // The status is of now, and of the spec as it is.
+  const auto now = Pool::Open(pool.world(), pool.device().metadata.ns, pool.device().metadata.name);
+  const bool whole = RecordSync(now.ok() ? **now : pool, *report);
   SkipAll(log, TroublesOf(*report, whole));
   if (whole && report->Complete()) return Succeed(log, sentence);
   return log.Finish(OperationPhase::kPartial, "Partial", sentence).status.message;

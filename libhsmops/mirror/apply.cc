@@ -1,6 +1,7 @@
 #include "libhsmops/mirror/apply.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace hsmops::mirror {
@@ -119,14 +120,6 @@ class Run {
     return steps;
   }
 
-  // Next time these would come first again, and nobody after them have a turn.
-  bool OnlyRefused() const {
-    return report_.copied == 0 && std::ranges::all_of(report_.failed, [](const StepError& failed) {
-             return failed.error.code() != ErrorCode::kUnavailable &&
-                    failed.error.code() != ErrorCode::kInDoubt;
-           });
-  }
-
   void Count(std::uint64_t more) {
     done_ += more;
     if (progress_) progress_(done_, plan_.steps.size());
@@ -134,21 +127,11 @@ class Run {
 
   void Restore() {
     for (const Step* step : Steps(Step::Kind::kRestore)) {
-      auto restore = [&]() -> Result<void> {
-        HSM_TRY(auto records, members_.at(step->node)->ReadRecords({step->id}));
-        if (records.size() != 1) return Error(ErrorCode::kInternal, "no answer for this record");
-        HSM_TRY(store::Record record, std::move(records[0]));
-        std::vector<store::Record> one;
-        one.push_back(std::move(record));
-        HSM_TRY(auto applied, source_.Apply(sender_, step->era, std::move(one)));
-        if (applied.size() != 1) return Error(ErrorCode::kInternal, "no answer for this record");
-        HSM_RETURN_IF_ERROR(applied[0]);
-        return {};
-      }();
-      if (restore.ok()) {
-        ++report_.restored;
+      if (PassesOver(step->node)) continue;
+      if (auto failed = RestoreOne(*step)) {
+        Fail(*std::move(failed));
       } else {
-        report_.failed.push_back({*step, restore.error()});
+        ++report_.restored;
       }
       Count(1);
     }
@@ -158,15 +141,31 @@ class Run {
     }
   }
 
+  std::optional<StepError> RestoreOne(const Step& step) {
+    const Error no_answer(ErrorCode::kInternal, "no answer for this record");
+    auto records = members_.at(step.node)->ReadRecords({step.id});
+    if (!records.ok()) return StepError{step, records.error()};
+    if (records->size() != 1) return StepError{step, no_answer};
+    if (!(*records)[0].ok()) return StepError{step, (*records)[0].error()};
+    std::vector<store::Record> one;
+    one.push_back(*std::move((*records)[0]));
+    const auto applied = source_.Apply(sender_, step.era, std::move(one));
+    if (!applied.ok()) return StepError{step, applied.error(), true};
+    if (applied->size() != 1) return StepError{step, no_answer, true};
+    if (!(*applied)[0].ok()) return StepError{step, (*applied)[0].error(), true};
+    return std::nullopt;
+  }
+
   void Quarantine() {
     std::map<std::string, std::vector<const Step*>> by_node;
     for (const Step* step : Steps(Step::Kind::kQuarantine)) by_node[step->node].push_back(step);
     for (const auto& [node, steps] : by_node) {
+      if (PassesOver(node)) continue;
       std::vector<store::IdVersion> versions;
       for (const Step* step : steps) versions.push_back({step->id, step->version});
       auto done = members_.at(node)->Quarantine(sender_, versions);
       for (const Step* step : steps) {
-        if (!done.ok()) report_.failed.push_back({*step, done.error()});
+        if (!done.ok()) Fail({*step, done.error()});
       }
       if (done.ok()) report_.quarantined += steps.size();
       Count(steps.size());
@@ -178,36 +177,58 @@ class Run {
     std::stable_sort(copies.begin(), copies.end(),
                      [](const Step* a, const Step* b) { return a->id < b->id; });
     std::vector<Batch> batches = MakeBatches(copies);
-    if (batches.empty()) return;
+    if (batches.empty() || CutsShort()) return;
     ReadBatch(batches[0], source_);
     for (std::size_t i = 0; i < batches.size(); ++i) {
-      if (i > 0 && go_on_ && !OnlyRefused() && !go_on_()) {
-        report_.cut_short = true;
-        return;
-      }
-      Batch& batch = batches[i];
-      std::vector<NodeOutcome> outcomes(batch.by_node.size());
-      std::vector<base::Executor::Task> tasks;
-      std::size_t slot = 0;
-      std::uint64_t steps_done = 0;
-      for (const auto& [node, steps] : batch.by_node) {
-        NodeOutcome& outcome = outcomes[slot++];
-        steps_done += steps.size();
-        tasks.push_back([&, this, member = members_.at(node), &to_do = steps] {
-          outcome = WriteBatch(batch, to_do, *member, sender_);
-        });
-      }
-      if (i + 1 < batches.size())
-        tasks.push_back([&, this] { ReadBatch(batches[i + 1], source_); });
-      executor_.RunAll(std::move(tasks));
-      for (NodeOutcome& outcome : outcomes) {
-        report_.copied += outcome.done;
-        for (StepError& error : outcome.failed) report_.failed.push_back(std::move(error));
-      }
-      batch.records.clear();
-      Count(steps_done);
+      if (i > 0 && CutsShort()) return;
+      CopyBatch(batches[i], i + 1 < batches.size() ? &batches[i + 1] : nullptr);
     }
   }
+
+  // And reads the next one.
+  void CopyBatch(Batch& batch, Batch* next) {
+    std::map<std::string, NodeOutcome> outcomes;
+    std::vector<base::Executor::Task> tasks;
+    std::uint64_t steps_done = 0;
+    for (const auto& [node, steps] : batch.by_node) {
+      if (IsGone(node)) continue;
+      steps_done += steps.size();
+      tasks.push_back([&, this, &outcome = outcomes[node], member = members_.at(node),
+                       &to_do = steps] { outcome = WriteBatch(batch, to_do, *member, sender_); });
+    }
+    if (next != nullptr) tasks.push_back([this, next] { ReadBatch(*next, source_); });
+    executor_.RunAll(std::move(tasks));
+    for (auto& [node, outcome] : outcomes) {
+      report_.copied += outcome.done;
+      for (StepError& error : outcome.failed) Fail(std::move(error));
+    }
+    batch.records.clear();
+    Count(steps_done);
+  }
+
+  // Who does not answer would take its time-out again and again, and a share of time be over before
+  // the others have had theirs.
+  void Fail(StepError failed) {
+    const bool answered = failed.error.code() != ErrorCode::kUnavailable &&
+                          failed.error.code() != ErrorCode::kInDoubt;
+    if (go_on_ && !answered && failed.of_source) source_gone_ = true;
+    if (go_on_ && !answered && !failed.of_source) gone_.insert(failed.step.node);
+    report_.failed.push_back(std::move(failed));
+  }
+
+  // Not before something was done: what is refused, or not answered, would come first again.
+  bool CutsShort() {
+    const bool done = report_.copied + report_.restored + report_.quarantined > 0;
+    const bool over = go_on_ && (source_gone_ || (done && !go_on_()));
+    report_.cut_short = report_.cut_short || over;
+    return over;
+  }
+  bool IsGone(const std::string& node) {
+    const bool gone = gone_.contains(node);
+    report_.cut_short = report_.cut_short || gone;
+    return gone;
+  }
+  bool PassesOver(const std::string& node) { return IsGone(node) || CutsShort(); }
 
   const SyncPlan& plan_;
   Member& source_;
@@ -216,6 +237,8 @@ class Run {
   base::Executor& executor_;
   const Progress& progress_;
   const GoOn& go_on_;
+  bool source_gone_ = false;
+  std::set<std::string> gone_;
   ApplyReport report_;
   std::uint64_t done_ = 0;
 };

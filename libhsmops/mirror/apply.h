@@ -18,7 +18,7 @@ inline constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 struct StepError {
   Step step;
   base::Error error;
-  bool of_source = false;  // it could not be read there, which says nothing of the step's node
+  bool of_source = false;  // it was the source's, which says nothing of the step's node
 };
 
 struct ApplyReport {
@@ -27,18 +27,18 @@ struct ApplyReport {
   std::uint64_t quarantined = 0;
   std::vector<StepError> failed;
   std::vector<Step> alarms;
-  bool cut_short = false;  // more is to be copied
+  bool cut_short = false;  // more is to be done
 };
 
 // done, total: steps. Called from the calling thread only.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
-// Asked after each batch.
+// Asked after each batch, and each of the other steps.
 using GoOn = std::function<bool()>;
 
 // Restores first, then quarantine, then copies: each record is read from the source once, whatever
 // the number of mirrors, while the batch before it is being written. What fails is in the report;
-// the rest goes on. `go_on`: false cuts it short, unless all that came before was refused; empty:
-// always.
+// the rest goes on. `go_on`: false cuts it short, once something was done; of who does not answer
+// nothing more is asked then. Empty: always.
 ApplyReport Apply(const SyncPlan& plan, Member& source,
                   const std::map<std::string, Member*>& members, const store::Term& sender,
                   base::Executor& executor, const Progress& progress, const GoOn& go_on = {});

@@ -39,15 +39,39 @@ class HeldChannel : public agent::Channel {
   HeldRequest& request_;
 };
 
-// The world of `w`, with threads, and in which that request is held.
-inline World WorldHolding(ManagedPool& w, base::Executor& executor, HeldRequest& request) {
-  World& inner = w.pool.world();
-  return {inner.resources, inner.clock, inner.rng, executor,
-          [&w, &request](const std::string& node, const std::string&, const store::Uid&,
-                         const store::Uid&) {
-            return std::make_unique<agent::Client>(
-                std::make_unique<HeldChannel>(w.pool.ChannelTo(node), node, request));
-          }};
-}
+// Time that the turns of a test move: who sleeps waits for them.
+class TurnsClock : public base::Clock {
+ public:
+  explicit TurnsClock(base::Clock& inner) : inner_(inner) {}
+  base::TimePoint Now() const override { return inner_.Now(); }
+  base::WallTime Wall() const override { return inner_.Wall(); }
+  void SleepFor(base::Duration) override { poll(nullptr, 0, 2); }
+
+ private:
+  base::Clock& inner_;
+};
+
+// The world of a pool, with threads, in which that request is held.
+class HeldWorld {
+ public:
+  HeldWorld(ManagedPool& w, HeldRequest& request)
+      : clock_(w.pool.world().clock),
+        world{w.pool.world().resources, clock_, w.pool.world().rng, executor_,
+              [&w, &request](const std::string& node, const std::string&, const store::Uid&,
+                             const store::Uid&) {
+                return std::make_unique<agent::Client>(
+                    std::make_unique<HeldChannel>(w.pool.ChannelTo(node), node, request));
+              }} {
+    world.ends = [this] { return ends.load(); };
+  }
+  std::atomic<bool> ends{false};
+
+ private:
+  base::ThreadExecutor executor_;
+  TurnsClock clock_;
+
+ public:
+  World world;
+};
 
 }  // namespace hsmops::manager

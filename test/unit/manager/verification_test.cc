@@ -15,10 +15,9 @@ TEST_CASE("who asks for everything to be read again is not told what was read be
     m.verify_interval = std::chrono::seconds(1);
   });
   HeldRequest verification{"b", agent::Verb::kVerify};
-  base::ThreadExecutor executor;
-  World world = WorldHolding(w, executor, verification);
+  HeldWorld held(w, verification);
   {
-    Controller leader(world, "default", "d");
+    Controller leader(held.world, "default", "d");
     const auto turn = [&] {
       w.Grant();
       w.TurnsOf(leader, 1);

@@ -160,6 +160,20 @@ TEST_CASE("who has other things to do copies a batch at least, and the rest anot
   CHECK(copying.Equal());
 }
 
+TEST_CASE("one mirror that does not answer costs a share of time once, and not the others theirs") {
+  Copying copying;
+  base::SequentialExecutor executor;
+  int asked = 0;
+  copying.write = [&] {
+    ++asked;
+    copying.b.channel->lose_request = true;
+  };
+  const auto report = copying.Copy(executor, {}, [] { return false; });
+  CHECK(asked == 1);
+  CHECK(report.cut_short);
+  CHECK(report.copied == 0);
+}
+
 TEST_CASE("a batch that is refused whole does not keep the ones after it from being copied") {
   Copying copying;
   base::SequentialExecutor executor;
