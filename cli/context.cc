@@ -245,17 +245,23 @@ std::unique_ptr<mirror::Member> Context::Reach(const std::string& node, const st
       program_, config, std::max(limit.ok() ? *limit : kActTimeout, kAnswerLimit), clock_));
 }
 
-// Of an API server that could not be asked: what says where it is and whom to trust.
-std::string Context::WhereServerIsNamed(const Error& error) const {
-  if (!api_ || error.code() != base::ErrorCode::kUnavailable) return {};
-  if (!error.message().starts_with(api_->client().config().server + ": ")) return {};
-  return "; kubectl config view --minify shows what names it, and kubectl version whether kubectl "
-         "reaches it";
+// Of an API server that could not be asked: what says where it is and whom to trust; of a device
+// that is not there: what is.
+std::string Context::NextStepOnKubernetes(const Error& error) const {
+  if (!api_) return {};
+  if (error.code() == base::ErrorCode::kNotFound &&
+      error.message().starts_with("reading HSMDevice "))
+    return "; kubectl get hsmdevices -A lists those that there are";
+  if (error.code() != base::ErrorCode::kUnavailable) return {};
+  if (error.message().find(api_->client().config().server + ": ") == std::string::npos) return {};
+  return "; kubectl config view --minify shows what names it and whom to trust, and kubectl "
+         "version "
+         "whether kubectl reaches it";
 }
 
 int Context::Fail(const Error& error) {
   err() << (ColorOn(streams_.err_is_terminal) ? "\x1b[31merror:\x1b[0m " : "error: ")
-        << WithCluster(base::Printable(error.message())) << WhereServerIsNamed(error) << "\n";
+        << WithCluster(base::Printable(error.message())) << NextStepOnKubernetes(error) << "\n";
   return ExitCodeFor(error.code());
 }
 

@@ -137,7 +137,7 @@ class Context {
   base::Result<void> Confirm(const std::string& question, bool yes);
 
  private:
-  std::string WhereServerIsNamed(const base::Error& error) const;
+  std::string NextStepOnKubernetes(const base::Error& error) const;
   base::Result<std::unique_ptr<LocalCluster>> OpenUnlocked(const std::string& verb);
   base::Result<void> NeedFolder(const std::string& verb) const;
   base::Result<void> OpenPool(LocalCluster& cluster, const std::string& ns,

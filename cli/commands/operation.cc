@@ -91,7 +91,9 @@ int Wait(Context& context, cluster::ResourceStore& resources, const std::string&
       return kInterrupted;
     }
     if (context.clock().Now() >= deadline) {
-      context.err() << fmt::format("{}: {}\n", HowFar(*operation), id);
+      const std::string& why = operation->status.message;
+      context.err() << fmt::format("{}: {}{}\n", HowFar(*operation), id,
+                                   why.empty() ? "" : "; " + base::Printable(why));
       return kAccepted;
     }
     auto change = (*watch)->Next(std::min(deadline, context.clock().Now() + kSignalLook));

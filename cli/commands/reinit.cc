@@ -6,6 +6,7 @@
 #include "cli/commands/verbs.h"
 #include "cli/exit_code.h"
 #include "libhsmops/base/printable.h"
+#include "libhsmops/cluster/typed_store.h"
 
 namespace hsmops::cli {
 namespace {
@@ -28,6 +29,24 @@ int AskFirst(const ReinitWords& words, Context& context, cluster::HSMOperationSp
   return sure.ok() ? kDone : context.Fail(sure.error());
 }
 
+// Asked for again, because a command before it was not waited for, it would be wiped once more.
+base::Result<void> CheckNotAskedFor(const ReinitWords& words, Context& context) {
+  if (!context.OnKubernetes() || words.dry_run) return {};
+  HSM_TRY(const auto resources, context.OpenResources());
+  HSM_TRY(const std::string device, context.DeviceName(*resources, words.device));
+  HSM_TRY(const auto all, cluster::LoadAll<cluster::HSMOperation>(*resources, context.ns()));
+  for (const cluster::HSMOperation& one : all.items) {
+    const cluster::HSMOperationSpec& spec = one.spec;
+    if (one.Finished() || spec.type != cluster::OperationType::kReinit || spec.dry_run) continue;
+    if (spec.device_ref.name != device || spec.target_node != words.node) continue;
+    return base::Error(base::ErrorCode::kReadOnly,
+                       fmt::format("{0} is asked to wipe {1} already: kubectl hsm operation wait "
+                                   "{0} says how it ends",
+                                   one.metadata.name, base::Printable(words.node)));
+  }
+  return {};
+}
+
 int Run(const ReinitWords& words, Context& context) {
   cluster::HSMOperationSpec spec;
   spec.type = cluster::OperationType::kReinit;
@@ -36,6 +55,8 @@ int Run(const ReinitWords& words, Context& context) {
     return context.Fail({base::ErrorCode::kInvalid, "name the member with --node NODE"});
   spec.dry_run = words.dry_run;
   if (spec.dry_run) context.NoteOnlyLooks();
+  if (auto fresh = CheckNotAskedFor(words, context); !fresh.ok())
+    return context.Fail(fresh.error());
   if (!words.yes && !words.dry_run) {
     if (const int code = AskFirst(words, context, spec); code != kDone) return code;
   }

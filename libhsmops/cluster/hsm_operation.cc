@@ -1,5 +1,8 @@
 #include "libhsmops/cluster/hsm_operation.h"
 
+#include <fmt/format.h>
+
+#include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/document.h"
 
 namespace hsmops::cluster {
@@ -90,6 +93,11 @@ base::Result<void> HSMOperation::Validate() const {
   };
   if (!spec.type) problems.Add("spec.type", "is missing");
   if (spec.device_ref.name.empty()) problems.Add("spec.deviceRef.name", "must not be empty");
+  if (!spec.device_ref.ns.empty() && !metadata.ns.empty() && spec.device_ref.ns != metadata.ns) {
+    problems.Add("spec.deviceRef.namespace",
+                 fmt::format("is {}, and an operation is for a device of its own namespace, {}",
+                             base::Printable(spec.device_ref.ns), metadata.ns));
+  }
   const bool has_no_dry_run = spec.type == OperationType::kPause ||
                               spec.type == OperationType::kResume ||
                               spec.type == OperationType::kAck;

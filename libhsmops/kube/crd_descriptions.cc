@@ -81,6 +81,7 @@ constexpr Description kOfSecret[] = {
     {"spec.hsmPath", "The secret's name on the device; metadata.name where absent."},
     {"spec.secretName", "The Secret's name; metadata.name where absent."},
     {"spec.secretType", "The Secret's type; Opaque where absent."},
+    {"spec", "Which secret of a device is to be a Secret here, and how."},
     {"spec.autoSync",
      "false: delivered once, and when the annotation hsm.j5t.io/force-sync has a new value."},
     {"spec.syncInterval", "Read, and without effect: changes are watched."},
@@ -91,6 +92,8 @@ constexpr Description kOfSecret[] = {
 };
 
 constexpr Description kOfOperation[] = {
+    {"spec", "What is to be done, and on which device. It stays as it was made, but for cancel."},
+    {"spec.winner", "Older spelling of targetNode."},
     {"spec.type", "What is to be done; Drill is refused by managers of today."},
     {"spec.deviceRef", "The HSMDevice, in the same namespace."},
     {"spec.targetNode", "Promote, Failover: whom; Reinit: which mirror; Discard: on whom."},

@@ -216,6 +216,8 @@ std::vector<Addition> OperationAdditions() {
                    "targetNode: a Promote names whom it promotes"),
               Rule("self.type != 'Reinit' || (has(self.targetNode) && self.targetNode != '')",
                    "targetNode: a Reinit names the member that it wipes"),
+              Rule("!has(self.acceptLoss) || !self.acceptLoss || self.type == 'Failover'",
+                   "acceptLoss: is for a Failover alone"),
               Rule("self.type != 'Pause' || has(self.until)", "until: a Pause says when it ends"),
               Rule(Unchanged(),
                    "what is asked for stays as it was; cancel it (cancel: true), or "

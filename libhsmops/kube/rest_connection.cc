@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "libhsmops/base/check.h"
 #include "libhsmops/base/encoding.h"
@@ -28,12 +29,22 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-// 299 - "text"
-std::string WarningText(std::string_view value) {
-  const std::size_t from = value.find('"');
-  const std::size_t to = value.rfind('"');
-  if (from < to && to != std::string_view::npos) value = value.substr(from + 1, to - from - 1);
-  return base::Printable(value);
+// 299 - "text", several of them perhaps, with commas between (RFC 9110, 5.3; RFC 7234, 5.5).
+std::vector<std::string> WarningTexts(std::string_view value) {
+  std::vector<std::string> texts;
+  bool quoted = false;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '"') {
+      quoted = !quoted;
+      if (quoted) texts.emplace_back();
+    } else if (quoted) {
+      if (value[i] == '\\' && i + 1 < value.size()) ++i;
+      texts.back() += value[i];
+    }
+  }
+  if (texts.empty()) texts.emplace_back(value);
+  for (std::string& text : texts) text = base::Printable(text);
+  return texts;
 }
 
 void TakeHeader(RestExchange& exchange, std::string_view line) {
@@ -43,7 +54,8 @@ void TakeHeader(RestExchange& exchange, std::string_view line) {
   if (line.starts_with("HTTP/") && space != std::string_view::npos)
     std::from_chars(line.data() + space + 1, line.data() + line.size(), exchange.status);
   if (Lower(line.substr(0, kWarning.size())) == kWarning)
-    exchange.warnings.push_back(WarningText(line.substr(kWarning.size())));
+    std::ranges::move(WarningTexts(line.substr(kWarning.size())),
+                      std::back_inserter(exchange.warnings));
 }
 
 // "host[:port]" of a URL, and the port that it goes to.

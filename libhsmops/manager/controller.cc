@@ -33,7 +33,7 @@ using failover::MemberView;
 namespace {
 
 // Latencies and times alone are told no oftener.
-constexpr std::chrono::seconds kStatusPeriod{30};
+constexpr std::chrono::seconds kStatusPeriod{15};
 // A new view of a slow card takes minutes.
 constexpr std::chrono::minutes kLongestBusy{5};
 // What is copied in one turn: as much as takes that long, and one batch at least.
@@ -280,11 +280,7 @@ Result<Turned> Controller::GoOn() {
     if (asked.ok() && *asked) return **std::move(asked);
   }
   auto kept = Keep(state);
-  // What could not be done is seen there too. A member that is silent would make each look long.
-  const bool all_answer = std::ranges::all_of(state.members, [](const MemberView& member) {
-    return member.Healthy() || !member.wiped_by.empty();
-  });
-  WriteStatus(all_answer ? pool_->AmidWrites(state) : state);
+  WriteStatus(pool_->AmidWrites(state));  // what could not be done is seen there too
   if (!kept.ok()) return kept.error();
   if (!*kept && !asked.ok()) return asked.error();
   return kept->value_or(Turned{decision.reason, false});

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "libhsmops/manager/operation_log.h"
+
 namespace hsmops::manager {
 
 using base::Error;
@@ -17,6 +19,7 @@ Result<Pool*> Front::pool() {
   if (fresh.Is(ErrorCode::kNotFound))
     return Error(ErrorCode::kUnavailable, fresh.error().message());
   HSM_RETURN_IF_ERROR(fresh);
+  LeaveWipedAlone();
   looked_ = now;
   return pool_.get();
 }
@@ -28,6 +31,13 @@ Result<void> Front::Refresh() {
   }
   HSM_TRY(pool_, Pool::Open(world_, ns_, device_));
   return {};
+}
+
+// A member that is wiped answers late, and what it says says nothing of how it will be.
+void Front::LeaveWipedAlone() {
+  const auto reinit = RunningReinit(world_, ns_, device_);
+  const bool counts = !reinit || pool_->Counts(reinit->spec.target_node);
+  pool_->LeaveAlone(counts ? "" : reinit->spec.target_node, counts ? "" : reinit->metadata.name);
 }
 
 Result<mirror::Stamp> Front::TakeStamp() {

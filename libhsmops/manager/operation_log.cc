@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "libhsmops/base/encoding.h"
+#include "libhsmops/base/printable.h"
 #include "libhsmops/cluster/typed_store.h"
+#include "libhsmops/kube/json_fields.h"
 #include "libhsmops/manager/collecting.h"
 
 namespace hsmops::manager {
@@ -74,6 +76,21 @@ Result<void> TidyUp(Pool& pool) {
 
 }  // namespace
 
+std::optional<HSMOperation> RunningReinit(World& world, const std::string& ns,
+                                          const std::string& device) {
+  const auto all = world.resources.List(HSMOperation::kKind, ns);
+  if (!all.ok()) return std::nullopt;
+  for (const cluster::Object& object : all->items) {
+    if (kube::TextIn(object.document(), "/status/phase") != "Running" ||
+        kube::TextIn(object.document(), "/spec/type") != "Reinit" ||
+        kube::TextIn(object.document(), "/spec/deviceRef/name") != device)
+      continue;
+    auto operation = HSMOperation::FromJson(object.document());
+    if (operation.ok() && !operation->spec.dry_run) return *std::move(operation);
+  }
+  return std::nullopt;
+}
+
 Result<void> EndOperation(World& world, HSMOperation& operation, OperationPhase phase,
                           const std::string& result, const std::string& message) {
   operation.status.phase = phase;
@@ -92,10 +109,12 @@ Result<void> EndCancelled(World& world, HSMOperation& operation) {
   if (!WasBegun(operation))
     return EndOperation(world, operation, OperationPhase::kCancelled, "Cancelled",
                         "cancelled before it began; nothing was changed");
+  std::string message = "it was begun, cut short and then cancelled; its steps say what was done";
+  if (operation.spec.type == cluster::OperationType::kReinit)
+    message += fmt::format("; {0} may be wiped: kubectl hsm reinit --node {0}",
+                           base::Printable(operation.spec.target_node));
   return EndOperation(world, operation, OperationPhase::kCancelled,
-                      std::string(base::Name(base::ErrorCode::kInDoubt)),
-                      "its manager ended before it did, and it is not begun again; its steps say "
-                      "what was done");
+                      std::string(base::Name(base::ErrorCode::kInDoubt)), message);
 }
 
 Result<void> EndAbandoned(Pool& pool, HSMOperation& operation) {

@@ -26,6 +26,10 @@ bool IsRefusal(base::ErrorCode code);
 base::Result<std::vector<cluster::HSMOperation>> OperationsOf(Pool& pool,
                                                               std::string* refused = nullptr);
 
+// A Reinit of this device that is Running, no dry run; nullopt: none, or that cannot be read.
+std::optional<cluster::HSMOperation> RunningReinit(World& world, const std::string& ns,
+                                                   const std::string& device);
+
 class OperationLog {
  public:
   // Makes the HSMOperation, already Running. Operations of this device that say Running and whose

@@ -322,11 +322,15 @@ failover::ClusterState Pool::ObserveAmidWrites() { return AmidWrites(ObserveByLa
 
 failover::ClusterState Pool::AmidWrites(failover::ClusterState state) {
   constexpr int kLooks = 8;
-  constexpr std::chrono::seconds kLongest{2};  // a member that is silent makes each look long
+  constexpr std::chrono::seconds kLongest{2};
   const base::TimePoint began = world_.clock.Now();
   for (int looks = 1; looks < kLooks && !AllEqual(state); ++looks) {
     if (world_.clock.Now() - began >= kLongest) break;
-    const failover::ClusterState again = Observe(false);
+    // Who was silent would make each look long.
+    const failover::ClusterState again = ObserveSome(false, [&](const std::string& node) {
+      const failover::MemberView* member = state.Find(node);
+      return member != nullptr && member->Healthy();
+    });
     const failover::MemberView* before = state.Holder();
     const failover::MemberView* now = again.Holder();
     const bool known = before != nullptr && before->Healthy() && now != nullptr && now->Healthy();
@@ -412,9 +416,15 @@ std::string Pool::WhyClosed(const failover::MemberView& view) const {
 }
 
 failover::ClusterState Pool::Observe(bool live) {
+  return ObserveSome(live, [](const std::string&) { return true; });
+}
+
+failover::ClusterState Pool::ObserveSome(
+    bool live, const std::function<bool(const std::string& node)>& wanted) {
   failover::ClusterState state = Recorded();
   std::vector<base::Executor::Task> tasks;
   for (failover::MemberView& view : state.members) {
+    if (!wanted(view.node)) continue;
     tasks.push_back([this, &view, live] {
       const base::TimePoint begin = world_.clock.Now();
       Ask(view, live);

@@ -160,6 +160,8 @@ class Pool {
        const store::Uid& uid)
       : world_(world), device_(std::move(device)), arbiter_(std::move(arbiter)), uid_(uid) {}
 
+  failover::ClusterState ObserveSome(bool live,
+                                     const std::function<bool(const std::string& node)>& wanted);
   void Ask(failover::MemberView& view, bool live);
   void AskMember(failover::MemberView& view, bool live);
   bool Overtaken(const failover::ClusterState& state);

@@ -317,6 +317,16 @@ std::string KubeCluster::MetricsOf(const std::string& pages) {
   return page.body;
 }
 
+bool KubeCluster::BecomesReady(int manager, long status) {
+  const Network::Visit there(*network_, "client");
+  const auto limit = steady_clock::now() + kBecomes;
+  while (Fetch(manager_pages_.at(manager) + "/readyz").status != status) {
+    if (steady_clock::now() >= limit) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return true;
+}
+
 KubeCluster::Direct KubeCluster::AskManager(int number, const std::string& path,
                                             const std::string& identity,
                                             const std::vector<std::string>& headers,

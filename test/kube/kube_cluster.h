@@ -96,6 +96,8 @@ class KubeCluster {
   // The page /metrics of this agent, or of this manager.
   std::string Metrics(const std::string& node) { return MetricsOf(agents_.at(node).pages); }
   std::string Metrics(int manager) { return MetricsOf(manager_pages_.at(manager)); }
+  // What the page /readyz of this manager answers, again and again until it is this, or 40 s are over.
+  bool BecomesReady(int manager, long status);
   // Until no manager says on its pages that it leads, or 40 s are over.
   bool NobodyLeads();
   // What the page /primary of this agent answers now; 0: nothing. Thread-safe.

@@ -178,6 +178,8 @@ TEST_CASE("an HSMOperation of a device that there is not is cancelled where some
   cluster.Apply(
       "{apiVersion: hsm.j5t.io/v1alpha1, kind: HSMOperation, metadata: {name: stray, namespace: "
       "hsm-system}, spec: {deviceRef: {name: nobody}, type: Sync}}");
+  cluster.Until({"operation", "wait", "stray", "--timeout", "1s"}, 6,
+                "it waits: there is no HSMDevice nobody in namespace hsm-system");
   CHECK(cluster.Hsm({"operation", "cancel", "stray"}).code == 0);
   cluster.Until({"operation", "wait", "stray"}, 1, "stray Cancelled: cancelled before it began");
 }

@@ -26,6 +26,7 @@ void Lasts(KubeCluster& cluster, const PutLoad& load, steady_clock::time_point b
   CHECK(steady_clock::now() - begin < 2 * kGrant);
   const int acknowledged = load.acknowledged();
   REQUIRE(cluster.NobodyLeads());
+  for (const int manager : {1, 2}) CHECK(cluster.BecomesReady(manager, 503));
   const Ended health = cluster.Hsm({"health"});
   CHECK_MESSAGE((health.code == 1 && Holds(health.err, cluster.api().url())), health.code,
                 health.out, health.err);
@@ -44,6 +45,7 @@ void Lasts(KubeCluster& cluster, const PutLoad& load, steady_clock::time_point b
 // By itself, of the same epoch.
 void Recovers(DeliveryScene& scene, const PutLoad& load, const std::string& name) {
   CHECK(scene.cluster.BecomesPage("a", 200, "it takes writes"));
+  for (const int manager : {1, 2}) CHECK(scene.cluster.BecomesReady(manager, 200));
   CHECK(load.Acknowledges(5));
   scene.Apply("{hsmPath: app/db}", name);
   CHECK(scene.Delivers("hunter2", name));

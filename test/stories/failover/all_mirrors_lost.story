@@ -31,7 +31,6 @@ end 65s
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
   45.5s  status: Degraded: PeerUnreachable of node-2, MemberUnavailable of node-3
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2
-  45.5s  status: Degraded: PeerUnreachable of node-2, NotEqual of node-2, MemberUnavailable of node-3, OneFullCopy of local
   45.5s  manager-1: node-2 came into the sync set
   45.5s  status: Degraded: MemberUnavailable of node-3
   45.5s  manager-1: nothing is wrong with Primary node-1

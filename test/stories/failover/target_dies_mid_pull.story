@@ -34,10 +34,10 @@ end 90s
   60.0s  ! start node-1
   60.0s  ! start node-2
   60.1s  Event Normal DeviceReturned: the device of node-1 is back
-  60.1s  Event Normal DeviceReturned: the device of node-2 is back
-  60.1s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
-  60.1s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
-  60.1s  failover-1: fence: answered: node-1, node-2, node-3
+  60.2s  Event Normal DeviceReturned: the device of node-2 is back
+  60.2s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
+  60.2s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
+  60.2s  failover-1: fence: answered: node-1, node-2, node-3
   60.2s  failover-1: merge: node-2 pulled 2 versions and is frozen
   60.2s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
   60.2s  failover-1: open: node-2 is the Primary of epoch 3
