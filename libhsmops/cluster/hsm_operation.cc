@@ -93,7 +93,11 @@ base::Result<void> HSMOperation::Validate() const {
   };
   if (!spec.type) problems.Add("spec.type", "is missing");
   if (spec.device_ref.name.empty()) problems.Add("spec.deviceRef.name", "must not be empty");
-  if (!spec.device_ref.ns.empty() && !metadata.ns.empty() && spec.device_ref.ns != metadata.ns) {
+  // What is over stays readable.
+  if (!Finished() && spec.type == OperationType::kPause && !spec.until)
+    problems.Add("spec.until", "is missing: a Pause says when it ends");
+  if (!Finished() && !spec.device_ref.ns.empty() && !metadata.ns.empty() &&
+      spec.device_ref.ns != metadata.ns) {
     problems.Add("spec.deviceRef.namespace",
                  fmt::format("is {}, and an operation is for a device of its own namespace, {}",
                              base::Printable(spec.device_ref.ns), metadata.ns));

@@ -73,6 +73,9 @@ void Controller::Rest() {
   tried_.clear();
   vain_ = {};
   verifying_.clear();
+  // What came of it is for the log alone: another carries it out, or has.
+  const auto ended = errand_.TakeEnd();
+  if (ended && world_.step) world_.step(device_, ended->log.name() + ": " + ended->sentence);
 }
 
 Result<void> Controller::Open() {

@@ -40,13 +40,18 @@ void Front::LeaveWipedAlone() {
   pool_->LeaveAlone(counts ? "" : reinit->spec.target_node, counts ? "" : reinit->metadata.name);
 }
 
+// That there is none may be over by now, and neither this front nor a watch have seen it.
+std::string Front::PrimaryNow(Pool& pool) {
+  if (!pool.holder().empty()) return pool.holder();
+  looked_ = {};
+  return pool.ReloadLatestArbiter().ok() ? pool.holder() : "";
+}
+
 Result<mirror::Stamp> Front::TakeStamp() {
   HSM_TRY(Pool * pool, this->pool());
-  const std::string primary = pool->holder();
-  if (primary.empty()) {
-    looked_ = {};
+  const std::string primary = PrimaryNow(*pool);
+  if (primary.empty())
     return Error(ErrorCode::kUnavailable, "no Primary: a promotion is under way");
-  }
   auto pulse = pool->At(primary).TakePulse();
   if (!pulse.ok()) looked_ = {};
   HSM_RETURN_IF_ERROR(pulse);
@@ -64,11 +69,8 @@ Result<mirror::Stamp> Front::TakeStamp() {
 Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
                                                      std::vector<store::Write> writes) {
   HSM_TRY(Pool * pool, this->pool());
-  const std::string primary = pool->holder();
-  if (primary.empty()) {
-    looked_ = {};
-    return Error(ErrorCode::kReadOnly, "no Primary: a promotion is under way");
-  }
+  const std::string primary = PrimaryNow(*pool);
+  if (primary.empty()) return Error(ErrorCode::kReadOnly, "no Primary: a promotion is under way");
   std::vector<store::Write> again;
   for (const store::Write& write : writes) again.push_back(write.Clone());
   auto results = pool->At(primary).Put(stamp, std::move(writes));

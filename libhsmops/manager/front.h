@@ -38,6 +38,7 @@ class Front {
  private:
   base::Result<void> Refresh();
   void LeaveWipedAlone();
+  std::string PrimaryNow(Pool& pool);  // "" for none
   std::optional<Served> FromMirror(Pool& pool, const store::SecretName& name);
   static std::optional<std::string> MovedTo(
       Pool& pool, const std::string& primary,

@@ -102,6 +102,18 @@ Result<void> CheckThere(Pool& pool, const std::string& secret) {
   return Error(ErrorCode::kNotFound, fmt::format("no member has a secret {}", secret));
 }
 
+// The status is of now, and of the spec as it is: where a manager leads either may be another
+// since.
+bool RecordByNow(Pool& pool, const SyncReport& report) {
+  (void)pool.ReloadArbiter();
+  const auto changed = pool.ReloadDevice();
+  if (pool.world().managers != failover::Managers::kLead || !changed.ok() || !*changed)
+    return RecordSync(pool, report);
+  const auto& device = pool.device().metadata;
+  const auto now = Pool::Open(pool.world(), device.ns, device.name);
+  return RecordSync(now.ok() ? **now : pool, report);
+}
+
 std::string CarrySync(Pool& pool, OperationLog& log, const Verified& verified) {
   const cluster::HSMOperationSpec& spec = log.operation().spec;
   SyncOptions options;
@@ -118,9 +130,7 @@ std::string CarrySync(Pool& pool, OperationLog& log, const Verified& verified) {
     SkipAll(log, kPlanStep, ForeseenOf(*report));
     return Succeed(log, sentence);
   }
-  // The status is of now, and of the spec as it is.
-  const auto now = Pool::Open(pool.world(), pool.device().metadata.ns, pool.device().metadata.name);
-  const bool whole = RecordSync(now.ok() ? **now : pool, *report);
+  const bool whole = RecordByNow(pool, *report);
   SkipAll(log, TroublesOf(*report, whole));
   if (whole && report->Complete()) return Succeed(log, sentence);
   return log.Finish(OperationPhase::kPartial, "Partial", sentence).status.message;

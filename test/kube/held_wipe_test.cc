@@ -46,8 +46,7 @@ TEST_CASE("a wipe that hangs holds up no failover, and is filled from the next P
 
   cluster.Agent("a").Signal(SIGKILL);
   cluster.Until({"status"}, 0, "b");
-  cluster.Until({"check", "--for", "write"}, 0, "");
-  CHECK(cluster.PrimaryPage("b") == 200);
+  CHECK(cluster.BecomesPage("b", 200, "it takes writes"));
   CHECK(wipe.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
   scene.Put("third");
 

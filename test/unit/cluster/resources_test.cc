@@ -259,7 +259,9 @@ TEST_CASE("each mistake in an operation or a secret is named by its path") {
         "spec.until: \"soon\" is not an RFC 3339 time such as 2026-01-02T15:04:05Z");
   CHECK(operation("deviceRef: {name: d}, type: Sync, ttlSecondsAfterFinished: -1") ==
         "spec.ttlSecondsAfterFinished: -1 is less than 0");
-  CHECK(operation("deviceRef: {name: d}, type: Pause, dryRun: true") ==
+  CHECK(operation("deviceRef: {name: d}, type: Pause") ==
+        "spec.until: is missing: a Pause says when it ends");
+  CHECK(operation("deviceRef: {name: d}, type: Pause, until: 2030-01-01T00:00:00Z, dryRun: true") ==
         "spec.dryRun: is not for a Pause");
   CHECK(operation("deviceRef: {name: d}, type: Discard, version: latest") ==
         "spec.version: is no version, such as 7.142 or 7.142.00c0ffee00c0ffee");
