@@ -96,7 +96,7 @@ class KubeCluster {
   // The page /metrics of this agent, or of this manager.
   std::string Metrics(const std::string& node) { return MetricsOf(agents_.at(node).pages); }
   std::string Metrics(int manager) { return MetricsOf(manager_pages_.at(manager)); }
-  // What the page /readyz of this manager answers, again and again until it is this, or 40 s are over.
+  // The page /readyz of this manager, again and again until it answers this, or 40 s are over.
   bool BecomesReady(int manager, long status);
   // Until no manager says on its pages that it leads, or 40 s are over.
   bool NobodyLeads();
