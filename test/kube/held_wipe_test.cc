@@ -39,6 +39,10 @@ TEST_CASE("a wipe that hangs holds up no failover, and is filled from the next P
   }
   auto wipe = HoldWipe(scene);
   cluster.Until({"health"}, 0, "Reinitialising");
+  const Ended again = cluster.Hsm({"reinit", "payments", "--node", "c", "--yes"});
+  CHECK_MESSAGE((again.code == 5 && Holds(again.err, "is asked to wipe c already")), again.err);
+  const Ended check = cluster.Hsm({"check", "--for", "promote"}, "viewer");
+  CHECK_MESSAGE(Holds(check.out, "wipes it and fills it again"), check.out, check.err);
   scene.Put("second");
   const Ended planned = cluster.Hsm({"promote", "--to", "b", "--yes", "--timeout", "3s"});
   CHECK_MESSAGE((planned.code == 6 && Holds(planned.out + planned.err, "it waits for payments-")),

@@ -83,14 +83,14 @@ TEST_CASE(
     "rest: an answer of any status comes with its body, its warnings and when to come again") {
   Server server;
   server.pages["/a"] = Saying(200, "{}");
-  server.pages["/a"].headers["Warning"] = "299 - \"this is old\"";
+  server.pages["/a"].headers["Warning"] = R"(299 - "this is old", 299 - "say \"b\"")";
   server.pages["/b"] = Saying(503, "busy");
   server.pages["/b"].retry_after = std::chrono::seconds(7);
   auto answer = server.Ask("/a");
   REQUIRE_MESSAGE(answer.ok(), answer.error().message());
   CHECK(answer->status == 200);
   CHECK(BodyOf(answer->body) == "{}");
-  CHECK(answer->warnings == std::vector<std::string>{"this is old"});
+  CHECK(answer->warnings == std::vector<std::string>{"this is old", R"(say "b")"});
   answer = server.Ask("/b");
   REQUIRE(answer.ok());
   CHECK(answer->status == 503);
