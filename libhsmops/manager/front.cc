@@ -13,7 +13,7 @@ using mirror::Acknowledged;
 
 Result<Pool*> Front::pool() {
   const base::TimePoint now = world_.clock.Now();
-  if (pool_ && now - looked_ < kFrontLook) return pool_.get();
+  if (pool_ && !leaves_alone_ && now - looked_ < kFrontLook) return pool_.get();
   auto fresh = Refresh();
   // That this manager knows no such device says nothing of any secret.
   if (fresh.Is(ErrorCode::kNotFound))
@@ -36,7 +36,10 @@ Result<void> Front::Refresh() {
 // A member that is wiped answers late, and what it says says nothing of how it will be.
 void Front::LeaveWipedAlone() {
   const auto reinit = RunningReinit(world_, ns_, device_);
+  // Where it counts again the reinit is over, or about to be, and a watch may be late to tell.
+  if (reinit && !pool_->Counts(reinit->spec.target_node)) (void)pool_->ReloadLatestArbiter();
   const bool counts = !reinit || pool_->Counts(reinit->spec.target_node);
+  leaves_alone_ = !counts;
   pool_->LeaveAlone(counts ? "" : reinit->spec.target_node, counts ? "" : reinit->metadata.name);
 }
 

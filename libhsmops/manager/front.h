@@ -50,6 +50,7 @@ class Front {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   base::TimePoint looked_{};
+  bool leaves_alone_ = false;  // until R says that the member counts again
 };
 
 }  // namespace hsmops::manager
