@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "libhsmops/manager/operation_log.h"
 
 namespace hsmops::manager {
@@ -35,7 +37,10 @@ Result<void> Front::Refresh() {
 
 // A member that is wiped answers late, and what it says says nothing of how it will be.
 void Front::LeaveWipedAlone() {
-  const auto reinit = RunningReinit(world_, ns_, device_);
+  // Reading all operations is work, and where everybody counts nobody is wiped.
+  const bool all_count = std::ranges::all_of(
+      pool_->nodes(), [this](const std::string& node) { return pool_->Counts(node); });
+  const auto reinit = all_count ? std::nullopt : RunningReinit(world_, ns_, device_);
   // Where it counts again the reinit is over, or about to be, and a watch may be late to tell.
   if (reinit && !pool_->Counts(reinit->spec.target_node)) (void)pool_->ReloadLatestArbiter();
   const bool counts = !reinit || pool_->Counts(reinit->spec.target_node);
