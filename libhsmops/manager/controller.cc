@@ -123,13 +123,6 @@ Result<void> Controller::TakeOverOnce() {
 // Of those that say Running.
 std::set<std::string> Controller::InHand() const { return {errand_.operation(), verifying_}; }
 
-// The member that is wiped, where it counts for nothing: before that, and where it counts again,
-// it is asked as the others are.
-void Controller::LeaveAlone() {
-  const std::string node = errand_.wiped();
-  pool_->LeaveAlone(pool_->Counts(node) ? "" : node, errand_.operation());
-}
-
 // Whoever leads does by itself what is to be done, also where it cannot read what is asked for.
 bool Controller::Readable(const Result<void>& read) {
   unreadable_ = read.ok() ? "" : read.error().message();
@@ -223,7 +216,7 @@ Turned Controller::Turn() {
   }
   unmanaged_.Forget();
   if (auto ended = EndErrand()) return *std::move(ended);
-  LeaveAlone();
+  pool_->LeaveAlone(errand_.wiped(), errand_.operation());
   auto turned = GoOn();
   if (turned.ok()) {
     turned->next = FailoverOf(pool_->device()).health_check_interval;

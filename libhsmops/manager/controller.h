@@ -37,7 +37,6 @@ class Controller {
   base::Result<std::unique_ptr<Pool>> OpenPool();
   base::Result<void> TakeOverOnce();
   std::set<std::string> InHand() const;
-  void LeaveAlone();
   base::Result<std::optional<Turned>> Keep(const failover::ClusterState& state);
   void Track(const failover::ClusterState& state);
   void TrackReach(const failover::ClusterState& state);

@@ -41,11 +41,11 @@ void Front::LeaveWipedAlone() {
   const bool all_count = std::ranges::all_of(
       pool_->nodes(), [this](const std::string& node) { return pool_->Counts(node); });
   const auto reinit = all_count ? std::nullopt : RunningReinit(world_, ns_, device_);
+  const std::string wiped = reinit ? reinit->spec.target_node : "";
+  pool_->LeaveAlone(wiped, reinit ? reinit->metadata.name : "");
   // Where it counts again the reinit is over, or about to be, and a watch may be late to tell.
-  if (reinit && !pool_->Counts(reinit->spec.target_node)) (void)pool_->ReloadLatestArbiter();
-  const bool counts = !reinit || pool_->Counts(reinit->spec.target_node);
-  leaves_alone_ = !counts;
-  pool_->LeaveAlone(counts ? "" : reinit->spec.target_node, counts ? "" : reinit->metadata.name);
+  if (pool_->LeavesAlone(wiped)) (void)pool_->ReloadLatestArbiter();
+  leaves_alone_ = pool_->LeavesAlone(wiped);
 }
 
 // That there is none may be over by now, and neither this front nor a watch have seen it.

@@ -379,7 +379,7 @@ Result<bool> Pool::ReloadDevice() {
 // What a node that is not on record holds counts for nothing, and its token is left alone, unless
 // it was told a later term than R's: then R is an older one, and a later one knows it.
 void Pool::Ask(failover::MemberView& view, bool live) {
-  if (left_alone_ && left_alone_->node == view.node) {
+  if (LeavesAlone(view.node)) {
     view.wiped_by = left_alone_->operation;
     view.status = At(view.node).Status(live);
     return;

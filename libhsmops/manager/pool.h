@@ -65,12 +65,16 @@ class Pool {
   // The member on this node. One that is not OnRecord answers nothing: every request of it is
   // kUnavailable, with the way in.
   mirror::Member& At(const std::string& node) {
-    if (left_alone_ && left_alone_->node == node) return *left_alone_->refusal;
+    if (LeavesAlone(node)) return *left_alone_->refusal;
     return OnRecord(node) ? *members_.at(node) : *refusals_.at(node);
   }
-  // From here on this pool asks nothing of that member, which the operation wipes and fills again:
-  // it answers as one that is not on record. "" for neither: of nobody.
+  // From here on this pool asks nothing of that member, which the operation wipes and fills again,
+  // as long as it counts for nothing: it answers as one that is not on record. "" for neither: of
+  // nobody.
   void LeaveAlone(const std::string& node, const std::string& operation);
+  bool LeavesAlone(const std::string& node) const {
+    return left_alone_ && left_alone_->node == node && !Counts(node);
+  }
   // Something may depend on its answer: it is the Primary or of S, by R or by the term before the
   // promotion that is running, or that promotion's target.
   bool Counts(const std::string& node) const;

@@ -82,6 +82,7 @@ constexpr Nonsense kRefused[] = {
     {"HSMOperation", "{type: Sync, deviceRef: {name: ''}}", "spec.deviceRef.name"},
     {"HSMOperation", "{type: Pause, dryRun: true, deviceRef: {name: payments}}", "dryRun"},
     {"HSMOperation", "{type: Pause, deviceRef: {name: payments}}", "until"},
+    {"HSMOperation", "{type: Sync, deviceRef: {name: payments}, acceptLoss: true}", "acceptLoss"},
     {"HSMOperation", "{type: Promote, targetNode: 'b c', deviceRef: {name: payments}}",
      "spec.targetNode"},
     {"HSMOperation", "{type: Discard, version: newest, deviceRef: {name: payments}}",

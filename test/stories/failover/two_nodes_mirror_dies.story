@@ -19,7 +19,7 @@ end 90s
   14.4s  manager-1: nothing is wrong with Primary node-1
   14.5s  client: write 30 is acknowledged; the last before was 20, then 0 were refused and 9 in doubt
   14.5s  client: write 26, which was in doubt, is acknowledged
-  15.0s  client: write 27, which was in doubt, is acknowledged
+  15.0s  client: write 23, which was in doubt, is acknowledged
   15.5s  client: write 28, which was in doubt, is acknowledged
   16.0s  client: write 29, which was in doubt, is acknowledged
   40.0s  ! kill node-1

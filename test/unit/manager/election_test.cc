@@ -62,6 +62,26 @@ TEST_CASE("who resigns is followed at once, and a lease whose answer was lost do
   CHECK(two.b.Leads());
 }
 
+TEST_CASE("a term of leading is another one only after somebody else has led") {
+  Two two;
+  CHECK(two.a.term() == 0);
+  REQUIRE(two.a.Step().ok());
+  REQUIRE(two.a.Step().ok());
+  CHECK(two.a.term() == 1);
+  two.clock.Advance(seconds(9));  // its lease ran out, and nobody has taken it
+  CHECK(!two.a.Leads());
+  REQUIRE(two.a.Step().ok());
+  CHECK(two.a.Leads());
+  CHECK(two.a.term() == 1);
+  two.a.Resign();
+  REQUIRE(two.b.Step().ok());
+  two.b.Resign();
+  REQUIRE(two.a.Step().ok());
+  CHECK(two.a.Leads());
+  CHECK(two.a.term() == 2);
+  CHECK(two.b.term() == 1);
+}
+
 TEST_CASE("a store that does not answer changes nothing until the lease has run out") {
   Two two;
   REQUIRE(two.a.Step().ok());

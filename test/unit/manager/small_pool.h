@@ -102,6 +102,8 @@ class SmallPool {
   void Deafen(const std::string& node, std::set<agent::Verb> to) {
     hosts_.at(node)->deaf_to = std::move(to);
   }
+  // How many requests went to it, from whoever.
+  int Asked(const std::string& node) const { return hosts_.at(node)->asked; }
   void Reach(const std::string& node, Reached reached) { hosts_.at(node)->reached = reached; }
   // Members do not reach each other; managers reach them all.
   void SetApart(bool apart) { apart_ = apart; }
@@ -126,6 +128,7 @@ class SmallPool {
     base::Result<base::SecretBytes> Call(base::SecretBytes request) override {
       const auto host = pool_.hosts_.find(node_);
       const bool cut = cut_ != nullptr && (*cut_ || pool_.apart_from_ == node_);
+      if (host != pool_.hosts_.end()) ++host->second->asked;
       if (cut || host == pool_.hosts_.end() || host->second->reached == Reached::kNo ||
           (host->second->reached == Reached::kBusy && !agent::AsksTold(request.view())))
         return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
@@ -156,6 +159,7 @@ class SmallPool {
     agent::ReplicatingAgent agent;
     Reached reached = Reached::kYes;
     std::set<agent::Verb> deaf_to;
+    int asked = 0;
   };
 
   base::ManualClock clock_;

@@ -527,4 +527,17 @@ TEST_CASE("a look amid writes does not take who was asked a moment later for one
   CHECK(EqualMirrors(w.pool.Open()->ObserveAmidWrites()) == 0);
 }
 
+TEST_CASE("a look amid writes asks a member that does not answer once, and sees the others equal") {
+  ManagedPool w({"a", "b", "c"});
+  w.pool.Reach("c", Reached::kNo);
+  w.Turns(8);
+  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+  w.pool.Before(agent::Verb::kStatus, [&] {
+    w.pool.Before(agent::Verb::kStatus, [&] { REQUIRE(w.Put("a", "app", "2").ok()); });
+  });
+  const int before = w.pool.Asked("c");
+  CHECK(EqualMirrors(w.pool.Open()->ObserveAmidWrites()) == 1);
+  CHECK(w.pool.Asked("c") == before + 1);
+}
+
 }  // namespace hsmops::manager

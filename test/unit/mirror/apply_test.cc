@@ -174,6 +174,34 @@ TEST_CASE("one mirror that does not answer costs a share of time once, and not t
   CHECK(report.copied == 0);
 }
 
+TEST_CASE("restores have a share of time as well, and who is silent leaves it to the others") {
+  Copying copying;
+  base::SequentialExecutor executor;
+  const auto inventory = copying.a.client->ReadInventory(std::bitset<store::kBuckets>().set());
+  REQUIRE(inventory.ok());
+  const auto era = copying.c.client->Era();
+  REQUIRE(era.ok());
+  mirror::SyncPlan plan;
+  for (const char* node : {"b", "b", "a", "a"}) {
+    const store::InventoryItem& item = inventory->items[plan.steps.size()];
+    plan.steps.push_back(
+        {mirror::Step::Kind::kRestore, node, item.id, item.name, item.version, 1, *era, ""});
+  }
+  int asked = 0;
+  copying.b.channel->before = [&] {
+    ++asked;
+    copying.b.channel->lose_request = true;
+  };
+  const auto report = mirror::Apply(plan, *copying.c.client,
+                                    {{"a", copying.a.client.get()}, {"b", copying.b.client.get()}},
+                                    {kEpoch, 1}, executor, {}, [] { return false; });
+  CHECK(asked == 1);
+  REQUIRE(report.failed.size() == 1);
+  CHECK(report.failed[0].step.node == "b");
+  CHECK(report.restored == 1);
+  CHECK(report.cut_short);
+}
+
 TEST_CASE("a batch that is refused whole does not keep the ones after it from being copied") {
   Copying copying;
   base::SequentialExecutor executor;
