@@ -9,13 +9,11 @@
 #include "libhsmops/manager/copies.h"
 #include "libhsmops/manager/enrolment.h"
 #include "libhsmops/manager/epoch_check.h"
-#include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
 #include "libhsmops/manager/policy.h"
 #include "libhsmops/manager/promotion.h"
 #include "libhsmops/manager/promotion_record.h"
-#include "libhsmops/manager/report.h"
 #include "libhsmops/manager/stranded.h"
 #include "libhsmops/manager/sync_record.h"
 #include "libhsmops/manager/taking_over.h"
@@ -32,10 +30,6 @@ using failover::MemberView;
 
 namespace {
 
-// Latencies and times alone are told no oftener.
-constexpr std::chrono::seconds kStatusPeriod{15};
-// A new view of a slow card takes minutes.
-constexpr std::chrono::minutes kLongestBusy{5};
 // What is copied in one turn: as much as takes that long, and one batch at least.
 constexpr std::chrono::seconds kCopyShare{2};
 // After a failover that changed nothing, before the next one: doubled each time.
@@ -46,29 +40,13 @@ bool Due(const std::optional<base::TimePoint>& last, base::Duration period, base
   return !last || now - *last >= period;
 }
 
-// Without what changes with every look.
-cluster::HSMDeviceStatus Steady(cluster::HSMDeviceStatus status) {
-  for (cluster::DeviceStatus& device : status.devices) {
-    device.last_seen.reset();
-    device.last_sync_time.reset();
-    device.latency_ms.reset();
-    device.free_objects.reset();
-    device.position.clear();
-    device.checksum.clear();
-    device.lag = {};
-  }
-  status.position.clear();
-  return status;
-}
-
 }  // namespace
 
 void Controller::Rest() {
   pool_.reset();
   unmanaged_.Forget();
-  tracker_.reset();
-  reach_.reset();
-  equal_at_.clear();
+  watch_.Forget();
+  status_.Forget();
   sync_set_.Forget();
   tried_.clear();
   vain_ = {};
@@ -89,13 +67,7 @@ Result<void> Controller::Open() {
   }
   const bool first = !pool_;
   HSM_TRY(pool_, OpenPool());
-  const cluster::FailoverSpec spec = FailoverOf(pool_->device());
-  const int threshold = std::max(1, spec.unhealthy_threshold);
-  const base::Duration interval = spec.health_check_interval;
-  if (!tracker_ || threshold != tracker_->threshold() || interval != tracker_->interval()) {
-    tracker_.emplace(threshold, interval);
-    reach_.reset();
-  }
+  watch_.Follow(FailoverOf(pool_->device()));
   if (first) taken_over_ = false;
   return TakeOverOnce();
 }
@@ -132,79 +104,18 @@ bool Controller::Readable(const Result<void>& read) {
   return read.ok();
 }
 
-// A Primary that answers and does not reach a mirror that answers as well.
-void Controller::TrackReach(const ClusterState& state) {
-  const MemberView* primary = state.Holder();
-  if (primary == nullptr || !primary->reachable()) return;
-  if (!reach_ || reach_of_ != primary->node)
-    reach_.emplace(tracker_->threshold(), tracker_->interval());
-  reach_of_ = primary->node;
-  const std::set<std::string> unreached = state.Unreached();
-  for (const MemberView& member : state.members) {
-    if (member.holder) continue;
-    // One that nobody reaches says nothing of the way between the two: it is tried when it is back.
-    const bool apart = member.Healthy() && unreached.contains(member.node);
-    reach_->Saw(member.node, !apart, world_.clock.Now());
-  }
-}
-
-void Controller::Track(const ClusterState& state) {
-  TrackReach(state);
-  for (const MemberView& member : state.members) {
-    if (!member.wiped_by.empty()) continue;  // it says nothing of how it is
-    if (!Busy(member))
-      tracker_->Saw(member.node, member.Healthy(), world_.clock.Now(), member.latency);
-    const bool lost = tracker_->Of(member.node) == health::Verdict::kUnhealthy;
-    if (lost && lost_.insert(member.node).second)
-      pool_->Tell(cluster::EventType::kWarning, "DeviceLost",
-                  fmt::format("the device of {} does not answer as it should", member.node));
-    if (member.Healthy() && lost_.erase(member.node) > 0)
-      pool_->Tell(cluster::EventType::kNormal, "DeviceReturned",
-                  fmt::format("the device of {} is back", member.node));
-    if (!member.reachable()) continue;
-    const bool rejected = member.status->pin == token::PinState::kRejected;
-    if (!rejected) {
-      pin_rejected_.erase(member.node);
-    } else if (pin_rejected_.insert(member.node).second) {
-      pool_->Tell(cluster::EventType::kWarning, "PinRejected",
-                  fmt::format("the token of {} refused its PIN; it is not tried again before its "
-                              "source changes",
-                              member.node));
-    }
-  }
-}
-
-// Its agent answers and its token is at something long, which a watchdog of its own ends where it
-// hangs; but not for ever.
-bool Controller::Busy(const MemberView& member) {
-  if (!member.told || !member.status.Is(ErrorCode::kUnavailable)) {
-    busy_since_.erase(member.node);
-    return false;
-  }
-  const base::TimePoint now = world_.clock.Now();
-  return now - busy_since_.try_emplace(member.node, now).first->second < kLongestBusy;
-}
-
-std::set<std::string> Controller::FailingOf(const std::optional<health::Tracker>& tracker) const {
-  std::set<std::string> nodes;
-  for (const std::string& node : pool_->nodes()) {
-    if (tracker && tracker->Of(node) == health::Verdict::kUnhealthy) nodes.insert(node);
-  }
-  return nodes;
-}
-
 bool Controller::HolderFails(const ClusterState& state) const {
-  return state.holder && tracker_->Of(*state.holder) == health::Verdict::kUnhealthy;
+  return state.holder && watch_.Fails(*state.holder);
 }
 
 std::optional<base::TimePoint> Controller::FailingSince() const {
   const std::string holder = pool_->holder();
-  return holder.empty() ? std::nullopt : tracker_->FailingSince(holder);
+  return holder.empty() ? std::nullopt : watch_.FailingSince(holder);
 }
 
 bool Controller::InDelay(const ClusterState& state) const {
   if (!HolderFails(state)) return false;
-  const auto since = tracker_->FailingSince(*state.holder);
+  const auto since = watch_.FailingSince(*state.holder);
   return since && world_.clock.Now() - *since < FailoverOf(pool_->device()).delay;
 }
 
@@ -227,7 +138,7 @@ Turned Controller::Turn() {
 
 Result<Turned> Controller::GoOn() {
   const ClusterState state = pool_->Observe(true);
-  Track(state);
+  watch_.Saw(*pool_, state);
   if (!state.promoting) tried_.clear();
   if (state.promoting) {
     auto done = GoOnPromoting();
@@ -288,8 +199,7 @@ Result<std::optional<Turned>> Controller::Keep(const ClusterState& state) {
   const bool copies = !errand_.UnderWay() || !errand_.wiped().empty();
   SyncSetKeeper::Syncer syncer;
   if (copies) syncer = [this](const SyncOptions& options) { return TimedSync(options); };
-  auto kept = sync_set_.Keep(
-      *pool_, state, {FailingOf(tracker_), FailingOf(reach_), tracker_->threshold()}, syncer);
+  auto kept = sync_set_.Keep(*pool_, state, watch_.FoundOf(*pool_), syncer);
   if (kept.ok() && !*kept) return KeepCopies(state);
   return kept;
 }
@@ -517,26 +427,7 @@ Result<std::optional<Turned>> Controller::KeepCopies(const ClusterState& state) 
 }
 
 void Controller::WriteStatus(const ClusterState& state) {
-  const base::TimePoint now = world_.clock.Now();
-  const bool all = Due(status_written_, kStatusPeriod, now);
-  auto written = pool_->UpdateStatus([&](cluster::HSMDeviceStatus& status) {
-    cluster::HSMDevice device = pool_->device();
-    device.status = status;
-    // A member that begins to lag was equal until now, not until the status was last written.
-    for (cluster::DeviceStatus& member : device.status.devices) {
-      const auto equal = equal_at_.find(member.node_name);
-      if (equal != equal_at_.end())
-        member.last_sync_time = std::max(member.last_sync_time, std::optional(equal->second));
-    }
-    cluster::HSMDeviceStatus next = StatusOf(device, state, world_.clock.Wall());
-    const std::string& unread = unreadable_.empty() ? refused_ : unreadable_;
-    if (!unread.empty()) AddOperationsUnreadable(device_, unread, next);
-    for (const cluster::DeviceStatus& member : next.devices) {
-      if (member.last_sync_time) equal_at_[member.node_name] = *member.last_sync_time;
-    }
-    if (all || Steady(next) != Steady(status)) status = std::move(next);
-  });
-  if (written.ok() && all) status_written_ = now;
+  status_.Write(*pool_, state, unreadable_.empty() ? refused_ : unreadable_);
 }
 
 }  // namespace hsmops::manager

@@ -12,10 +12,11 @@
 #include <string>
 
 #include "libhsmops/failover/decide.h"
-#include "libhsmops/health/tracker.h"
 #include "libhsmops/manager/errand.h"
+#include "libhsmops/manager/member_watch.h"
 #include "libhsmops/manager/next_operation.h"
 #include "libhsmops/manager/pool.h"
+#include "libhsmops/manager/status_writer.h"
 #include "libhsmops/manager/sync_set_keeper.h"
 #include "libhsmops/manager/unmanaged.h"
 #include "libhsmops/manager/verification.h"
@@ -38,10 +39,6 @@ class Controller {
   base::Result<void> TakeOverOnce();
   std::set<std::string> InHand() const;
   base::Result<std::optional<Turned>> Keep(const failover::ClusterState& state);
-  void Track(const failover::ClusterState& state);
-  void TrackReach(const failover::ClusterState& state);
-  bool Busy(const failover::MemberView& member);
-  std::set<std::string> FailingOf(const std::optional<health::Tracker>& tracker) const;
   bool HolderFails(const failover::ClusterState& state) const;
   std::optional<base::TimePoint> FailingSince() const;      // of the Primary; unset: it does not
   bool InDelay(const failover::ClusterState& state) const;  // it fails, and not for long enough
@@ -75,13 +72,9 @@ class Controller {
   bool enrolling_ = false;  // there is no record yet; whether that worked stands in the status
   Unmanaged unmanaged_;
   bool taken_over_ = false;  // what the leader before had in hand
-  std::optional<health::Tracker> tracker_;
-  std::optional<health::Tracker> reach_;  // of the Primary `reach_of_`, to its mirrors
-  std::string reach_of_;
-  std::map<std::string, base::TimePoint> busy_since_;
-  std::set<std::string> lost_;          // told as DeviceLost
-  std::set<std::string> pin_rejected_;  // told as PinRejected
-  std::set<std::string> tried_;         // targets of the promotion that is under way, in vain
+  MemberWatch watch_{world_.clock};
+  StatusWriter status_;
+  std::set<std::string> tried_;  // targets of the promotion that is under way, in vain
   struct Vain {
     std::string target;
     base::Duration pause{};
@@ -95,8 +88,6 @@ class Controller {
   std::map<std::string, std::string> told_;  // the last note of each reason of TellOnce
   std::optional<base::TimePoint> synced_;    // when everything was last compared,
   std::optional<base::TimePoint> verified_;  // and when it was last read again
-  std::optional<base::TimePoint> status_written_;
-  std::map<std::string, base::WallTime> equal_at_;  // when each was last seen to be
 };
 
 }  // namespace hsmops::manager

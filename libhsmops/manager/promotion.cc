@@ -11,10 +11,10 @@
 #include "libhsmops/base/failpoint.h"
 #include "libhsmops/base/mutant.h"
 #include "libhsmops/failover/quorum.h"
-#include "libhsmops/manager/epoch_check.h"
 #include "libhsmops/manager/findings.h"
 #include "libhsmops/manager/follow_spec.h"
 #include "libhsmops/manager/grant.h"
+#include "libhsmops/manager/promotion_choice.h"
 #include "libhsmops/manager/promotion_record.h"
 #include "libhsmops/manager/sync.h"
 #include "libhsmops/manager/target_merge.h"
@@ -25,7 +25,6 @@ using base::Error;
 using base::ErrorCode;
 using base::Mutant;
 using base::Result;
-using failover::Candidate;
 using failover::Purpose;
 
 namespace {
@@ -51,8 +50,8 @@ class Run {
       : pool_(pool), options_(options), note_(note) {}
 
   Result<PromotionReport> Go() {
-    HSM_TRY(const bool needed, Choose());
-    if (!needed) return report_;
+    HSM_RETURN_IF_ERROR(Choose());
+    if (!needed_) return report_;
     if (options_.dry_run) return Foresee();
     Begin();
     if (options_.purpose == Purpose::kPromote && !resumes_) HSM_RETURN_IF_ERROR(Equalise());
@@ -124,141 +123,17 @@ class Run {
     report_.stopped_known = options_.purpose == Purpose::kPromote || options_.failing_since;
   }
 
-  // P0 and the preconditions. False: the target is the Primary already.
-  Result<bool> Choose() {
-    const cluster::PreviousTerm term = pool_.LastTerm();
-    resumes_ = pool_.arbiter().phase == cluster::ArbiterPhase::kPromoting;
-    state_ = pool_.Observe(true);
-    if (term.holder) report_.from = term.holder->node_name;
-    HSM_RETURN_IF_ERROR(CheckWords());
-    const auto obeyed = CheckEpoch(pool_, state_);
-    if (obeyed.Is(ErrorCode::kConflict)) return obeyed.error();
-    const bool regressed = obeyed.Is(ErrorCode::kReadOnly);
-    if (regressed && !options_.accept_loss) return obeyed.error();
-    older_record_ = regressed || state_.older_record;
-    if (!resumes_) {
-      HSM_TRY(const bool needed, JudgeHolder(regressed));
-      if (!needed) return false;
-    }
-    HSM_RETURN_IF_ERROR(PickTarget(regressed));
-    return true;
-  }
-
-  Result<void> CheckWords() const {
-    if (!options_.expected_primary.empty() && options_.expected_primary != report_.from) {
-      return Error(ErrorCode::kConflict, fmt::format("the Primary is {}, not {}",
-                                                     report_.from.empty() ? "nobody" : report_.from,
-                                                     options_.expected_primary));
-    }
-    if (!options_.target.empty() && !pool_.Has(options_.target))
-      return pool_.device().NoSuchMember(options_.target);
+  // P0
+  Result<void> Choose() {
+    HSM_TRY(PromotionChoice choice, ChooseTarget(pool_, options_));
+    state_ = std::move(choice.state);
+    needed_ = choice.needed;
+    resumes_ = choice.resumes;
+    older_record_ = choice.older_record;
+    report_.from = std::move(choice.from);
+    report_.to = std::move(choice.to);
+    report_.candidates = std::move(choice.candidates);
     return {};
-  }
-
-  // Whether the Primary of now is to be replaced. False: what was asked for is so already.
-  Result<bool> JudgeHolder(bool regressed) {
-    // "Already the Primary" needs its gate to be one that could open. Of an epoch that is over it
-    // could not, and a new one above all is the way out.
-    const failover::MemberView* holder = state_.Holder();
-    if (!regressed && !Unopened() && !options_.target.empty() && options_.target == report_.from) {
-      if (holder != nullptr && holder->Healthy()) {
-        report_.to = options_.target;
-        return false;
-      }
-      return Error(
-          ErrorCode::kReadOnly,
-          fmt::format("{} is the Primary and is not healthy: {}; name another node",
-                      options_.target, holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
-    }
-    const bool healthy = holder != nullptr && holder->Healthy();
-    if (options_.purpose == Purpose::kPromote && !healthy) {
-      return Error(
-          ErrorCode::kReadOnly,
-          fmt::format("Primary {} cannot be asked to step down: {}; use kubectl hsm failover",
-                      report_.from, holder == nullptr ? "not seen" : holder->WhyUnhealthy()));
-    }
-    if (options_.purpose == Purpose::kFailover && !options_.accept_loss && healthy) {
-      if (options_.target.empty() && FailedOverSince(options_.asked_at)) {
-        report_.to = holder->node;
-        return false;
-      }
-      return Error(
-          ErrorCode::kReadOnly,
-          fmt::format("Primary {} is healthy: use kubectl hsm promote, which proves equality first",
-                      report_.from));
-    }
-    if (!options_.accept_loss && healthy && holder->status->legacy > 0) {
-      return Error(ErrorCode::kReadOnly,
-                   fmt::format("Primary {} holds {} secrets in the older operator's layout that no "
-                               "mirror has; run kubectl hsm adopt first",
-                               report_.from, holder->status->legacy));
-    }
-    return true;
-  }
-
-  Result<void> PickTarget(bool regressed) {
-    // What a person has agreed to lose does not keep a member from being chosen.
-    const Purpose judge = options_.accept_loss ? Purpose::kForced
-                          : resumes_           ? Purpose::kPromote
-                                               : options_.purpose;
-    report_.candidates = failover::Candidates(state_, judge);
-    if (resumes_ && !options_.accept_loss && options_.target.empty()) LeaveOutStrangers();
-    const auto fits = [&](const Candidate& c) {
-      return options_.target.empty() ? c.eligible() : c.node == options_.target;
-    };
-    const auto& all = report_.candidates;
-    auto chosen = std::ranges::find_if(all, [&](const Candidate& c) {
-      return fits(c) && (!options_.target.empty() || !options_.avoid.contains(c.node));
-    });
-    if (chosen == all.end()) chosen = std::ranges::find_if(all, fits);
-    const bool again = chosen != report_.candidates.end() && chosen->node == report_.from;
-    if (chosen == report_.candidates.end() || !chosen->eligible() ||
-        (again && !resumes_ && !regressed && !Unopened())) {
-      std::string reasons;
-      for (const Candidate& c : report_.candidates) {
-        if (!options_.target.empty() && c.node != options_.target) continue;
-        for (const std::string& why : c.reasons)
-          reasons += fmt::format("{}{}{}", reasons.empty() ? "" : "; ",
-                                 options_.target.empty() ? c.node + ": " : "", why);
-      }
-      return Error(
-          ErrorCode::kReadOnly,
-          fmt::format("{} be promoted: {}{}",
-                      options_.target.empty() ? "no member can" : options_.target + " cannot",
-                      reasons,
-                      options_.purpose == Purpose::kFailover && !options_.accept_loss
-                          ? "; what it would cost all the same, --accept-loss --dry-run "
-                            "says"
-                          : ""));
-    }
-    report_.to = chosen->node;
-    return {};
-  }
-
-  // P5 would refuse them after another P2, and again at every try.
-  void LeaveOutStrangers() {
-    const cluster::PreviousTerm term = pool_.LastTerm();
-    for (Candidate& c : report_.candidates) {
-      if (c.node == report_.from || term.sync_set.contains(pool_.UidTextOf(c.node))) continue;
-      if (c.eligible())
-        c.reasons.push_back(fmt::format("it was not in the sync set of {}",
-                                        report_.from.empty() ? "the last Primary" : report_.from));
-    }
-  }
-
-  // The Primary was promoted, its content has changed before its first grant, and a person accepts
-  // what that may cost: it is promoted anew, with the content that it has.
-  bool Unopened() const {
-    const failover::MemberView* holder = state_.Holder();
-    return options_.accept_loss && holder != nullptr && !holder->why_closed.empty();
-  }
-
-  // So that it has what it asked for: another failover was faster.
-  bool FailedOverSince(const std::optional<base::WallTime>& asked) const {
-    const auto& history = pool_.device().status.history;
-    return asked && std::ranges::any_of(history, [&](const cluster::HistoryEntry& entry) {
-             return entry.IsFailover() && entry.time && *entry.time >= *asked;
-           });
   }
 
   // Planned only: the old Primary stops writing, and the candidate's content is proved equal.
@@ -630,6 +505,7 @@ class Run {
   base::TimePoint begun_{};
   base::TimePoint stopped_{};
   base::TimePoint fence_answered_{};
+  bool needed_ = true;
   bool resumes_ = false;
   bool older_record_ = false;  // R was restored from a backup: who it names says nothing
   bool quiesced_ = false;
