@@ -307,20 +307,29 @@ class Run {
 
   // An answer that cannot be pulled from does not count: back to P5 (protocol.md, 3, P6). False:
   // each of these can be read, so what failed was something else.
-  bool LeaveOutUnreadable(const Answers& counted) {
+  bool LeaveOutUnreadable(const TargetMerge& merge, const Answers& counted) {
+    std::set<std::string> nodes = merge.Unreadable();
+    if (nodes.empty()) nodes = WithoutInventory(counted);
+    const std::size_t before = unreadable_.size();
+    for (const std::string& node : nodes) {
+      if (!unreadable_.insert(node).second) continue;
+      note_("left-out", fmt::format("{} answers and cannot be read: it does not count", node));
+    }
+    return unreadable_.size() > before;
+  }
+
+  std::set<std::string> WithoutInventory(const Answers& counted) {
     std::vector<std::string> nodes;
     for (const failover::MemberView& member : pool_.Recorded().members) {
       if (member.node != report_.to && counted(member)) nodes.push_back(member.node);
     }
     const auto compared = Compare(pool_, report_.to, nodes);
-    if (!compared.ok()) return false;
-    const std::size_t before = unreadable_.size();
+    std::set<std::string> without;
+    if (!compared.ok()) return without;  // of the target itself
     for (const mirror::MemberInventory& member : compared->mirrors) {
-      if (member.inventory.ok() || !unreadable_.insert(member.node).second) continue;
-      note_("left-out",
-            fmt::format("{} answers and cannot be read: it does not count", member.node));
+      if (!member.inventory.ok()) without.insert(member.node);
     }
-    return unreadable_.size() > before;
+    return without;
   }
 
   // P5 by who answers with an inventory. "none": nothing acknowledged can be lost; otherwise why it
@@ -382,7 +391,8 @@ class Run {
       TargetMerge merge = MergeBy(AsSeen());
       const auto foreseen = merge.Foresee();
       if (foreseen.ok() && options_.dry_run) TellGivenUp(merge.GivenUp());
-      if (!foreseen.Is(ErrorCode::kUnavailable) || !LeaveOutUnreadable(AsSeen())) return foreseen;
+      if (!foreseen.Is(ErrorCode::kUnavailable) || !LeaveOutUnreadable(merge, AsSeen()))
+        return foreseen;
       HSM_RETURN_IF_ERROR(ForeseeQuorum());
     }
   }
@@ -397,8 +407,8 @@ class Run {
         TellGivenUp(merge.GivenUp());
         break;
       }
-      if (!merged.Is(ErrorCode::kUnavailable) || !LeaveOutUnreadable(WithInventory()))
-        return merged.error();
+      const bool of_a_source = merged.Is(ErrorCode::kUnavailable) || !merge.Unreadable().empty();
+      if (!of_a_source || !LeaveOutUnreadable(merge, WithInventory())) return merged.error();
       HSM_RETURN_IF_ERROR(CheckQuorum());
     }
     HSM_TRY(digest_, pool_.At(report_.to).Freeze(report_.epoch).Within("freezing " + report_.to));

@@ -103,9 +103,14 @@ Result<std::uint64_t> TargetMerge::Do() {
   for (int pass = 0; pass < kMergePasses; ++pass) {
     HSM_TRY(const mirror::SyncPlan plan, WhatToPull());
     if (plan.steps.empty() || base::On(Mutant::kNoMerge)) return pulled;
-    const mirror::ApplyReport applied = mirror::Apply(
-        plan, pool_.At(case_.to), members, pool_.term(), pool_.world().executor, nullptr);
+    // Who does not answer is asked once, not for each of its records.
+    const mirror::ApplyReport applied =
+        mirror::Apply(plan, pool_.At(case_.to), members, pool_.term(), pool_.world().executor,
+                      nullptr, [] { return true; });
     pulled += applied.restored;
+    for (const mirror::StepError& failed : applied.failed) {
+      if (!failed.of_source) unreadable_.insert(failed.step.node);
+    }
     if (!applied.failed.empty())
       return applied.failed.front().error.Within(
           fmt::format("{} pulling {}", case_.to, applied.failed.front().step.name));

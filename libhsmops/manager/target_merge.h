@@ -40,6 +40,8 @@ class TargetMerge {
   // changing.
   base::Result<std::uint64_t> Do();
 
+  // Sources that answer and whose records cannot be read, after Do.
+  const std::set<std::string>& Unreadable() const { return unreadable_; }
   // As sentences, after one of the two.
   std::set<std::string> GivenUp() const;
 
@@ -54,6 +56,7 @@ class TargetMerge {
   const MergeCase case_;
   const Answers has_inventory_;
   std::set<std::string> given_up_;   // what PlanMerge could not decide, and somebody accepted
+  std::set<std::string> unreadable_;
   std::set<std::string> set_aside_;  // names of values, on the target
 };
 

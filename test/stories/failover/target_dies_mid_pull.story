@@ -34,16 +34,16 @@ end 90s
   60.0s  ! start node-1
   60.0s  ! start node-2
   60.1s  Event Normal DeviceReturned: the device of node-1 is back
-  60.2s  Event Normal DeviceReturned: the device of node-2 is back
-  60.2s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
-  60.2s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
-  60.2s  failover-1: fence: answered: node-1, node-2, node-3
-  60.2s  failover-1: merge: node-2 pulled 2 versions and is frozen
-  60.2s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
-  60.2s  failover-1: open: node-2 is the Primary of epoch 3
-  60.2s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
-  60.2s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 103 secrets, lost none, promoted in 46s
-  60.2s  manager-1: node-2 is the Primary of epoch 3: 103 secrets, lost none, promoted in 46s
+  60.1s  Event Normal DeviceReturned: the device of node-2 is back
+  60.1s  R: epoch 3.nonce-3, no holder, target node-2, S: node-2, node-3
+  60.1s  failover-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
+  60.1s  failover-1: fence: answered: node-1, node-2, node-3
+  60.1s  failover-1: merge: node-2 pulled 2 versions and is frozen
+  60.1s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
+  60.1s  failover-1: open: node-2 is the Primary of epoch 3
+  60.1s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost none: Primary node-1 is unhealthy and node-2 can have everything acknowledged
+  60.1s  failover-1 ends Succeeded: node-2 is the Primary of epoch 3: 103 secrets, lost none, promoted in 46s
+  60.1s  manager-1: node-2 is the Primary of epoch 3: 103 secrets, lost none, promoted in 46s
   60.2s  status: Ready
   60.2s  manager-1: nothing is wrong with Primary node-2
   60.2s  client: write 603 is acknowledged; the last before was 103, then 499 were refused and 0 in doubt

@@ -179,7 +179,7 @@ TEST_CASE("the grants of a reinit are of the policy that the device has by then"
   all.GoOn();
   REQUIRE(all.EndsBeside());
   REQUIRE(all.w.pool.Open()->SyncSetNodes().size() == 2);
-  all.w.pool.SetApart("b");
+  all.w.pool.SetApartFrom("b");
   CHECK_FALSE(all.w.Put("a", "app", "2").ok());
 }
 

@@ -83,6 +83,38 @@ TEST_CASE("a member of the sync set that cannot be read does not count, and the 
   }
 }
 
+TEST_CASE(
+    "a member whose records cannot be read does not count either, and is not asked for each") {
+  constexpr int kAhead = 20;
+  ManagedPool w({"a", "b", "c"});
+  w.WriteMirroring("minSyncMirrors", 2);
+  Controller leader(w.pool.world(), "default", "d");
+  GrantedTurns(w, leader, 20);
+  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  REQUIRE(w.Put("a", "app", "1").ok());
+  w.pool.SetApartFrom("b");
+  for (int i = 0; i < kAhead; ++i)
+    REQUIRE(w.Put("a", fmt::format("late-{}", i).c_str(), "2").Is(ErrorCode::kInDoubt));
+  w.pool.SetApartFrom("");
+  const auto ahead = w.pool.member("c").Status(false);
+  REQUIRE(ahead.ok());
+  CHECK(ahead->secrets == 1 + kAhead);
+  w.pool.Reach("a", Reached::kNo);
+  w.pool.Deafen("c", {Verb::kReadRecords});
+  const int asked = w.pool.Asked("c");
+  PromotionOptions options;
+  options.purpose = failover::Purpose::kFailover;
+  options.target = "b";
+  const auto done = Promote(*w.pool.Open(), options, kSilently);
+  REQUIRE_MESSAGE(done.ok(), done.error().message());
+  CHECK(w.pool.Asked("c") - asked < kAhead);
+  CHECK(done->merged == 0);
+  CHECK(done->lost == "none");
+  w.pool.Deafen("c", {});
+  CHECK(w.pool.holder() == "b");
+  CHECK(w.Seen("b", "app") == "1");
+}
+
 TEST_CASE("where too few of the sync set can be read nobody is promoted but by a person") {
   ManagedPool w({"a", "b", "c"});
   w.WriteMirroring("minSyncMirrors", 1);

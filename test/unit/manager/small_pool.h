@@ -108,7 +108,7 @@ class SmallPool {
   // Members do not reach each other; managers reach them all.
   void SetApart(bool apart) { apart_ = apart; }
   // The same of one; "" for none.
-  void SetApart(const std::string& node) { apart_from_ = node; }
+  void SetApartFrom(const std::string& node) { apart_from_ = node; }
   // A manager's way to it.
   std::unique_ptr<agent::Channel> ChannelTo(const std::string& node) {
     return std::make_unique<HostChannel>(*this, node, nullptr);

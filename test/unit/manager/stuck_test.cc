@@ -403,7 +403,7 @@ TEST_CASE("a mirror that the Primary cannot reach keeps no other one out of the 
   w.Turns(20);
   REQUIRE(w.pool.Open()->SyncSetNodes().empty());
   REQUIRE(w.Put("a", "app", "2").ok());  // Available: on a alone
-  w.pool.SetApart(std::string("b"));
+  w.pool.SetApartFrom(std::string("b"));
   for (const char* node : {"b", "c"}) w.pool.Reach(node, Reached::kYes);
   Controller controller(w.pool.world(), "default", "d");
   int turns = 0;
