@@ -94,6 +94,8 @@ base::Result<void> HSMOperation::Validate() const {
   if (!spec.type) problems.Add("spec.type", "is missing");
   if (spec.device_ref.name.empty()) problems.Add("spec.deviceRef.name", "must not be empty");
   // What is over stays readable.
+  if (!Finished() && spec.type && spec.type != OperationType::kFailover && spec.accept_loss)
+    problems.Add("spec.acceptLoss", fmt::format("is not for a {}", Name(*spec.type)));
   if (!Finished() && spec.type == OperationType::kPause && !spec.until)
     problems.Add("spec.until", "is missing: a Pause says when it ends");
   if (!Finished() && !spec.device_ref.ns.empty() && !metadata.ns.empty() &&

@@ -55,7 +55,7 @@ class TargetMerge {
   Pool& pool_;
   const MergeCase case_;
   const Answers has_inventory_;
-  std::set<std::string> given_up_;   // what PlanMerge could not decide, and somebody accepted
+  std::set<std::string> given_up_;  // what PlanMerge could not decide, and somebody accepted
   std::set<std::string> unreadable_;
   std::set<std::string> set_aside_;  // names of values, on the target
 };

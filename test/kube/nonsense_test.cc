@@ -142,7 +142,7 @@ TEST_CASE("nonsense is refused where it is written, by name and without a PIN") 
   SharedServer& shared = SharedServer::The();
   const Network::Visit there(shared.network, "client");
   for (const Nonsense& one : kRefused) {
-    CAPTURE(one.spec);
+    CAPTURE(std::string(one.spec));
     const Ended ended =
         shared.server.Kubectl({"create", "--dry-run=server", "-f", "-"}, "admin", DocumentOf(one));
     CHECK(ended.code == 1);
@@ -151,7 +151,7 @@ TEST_CASE("nonsense is refused where it is written, by name and without a PIN") 
     CHECK_FALSE(OursTakes(one));
   }
   for (const Nonsense& one : kTaken) {
-    CAPTURE(one.spec);
+    CAPTURE(std::string(one.spec));
     const Ended ended =
         shared.server.Kubectl({"create", "--dry-run=server", "-f", "-"}, "admin", DocumentOf(one));
     CHECK_MESSAGE(ended.code == 0, ended.err);

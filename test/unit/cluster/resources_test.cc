@@ -263,6 +263,8 @@ TEST_CASE("each mistake in an operation or a secret is named by its path") {
         "spec.until: is missing: a Pause says when it ends");
   CHECK(operation("deviceRef: {name: d}, type: Pause, until: 2030-01-01T00:00:00Z, dryRun: true") ==
         "spec.dryRun: is not for a Pause");
+  CHECK(operation("deviceRef: {name: d}, type: Promote, targetNode: b, acceptLoss: true") ==
+        "spec.acceptLoss: is not for a Promote");
   CHECK(operation("deviceRef: {name: d}, type: Discard, version: latest") ==
         "spec.version: is no version, such as 7.142 or 7.142.00c0ffee00c0ffee");
   const auto secret = [](const std::string& spec) {
