@@ -41,6 +41,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::Open(KubectlWords words, bool term
   words.overrides.token = base::SecretBytes::FromText(words.token);
   auto config = kube::ClientConfig::Find(std::move(words.overrides), kube::ProcessEnvironment());
   if (!config.ok()) return Unusable(config.error());
+  config->for_others = words.for_others;
   auto client = kube::RestClient::Open(*std::move(config), kube::ProcessEnvironment(), terminal,
                                        clock, std::move(trace));
   if (!client.ok()) return Unusable(client.error());

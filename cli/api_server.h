@@ -17,6 +17,7 @@ struct KubectlWords {
   std::string token;            // wiped from the arguments at start
   std::string request_timeout;  // "": kube::kRequestTimeout; "0": as long as a command may take
   std::optional<base::Duration> at_most;  // of a request, where request_timeout says nothing
+  bool for_others = false;                // as kube::ClientConfig::for_others
 };
 
 class ApiServer {

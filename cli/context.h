@@ -121,6 +121,8 @@ class Context {
   // this was neither a dry run of it nor one of its words that only look.
   bool MayHaveActed() const { return acts_ && !only_looks_; }
   void NoteOnlyLooks() { only_looks_ = true; }
+  // What it says of the API server is read by others than its user. Before anything is opened.
+  void NoteServesOthers() { globals_.kubectl.for_others = true; }
 
   // The way to agents over HTTPS, opened once. Its errors say what to do.
   base::Result<Wire*> OpenWire();

@@ -20,6 +20,7 @@ struct ManagerWords {
 int Run(const ManagerWords& words, Context& context) {
   auto log = ProcessLog::Open(context, words.serving.log_format);
   if (!log.ok()) return context.Fail(log.error());
+  context.NoteServesOthers();
   auto resources = context.OpenResources();
   if (!resources.ok()) return context.Fail(resources.error());
   StopSignal stop;

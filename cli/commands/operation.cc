@@ -31,6 +31,7 @@ struct OperationWords {
 std::string StartOf(const HSMOperation& operation, base::WallTime now) {
   if (!operation.status.started_at && !operation.Finished() && operation.spec.not_before)
     return "at " + base::FormatTime(*operation.spec.not_before);
+  if (!operation.status.started_at) return "-";
   return Age(operation.status.started_at, now);
 }
 

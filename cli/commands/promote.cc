@@ -81,7 +81,11 @@ int Run(const PromoteWords& words, failover::Purpose purpose, Context& context) 
   spec.dry_run = words.dry_run;
   if (words.accept_loss && !words.dry_run) {
     if (auto sure = context.Confirm(
-            "Acknowledged writes that no reachable member holds will be given up.", words.yes);
+            fmt::format("Acknowledged writes{} that {} does not hold and cannot get will be given "
+                        "up.",
+                        words.device.empty() ? "" : " of " + base::Printable(words.device),
+                        target.empty() ? "the member that is promoted" : base::Printable(target)),
+            words.yes);
         !sure.ok())
       return context.Fail(sure.error());
   }

@@ -149,7 +149,7 @@ int WatchIt(const StatusOptions& options, Context& context) {
     shown = std::move(lasting);
     if (const int printed = PrintIt(context, *device); printed != kDone) return printed;
     context.out() << std::flush;
-    if (!context.out()) return kFailed;
+    if (!context.out()) return kDone;  // which says that by itself
   } while (WaitForChange(context, **watch, stop));
   return kInterrupted;
 }

@@ -58,6 +58,12 @@ json DocumentOf(const cluster::HSMDevice& device, const Written& written,
   return document;
 }
 
+// Of one that this command surely did not do, whatever an earlier one with its --op-id did: the
+// same command may be done a moment later, unless the error says what is to be done before.
+bool MayPass(const base::Error& error) {
+  return manager::Passing(error.code()) && error.message().find("kubectl hsm") == std::string::npos;
+}
+
 bool IsDone(const Result<mirror::Acknowledged>& result, Absent absent) {
   return result.ok() || (absent == Absent::kIsDone && result.Is(ErrorCode::kNotFound));
 }
@@ -71,7 +77,7 @@ int CodeOfAll(const std::vector<Result<mirror::Acknowledged>>& results, Absent a
     if (IsDone(result, absent)) continue;
     ++failed;
     in_doubt = in_doubt || result.Is(ErrorCode::kInDoubt);
-    code = ExitCodeFor(result.error().code());
+    code = MayPass(result.error()) ? kFailed : ExitCodeFor(result.error().code());
   }
   if (failed == 0) return kDone;
   if (in_doubt) return kAccepted;
@@ -112,10 +118,8 @@ void WarnOfLoneCopies(Context& context, const cluster::HSMDevice& device,
                     node, alone, results.size()));
 }
 
-// Of one that this command surely did not do, whatever an earlier one with its --op-id did.
 void TellNext(Context& context, const cluster::HSMDevice& device, const base::Error& error) {
-  if (!manager::Passing(error.code()) || error.message().find("kubectl hsm") != std::string::npos)
-    return;
+  if (!MayPass(error)) return;
   context.err() << fmt::format(
       "  this command did not write it; {} says whether that passes, and it can be run again\n",
       context.WithCluster("kubectl hsm health " + device.metadata.name));

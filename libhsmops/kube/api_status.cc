@@ -59,6 +59,16 @@ std::string CanI(const ApiVerb& asked, const std::string& as) {
       asked.ns.empty() ? " -A" : " -n " + asked.ns, as);
 }
 
+// For who is not the one that was refused: User "bob" cannot get resource ….
+std::string AsUserOf(const std::string& said) {
+  constexpr std::string_view kBefore = "User \"";
+  const std::size_t at = said.find(kBefore);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + kBefore.size();
+  const std::size_t end = said.find('"', begin);
+  return end == std::string::npos ? "" : " --as " + said.substr(begin, end - begin);
+}
+
 std::string CrdOf(const std::string& resource) { return resource.substr(0, resource.find('/')); }
 
 }  // namespace
@@ -76,10 +86,19 @@ Error ErrorOf(const RestAnswer& answer, const ApiVerb& asked) {
                     "there? kubectl get crd {}",
                     asked.resource, said.empty() ? "" : ": ", said, CrdOf(asked.resource))};
   }
+  if (answer.status == 400 && !status.is_object()) {
+    return {ErrorCode::kUnavailable,
+            fmt::format("what answers is no API server (400{}{}); kubectl config view --minify "
+                        "shows the server that is named",
+                        said.empty() ? "" : ": ", said)};
+  }
   std::string message =
       fmt::format("the API server answered {}{}{}", answer.status, said.empty() ? "" : ": ", said);
   if (answer.status == 401) message += "; who you are was not accepted: is the credential expired?";
-  if (answer.status == 403) message += fmt::format("; {} shows it", CanI(asked, answer.as));
+  if (answer.status == 403) {
+    const bool others = answer.for_others && answer.as.empty();
+    message += fmt::format("; {} shows it", CanI(asked, others ? AsUserOf(said) : answer.as));
+  }
   return {CodeOf(answer.status, asked.reads()), message};
 }
 

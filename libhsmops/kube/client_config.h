@@ -34,6 +34,8 @@ struct ClientConfig {
   std::string ns;       // never empty
   Cluster cluster;
   User user;
+  // What is said of refusals is read by others than this user: it names whom it is about.
+  bool for_others = false;
 
   // kNotFound: a context, cluster or user that is named is not there; or nothing says where a
   // cluster is (no kubeconfig, no --server, no pod). kInvalid: words that exclude each other, a

@@ -98,8 +98,9 @@ Result<RestAnswer> RestClient::Once(const RestRequest& request,
     trace_(fmt::format("{} {}{} {} in {} ms", request.method, config_.server, request.path,
                        exchange.status, took));
   GiveConnection(std::move(connection));
-  return RestAnswer{exchange.status, std::move(exchange.wire.received), exchange.wire.retry_after,
-                    std::move(exchange.warnings), AsFlags(config_.user)};
+  return RestAnswer{exchange.status,           std::move(exchange.wire.received),
+                    exchange.wire.retry_after, std::move(exchange.warnings),
+                    AsFlags(config_.user),     config_.for_others};
 }
 
 Result<RestAnswer> RestClient::Call(RestRequest request) {

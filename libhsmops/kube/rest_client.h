@@ -22,6 +22,7 @@ struct RestAnswer {
   std::optional<base::Duration> retry_after;
   std::vector<std::string> warnings;  // RFC 9111 Warning headers' texts: deprecations
   std::string as;  // kubectl's flags for whom we act as: " --as bob --as-group ops"; empty: nobody
+  bool for_others = false;  // as ClientConfig::for_others
 };
 
 class RestClient {

@@ -58,6 +58,14 @@ Error RefusalOf(const kube::RestAnswer& answer, const kube::ApiVerb& asked) {
   return kube::ErrorOf(answer, asked);
 }
 
+// It may be the API server's doing, and more likely is that of the manager that it chose.
+Error NoAnswerIn(base::Duration time, const Error& error) {
+  return {error.code(), fmt::format("the live API {} did not answer within {}: one of the managers "
+                                    "behind it, or the API server, may hang; the same command "
+                                    "again may find another",
+                                    kLiveGroup, base::FormatDuration(time))};
+}
+
 Result<store::Version> VersionOf(const json& document) {
   const auto parsed = store::Expectation::Parse(kube::TextIn(document, "/status/version"));
   if (!parsed.ok() || parsed->absent)
@@ -83,25 +91,36 @@ std::string ValuePath(const std::string& device, const store::SecretName& name) 
 
 // The API server asks any of the managers' endpoints, also one whose manager is gone; what may be
 // asked again finds another. A write is settled by its opId, by who asked for it.
-Result<kube::RestAnswer> AggregatedClient::Call(const Asked& asked) const {
+AggregatedClient::Called AggregatedClient::Call(const Asked& asked) const {
   kube::RestRequest request;
   request.method = asked.method;
   request.path =
       fmt::format("/apis/{}/{}/namespaces/{}/{}", kLiveGroup, kLiveVersion, ns_, asked.path);
   request.body = asked.body.Clone();
-  request.deadline = std::min(deadline_, clock_.Now() + timeout_);
-  return client_.Call(std::move(request));
+  const base::TimePoint begin = clock_.Now();
+  const base::TimePoint until = std::min(deadline_, begin + timeout_);
+  request.deadline = until;
+  Called called{client_.Call(std::move(request)), {}};
+  if (!called.answer.ok() && clock_.Now() >= until)
+    called.waited = std::chrono::duration_cast<std::chrono::milliseconds>(until - begin);
+  return called;
+}
+
+// Another manager may be there, or answer.
+bool AggregatedClient::AnotherMay(const Called& called) const {
+  return IsNotServed(called.answer) || (called.waited && clock_.Now() < deadline_);
 }
 
 Result<SecretBytes> AggregatedClient::Ask(const Asked& asked) const {
-  auto called = Call(asked);
-  for (int tries = 1; tries < kTries && (asked.verb.reads() || asked.dry) && IsNotServed(called);
-       ++tries) {
+  Called called = Call(asked);
+  const bool again = asked.verb.reads() || asked.dry;
+  for (int tries = 1; tries < kTries && again && AnotherMay(called); ++tries) {
     clock_.SleepFor(kPause);
     called = Call(asked);
   }
-  if (!called.ok()) return called.error();
-  kube::RestAnswer answer = *std::move(called);
+  if (called.waited) return NoAnswerIn(*called.waited, called.answer.error());
+  if (!called.answer.ok()) return called.answer.error();
+  kube::RestAnswer answer = *std::move(called.answer);
   if (warned_) {
     for (const std::string& warning : answer.warnings) warned_(warning);
   }

@@ -64,7 +64,12 @@ class AggregatedClient {
   };
   base::Result<Served> ReadValue(const std::string& device, const store::SecretName& name,
                                  const std::string& query) const;
-  base::Result<kube::RestAnswer> Call(const Asked& asked) const;
+  struct Called {
+    base::Result<kube::RestAnswer> answer;
+    std::optional<base::Duration> waited;  // for an answer that did not come
+  };
+  Called Call(const Asked& asked) const;
+  bool AnotherMay(const Called& called) const;
   base::Result<base::SecretBytes> Ask(const Asked& asked) const;
   base::Result<nlohmann::json> AskForJson(const Asked& asked) const;
   base::Result<void> FreshenStamp(const std::string& device, const store::SecretName& name,

@@ -199,7 +199,9 @@ Result<std::optional<Turned>> Controller::Keep(const ClusterState& state) {
   const bool copies = !errand_.UnderWay() || !errand_.wiped().empty();
   SyncSetKeeper::Syncer syncer;
   if (copies) syncer = [this](const SyncOptions& options) { return TimedSync(options); };
-  auto kept = sync_set_.Keep(*pool_, state, watch_.FoundOf(*pool_), syncer);
+  SyncSetKeeper::Failing found = watch_.FoundOf(*pool_);
+  found.beside = errand_.UnderWay();
+  auto kept = sync_set_.Keep(*pool_, state, found, syncer);
   if (kept.ok() && !*kept) return KeepCopies(state);
   return kept;
 }

@@ -41,7 +41,7 @@ Result<void> Election::Claim(Lease lease, bool create) {
     lease.spec.acquire_time = wall;
     lease.spec.lease_transitions = create ? 0 : lease.spec.lease_transitions.value_or(0) + 1;
   }
-  const bool begins = term_ == 0 || lease.spec.holder_identity != options_.identity;
+  const bool begins = begins_ || lease.spec.holder_identity != options_.identity;
   lease.spec.holder_identity = options_.identity;
   lease.spec.lease_duration_seconds = static_cast<int>(
       std::chrono::duration_cast<std::chrono::seconds>(options_.lease_duration).count());
@@ -52,7 +52,9 @@ Result<void> Election::Claim(Lease lease, bool create) {
     renewed_.reset();  // somebody was faster; the next step says who
     return {};
   }
+  begins_ = begins;  // also where the answer is lost and the claim is there at the next look
   if (!claimed.ok()) return claimed.error();
+  begins_ = false;
   if (begins) ++term_;
   renewed_ = asked;
   leader_ = options_.identity;

@@ -62,6 +62,7 @@ class Election {
   std::optional<base::TimePoint> renewed_;  // asked for at that time, and granted since
   std::string leader_;
   std::uint64_t term_ = 0;
+  bool begins_ = true;  // the next claim that is heard of is of another term
 };
 
 // Whether one leads, by the wall clock. Errors: those of reading the Lease.

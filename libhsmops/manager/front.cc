@@ -14,8 +14,16 @@ using base::Result;
 using mirror::Acknowledged;
 
 Result<Pool*> Front::pool() {
+  if (pool_ && pool_->LeavesAlone()) looked_ = {};
+  HSM_TRY(Pool * pool, Fresh());
+  // Where it counts again the reinit is over, or about to be, and a watch may be late to tell.
+  if (pool->LeavesAlone()) (void)pool->ReloadLatestArbiter();
+  return pool;
+}
+
+Result<Pool*> Front::Fresh() {
   const base::TimePoint now = world_.clock.Now();
-  if (pool_ && !leaves_alone_ && now - looked_ < kFrontLook) return pool_.get();
+  if (pool_ && now - looked_ < kFrontLook) return pool_.get();
   auto fresh = Refresh();
   // That this manager knows no such device says nothing of any secret.
   if (fresh.Is(ErrorCode::kNotFound))
@@ -41,25 +49,31 @@ void Front::LeaveWipedAlone() {
   const bool all_count = std::ranges::all_of(
       pool_->nodes(), [this](const std::string& node) { return pool_->Counts(node); });
   const auto reinit = all_count ? std::nullopt : RunningReinit(world_, ns_, device_);
-  const std::string wiped = reinit ? reinit->spec.target_node : "";
-  pool_->LeaveAlone(wiped, reinit ? reinit->metadata.name : "");
-  // Where it counts again the reinit is over, or about to be, and a watch may be late to tell.
-  if (pool_->LeavesAlone(wiped)) (void)pool_->ReloadLatestArbiter();
-  leaves_alone_ = pool_->LeavesAlone(wiped);
+  pool_->LeaveAlone(reinit ? reinit->spec.target_node : "", reinit ? reinit->metadata.name : "");
 }
 
-// That there is none may be over by now, and neither this front nor a watch have seen it.
-std::string Front::PrimaryNow(Pool& pool) {
-  if (!pool.holder().empty()) return pool.holder();
-  looked_ = {};
-  return pool.ReloadLatestArbiter().ok() ? pool.holder() : "";
+// That there is none may be over by now, and neither this front nor a watch have seen it. Who waits
+// for an API server that does not answer makes no others wait. `none`: of the error that there is
+// none.
+Result<std::string> Front::PrimaryNow(Pool& pool, ErrorCode none) {
+  const base::TimePoint now = world_.clock.Now();
+  if (pool.holder().empty() && now >= next_latest_) {
+    looked_ = {};
+    const bool answered = pool.ReloadLatestArbiter().ok();
+    next_latest_ = world_.clock.Now() + (answered ? kLatestLook : kFrontLook);
+  }
+  const std::string primary = pool.holder();
+  if (primary.empty()) return Error(none, "no Primary: a promotion is under way");
+  if (pool.Has(primary)) return primary;
+  looked_ = {};  // perhaps it came into the YAML since
+  return Error(none, fmt::format("{} is the Primary, and no node of device {} as far as this "
+                                 "manager knows",
+                                 primary, device_));
 }
 
 Result<mirror::Stamp> Front::TakeStamp() {
-  HSM_TRY(Pool * pool, this->pool());
-  const std::string primary = PrimaryNow(*pool);
-  if (primary.empty())
-    return Error(ErrorCode::kUnavailable, "no Primary: a promotion is under way");
+  HSM_TRY(Pool * pool, Fresh());
+  HSM_TRY(const std::string primary, PrimaryNow(*pool, ErrorCode::kUnavailable));
   auto pulse = pool->At(primary).TakePulse();
   if (!pulse.ok()) looked_ = {};
   HSM_RETURN_IF_ERROR(pulse);
@@ -67,7 +81,7 @@ Result<mirror::Stamp> Front::TakeStamp() {
   // Perhaps it is another by now, who would take a stamp of this one's for one that is too old; and
   // a watch may not have told of that yet.
   looked_ = {};
-  HSM_TRY(pool, this->pool());
+  HSM_TRY(pool, Fresh());
   HSM_RETURN_IF_ERROR(pool->ReloadLatestArbiter());
   if (!pool->Has(pool->holder()) || pool->holder() == primary) return pulse->stamp;
   HSM_TRY(pulse, pool->At(pool->holder()).TakePulse());
@@ -76,9 +90,8 @@ Result<mirror::Stamp> Front::TakeStamp() {
 
 Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
                                                      std::vector<store::Write> writes) {
-  HSM_TRY(Pool * pool, this->pool());
-  const std::string primary = PrimaryNow(*pool);
-  if (primary.empty()) return Error(ErrorCode::kReadOnly, "no Primary: a promotion is under way");
+  HSM_TRY(Pool * pool, Fresh());
+  HSM_TRY(const std::string primary, PrimaryNow(*pool, ErrorCode::kReadOnly));
   std::vector<store::Write> again;
   for (const store::Write& write : writes) again.push_back(write.Clone());
   auto results = pool->At(primary).Put(stamp, std::move(writes));
@@ -114,7 +127,7 @@ std::optional<Served> Front::FromMirror(Pool& pool, const store::SecretName& nam
 }
 
 Result<Served> Front::Get(const store::SecretName& name) {
-  HSM_TRY(Pool * pool, this->pool());
+  HSM_TRY(Pool * pool, Fresh());
   const std::string primary = pool->holder();
   if (pool->device().policy() == cluster::MirroringPolicy::kActive && !primary.empty()) {
     if (auto spread = FromMirror(*pool, name)) return std::move(*spread);
@@ -124,7 +137,7 @@ Result<Served> Front::Get(const store::SecretName& name) {
     if (read.ok()) return Served{std::move(read->secret), primary, true, true, "", true};
   }
   looked_ = {};
-  HSM_TRY(pool, this->pool());
+  HSM_TRY(pool, Fresh());
   return Read(*pool, name);
 }
 

@@ -14,6 +14,8 @@ namespace hsmops::manager {
 
 // R is read again when it is older than this, or when somebody did not answer as it should.
 inline constexpr std::chrono::milliseconds kFrontLook{1000};
+// Where R as it was read has no Primary the store itself is asked for it, this often at most.
+inline constexpr std::chrono::milliseconds kLatestLook{200};
 
 // Not thread-safe; a replica may have several.
 class Front {
@@ -32,13 +34,15 @@ class Front {
   // With policy Active from anybody of S and the Primary, marked: each of them holds what is
   // acknowledged. That there is none only the Primary says.
   base::Result<Served> Get(const store::SecretName& name);
+  // For who looks at the members: who is left alone because it is wiped is so by R of now.
   base::Result<Pool*> pool();
   bool IsOpen() const { return pool_ != nullptr; }
 
  private:
+  base::Result<Pool*> Fresh();  // of the last kFrontLook
   base::Result<void> Refresh();
   void LeaveWipedAlone();
-  std::string PrimaryNow(Pool& pool);  // "" for none
+  base::Result<std::string> PrimaryNow(Pool& pool, base::ErrorCode none);
   std::optional<Served> FromMirror(Pool& pool, const store::SecretName& name);
   static std::optional<std::string> MovedTo(
       Pool& pool, const std::string& primary,
@@ -50,7 +54,7 @@ class Front {
   const std::string device_;
   std::unique_ptr<Pool> pool_;
   base::TimePoint looked_{};
-  bool leaves_alone_ = false;  // until R says that the member counts again
+  base::TimePoint next_latest_{};
 };
 
 }  // namespace hsmops::manager

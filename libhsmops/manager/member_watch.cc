@@ -99,7 +99,7 @@ void MemberWatch::TellOfPin(Pool& pool, const MemberView& member) {
 }
 
 SyncSetKeeper::Failing MemberWatch::FoundOf(const Pool& pool) const {
-  return {FailingBy(tracker_, pool), FailingBy(reach_, pool), tracker_->threshold()};
+  return {FailingBy(tracker_, pool), FailingBy(reach_, pool), tracker_->threshold(), false};
 }
 
 bool MemberWatch::Fails(const std::string& node) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "libhsmops/agent/client.h"
 #include "libhsmops/base/encoding.h"
@@ -97,28 +98,59 @@ Result<std::unique_ptr<Pool>> Pool::Open(World& world, const std::string& ns,
   if (!arbiter.ok()) return arbiter.error();
   HSM_TRY(const store::Uid uid, store::ParseUid(arbiter->value.pool_uid));
   std::unique_ptr<Pool> pool(new Pool(world, std::move(device), *std::move(arbiter), uid));
-  pool->nodes_ = pool->device_.MemberNodes();
-  if (pool->nodes_.empty()) {
+  HSM_RETURN_IF_ERROR(CheckMembers(pool->device_));
+  (void)pool->TakeMembers();
+  return pool;
+}
+
+Pool::Pool(World& world, cluster::HSMDevice device, cluster::Versioned<cluster::Arbiter> arbiter,
+           const store::Uid& uid)
+    : world_(world),
+      device_(std::move(device)),
+      arbiter_(std::move(arbiter)),
+      uid_(uid),
+      stranger_(Refusing("it is no node of the device, as far as this manager knows")) {}
+
+Result<void> Pool::CheckMembers(const cluster::HSMDevice& device) {
+  const std::string& name = device.metadata.name;
+  const std::vector<std::string> nodes = device.MemberNodes();
+  if (nodes.empty()) {
     return Error(
         ErrorCode::kUnavailable,
         fmt::format("device {} has an arbiter and no members: spec.mirroring.endpoints and "
                     "spec.mirroring.targetNodes name none; was its YAML cut off?",
-                    device_name));
+                    name));
   }
-  for (const std::string& node : pool->nodes_) {
-    const auto& mirroring = pool->device_.spec.mirroring;
-    if (!mirroring || !mirroring->endpoints.contains(node)) {
-      return Error(ErrorCode::kInvalid,
-                   fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}",
-                               device_name, node));
+  for (const std::string& node : nodes) {
+    if (!device.spec.mirroring || !device.spec.mirroring->endpoints.contains(node)) {
+      return Error(
+          ErrorCode::kInvalid,
+          fmt::format("device {}: spec.mirroring.endpoints has no entry for node {}", name, node));
     }
-    pool->members_[node] = pool->MakeMember(node);
-    pool->refusals_[node] =
-        Refusing(fmt::format("it is not on record as a member (new, or away while deletions were "
-                             "collected): kubectl hsm reinit --node {}",
-                             node));
   }
-  return pool;
+  return {};
+}
+
+Pool::Known Pool::Know(const std::string& node) const {
+  return {device_.spec.mirroring->endpoints.at(node), MakeMember(node),
+          Refusing(fmt::format("it is not on record as a member (new, or away while deletions were "
+                               "collected): kubectl hsm reinit --node {}",
+                               node))};
+}
+
+// True: they are others than before, or at other endpoints.
+bool Pool::TakeMembers() {
+  nodes_ = device_.MemberNodes();
+  std::map<std::string, Known> before = std::exchange(members_, {});
+  bool changed = before.size() != nodes_.size();
+  for (const std::string& node : nodes_) {
+    const auto found = before.find(node);
+    const bool same = found != before.end() &&
+                      found->second.endpoint == device_.spec.mirroring->endpoints.at(node);
+    members_[node] = same ? std::move(found->second) : Know(node);
+    changed = changed || !same;
+  }
+  return changed;
 }
 
 std::unique_ptr<mirror::Member> Pool::MakeMember(const std::string& node) const {
@@ -282,6 +314,14 @@ void Pool::FollowPolicy() {
   if (!now.ok() || !*now || !(*now)->spec.mirroring || !device_.spec.mirroring) return;
   device_.spec.mirroring->policy = (*now)->spec.mirroring->policy;
   device_.spec.mirroring->durability = (*now)->spec.mirroring->durability;
+}
+
+Result<bool> Pool::FollowDevice() {
+  HSM_TRY(auto now, cluster::LoadIfChanged<cluster::HSMDevice>(world_.resources, device_.metadata));
+  if (!now) return false;
+  HSM_RETURN_IF_ERROR(CheckMembers(*now));
+  device_ = *std::move(now);
+  return TakeMembers();
 }
 
 Result<bool> Pool::ReloadDevice() {

@@ -54,6 +54,10 @@ class Pool {
                                                   const std::string& device);
   // The device as it is now. True: its spec changed, so the pool is to be opened again.
   base::Result<bool> ReloadDevice();
+  // The same for who works for long: its members are those of the spec as it is now, by the ways
+  // that it names now. No reference to one may be in use. True: something of that changed. Errors
+  // as of Open, and nothing changed.
+  base::Result<bool> FollowDevice();
 
   World& world() { return world_; }
   cluster::HSMDevice& device() { return device_; }
@@ -63,10 +67,13 @@ class Pool {
   // Another way to the member on this node, of one's own.
   std::unique_ptr<mirror::Member> MakeMember(const std::string& node) const;
   // The member on this node. One that is not OnRecord answers nothing: every request of it is
-  // kUnavailable, with the way in.
+  // kUnavailable, with the way in. So is one of a node that this pool does not know, such as a
+  // Primary that came into the YAML since.
   mirror::Member& At(const std::string& node) {
     if (LeavesAlone(node)) return *left_alone_->refusal;
-    return OnRecord(node) ? *members_.at(node) : *refusals_.at(node);
+    const auto found = members_.find(node);
+    if (found == members_.end()) return *stranger_;
+    return OnRecord(node) ? *found->second.member : *found->second.refusal;
   }
   // From here on this pool asks nothing of that member, which the operation wipes and fills again,
   // as long as it counts for nothing: it answers as one that is not on record. "" for neither: of
@@ -75,6 +82,7 @@ class Pool {
   bool LeavesAlone(const std::string& node) const {
     return left_alone_ && left_alone_->node == node && !Counts(node);
   }
+  bool LeavesAlone() const { return left_alone_ && LeavesAlone(left_alone_->node); }
   // Something may depend on its answer: it is the Primary or of S, by R or by the term before the
   // promotion that is running, or that promotion's target.
   bool Counts(const std::string& node) const;
@@ -85,7 +93,10 @@ class Pool {
     return arbiter_.value.members.contains(UidTextOf(node));
   }
   // The same member, on record or not: for those who make it one.
-  mirror::Member& Applicant(const std::string& node) { return *members_.at(node); }
+  mirror::Member& Applicant(const std::string& node) {
+    const auto found = members_.find(node);
+    return found == members_.end() ? *stranger_ : *found->second.member;
+  }
   // Puts an initialised node on record.
   base::Result<void> Admit(const std::string& node);
   // Takes those off the record that are no nodes of the device any more: before anything is
@@ -161,8 +172,7 @@ class Pool {
 
  private:
   Pool(World& world, cluster::HSMDevice device, cluster::Versioned<cluster::Arbiter> arbiter,
-       const store::Uid& uid)
-      : world_(world), device_(std::move(device)), arbiter_(std::move(arbiter)), uid_(uid) {}
+       const store::Uid& uid);
 
   failover::ClusterState ObserveSome(bool live,
                                      const std::function<bool(const std::string& node)>& wanted);
@@ -171,13 +181,22 @@ class Pool {
   bool Overtaken(const failover::ClusterState& state);
   std::string WhyClosed(const failover::MemberView& view) const;
 
+  struct Known {
+    std::string endpoint;
+    std::unique_ptr<mirror::Member> member;
+    std::unique_ptr<mirror::Member> refusal;  // where it is not on record
+  };
+  static base::Result<void> CheckMembers(const cluster::HSMDevice& device);
+  Known Know(const std::string& node) const;
+  bool TakeMembers();
+
   World& world_;
   cluster::HSMDevice device_;
   cluster::Versioned<cluster::Arbiter> arbiter_;
   store::Uid uid_;
   std::vector<std::string> nodes_;
-  std::map<std::string, std::unique_ptr<mirror::Member>> members_;
-  std::map<std::string, std::unique_ptr<mirror::Member>> refusals_;  // of who is not on record
+  std::map<std::string, Known> members_;
+  std::unique_ptr<mirror::Member> stranger_;  // who is no node of the device
   struct LeftAlone {
     std::string node;
     std::string operation;

@@ -162,6 +162,9 @@ failover::ClusterState Pool::ObserveAmidWrites() { return AmidWrites(ObserveByLa
 
 failover::ClusterState Pool::AmidWrites(failover::ClusterState state) {
   constexpr int kLooks = 8;
+  constexpr int kStill = 2;
+  constexpr std::chrono::milliseconds kWriteOnItsWay{50};
+  int still = 0;
   constexpr std::chrono::seconds kLongest{2};
   const base::TimePoint began = world_.clock.Now();
   for (int looks = 1; looks < kLooks && !AllEqual(state); ++looks) {
@@ -180,8 +183,12 @@ failover::ClusterState Pool::AmidWrites(failover::ClusterState state) {
       if (EqualToPrimary(again, *seen) || Follows(*before->status, *now->status, *seen))
         member.status->digest = before->status->digest;
     }
-    // Where nothing is written it is as it looked.
-    if (!known || before->status->digest == now->status->digest) break;
+    if (!known) break;
+    // Where nothing is written it is as it looked; one write on its way looks the same for a
+    // moment.
+    still = before->status->digest == now->status->digest ? still + 1 : 0;
+    if (still == kStill) break;
+    if (still > 0) world_.clock.SleepFor(kWriteOnItsWay);
   }
   return state;
 }

@@ -55,7 +55,8 @@ bool RecordPromotion(Pool& pool, const HistoryEntry& entry, bool fenced) {
     if (entry.type == cluster::kUnplanned) UseUpAcknowledgement(status, pool.world().clock.Wall());
   });
   if (!done || told) return !told;
-  pool.Tell(cluster::EventType::kNormal, "HSMFailover",
+  const bool loses = entry.lost != "none";
+  pool.Tell(loses ? cluster::EventType::kWarning : cluster::EventType::kNormal, "HSMFailover",
             fmt::format("{} from {} to {}, epoch {}, lost {}{}", entry.type, entry.from, entry.to,
                         entry.epoch, entry.lost, entry.cause.empty() ? "" : ": " + entry.cause));
   return true;

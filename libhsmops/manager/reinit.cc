@@ -24,6 +24,7 @@ constexpr int kChangeTries = 8;
 constexpr std::chrono::seconds kPromotionPatience{30};
 constexpr std::chrono::seconds kLeavePatience{10};
 constexpr std::chrono::milliseconds kPromotionLook{500};
+constexpr std::chrono::seconds kLeaveLook{2};  // each try may hold up the Primary's writes
 
 std::bitset<store::kBuckets> WholeInventory() { return std::bitset<store::kBuckets>().set(); }
 
@@ -51,11 +52,16 @@ Result<void> CheckWords(const Pool& pool, const std::string& node) {
   return {};
 }
 
+// Its agent answers, and its token can be read. `status` is a live one.
+bool CanBeRead(const Result<mirror::MemberStatus>& status) {
+  return status.ok() && status->standing == store::Standing::kMember && status->digest;
+}
+
 Result<void> CheckSource(Pool& pool, const std::string& node) {
   const std::string primary = pool.holder();
   HSM_RETURN_IF_ERROR(CheckEpoch(pool, pool.Observe(false)));
   const auto status = pool.At(primary).Status(true);
-  if (!status.ok() || status->standing != store::Standing::kMember || !status->digest) {
+  if (!CanBeRead(status)) {
     return Error(
         ErrorCode::kReadOnly,
         fmt::format("Primary {} cannot be read, so {} could not be filled again", primary, node));
@@ -142,28 +148,34 @@ Error Unfilled(const std::string& node, const Error& error, const std::string& n
                                            error.message(), next)};
 }
 
-// Who leads makes another Primary where the one before is gone: from `before` on, or when that
-// answers again. The arbiter is as it is now then.
+// Who leads makes another Primary where the one before is gone: from `before` on, or when that can
+// be read again. The arbiter, and where the members are, is as it is now then.
 Result<void> AwaitPrimary(Pool& pool, const store::Epoch& before) {
   const World& world = pool.world();
   const base::TimePoint until = world.clock.Now() + kPromotionPatience;
   for (;;) {
     HSM_RETURN_IF_ERROR(pool.ReloadArbiter());
+    (void)pool.FollowDevice();  // where it cannot be read it is as it was
     const std::string primary = pool.holder();
-    if (!primary.empty() && (pool.epoch() != before || pool.At(primary).Status(false).ok()))
-      return {};
+    const bool another = pool.epoch() != before && pool.Has(primary);
+    if (!primary.empty() && (another || CanBeRead(pool.At(primary).Status(true)))) return {};
     if (world.clock.Now() >= until || (world.ends && world.ends()))
       return Error(ErrorCode::kUnavailable, "there is no Primary to fill it from");
     pool.world().clock.SleepFor(kPromotionLook);
   }
 }
 
-// A wiped member holds nothing that anybody has forgotten since, whatever the record is by now.
-Result<void> AdmitWiped(Pool& pool, const std::string& node) {
+// A wiped member holds nothing that anybody has forgotten since, whatever the record is by now: but
+// not where somebody else had it in hand after this wipe. Who fills it puts it on record, which the
+// swap would find.
+Result<void> AdmitWiped(Pool& pool, const std::string& node, const store::Term& of_the_wipe) {
   for (int tries = 0;; ++tries) {
     auto admitted = pool.Admit(node);
     if (!admitted.Is(ErrorCode::kConflict) || tries == kChangeTries) return admitted;
     HSM_RETURN_IF_ERROR(AwaitPrimary(pool, pool.epoch()));
+    HSM_TRY(const store::Term told, pool.Applicant(node).Told().Within(node));
+    if (told > of_the_wipe)
+      return Error(ErrorCode::kConflict, "it was told of a later record since it was wiped");
   }
 }
 
@@ -199,10 +211,19 @@ bool LostSource(Pool& pool, const Result<SyncReport>& report, const store::Epoch
   if (report.ok() && std::ranges::any_of(report->applied.failed, &mirror::StepError::of_source))
     return true;
   if (!pool.ReloadArbiter().ok() || pool.holder().empty() || pool.epoch() != epoch) return true;
-  return !pool.At(pool.holder()).Status(false).ok();
+  return !CanBeRead(pool.At(pool.holder()).Status(true));
 }
 
-// From whom a promotion makes the Primary, if one comes in between.
+// A promotion has made it the Primary: what it holds is what counts now.
+SyncReport OfThePrimary(const std::string& node, std::uint64_t copied) {
+  SyncReport report;
+  report.primary = node;
+  report.applied.copied = copied;
+  return report;
+}
+
+// From whom a promotion makes the Primary, if one comes in between; and where the members are by
+// then.
 Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progress& progress) {
   std::uint64_t copied = 0;
   for (int tries = 0;; ++tries) {
@@ -215,8 +236,11 @@ Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progr
       report->applied.copied = copied;
       return report;
     }
-    if (tries == kChangeTries || !LostSource(pool, report, epoch)) return filled.error();
+    const auto moved = pool.FollowDevice();
+    const bool again = LostSource(pool, report, epoch) || (moved.ok() && *moved);
+    if (tries == kChangeTries || !again) return filled.error();
     if (!AwaitPrimary(pool, epoch).ok()) return filled.error();
+    if (pool.holder() == node) return OfThePrimary(node, copied);
   }
 }
 
@@ -243,7 +267,7 @@ Result<void> Leave(Pool& pool, const std::string& node) {
                    left.error().message() +
                        "; nothing was wiped: kubectl hsm sync, then ask again when kubectl hsm "
                        "health shows the others equal");
-    pool.world().clock.SleepFor(kPromotionLook);
+    pool.world().clock.SleepFor(kLeaveLook);
   }
 }
 
@@ -284,13 +308,18 @@ Result<std::string> Reinit(Pool& pool, const ReinitOptions& options, const StepN
                                           : Unfilled(node, wiped.error(), again);
   }
   base::Failpoint("after-wipe");
-  if (auto admitted = AdmitWiped(pool, node); !admitted.ok())
+  if (auto admitted = AdmitWiped(pool, node, of_the_wipe); !admitted.ok())
     return Unfilled(node, admitted.error(), again);
   note("copy", "from " + pool.holder());
   const auto report = Fill(pool, node, progress);
   if (!report.ok()) return Unfilled(node, report.error(), "run kubectl hsm sync, or reinit again");
-  return fmt::format("{} is a member again: {} secrets copied, equal to {}", node,
-                     report->applied.copied, report->primary);
+  // Without what it was told of deletions.
+  const auto holds = pool.Applicant(node).Status(false);
+  const std::uint64_t copied = holds.ok() ? holds->secrets : report->applied.copied;
+  if (report->primary == node)
+    return fmt::format("{} is a member again, and the Primary: {} secrets copied", node, copied);
+  return fmt::format("{} is a member again: {} secrets copied, equal to {}", node, copied,
+                     report->primary);
 }
 
 }  // namespace hsmops::manager

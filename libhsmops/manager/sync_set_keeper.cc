@@ -17,9 +17,16 @@ using base::Result;
 using failover::ClusterState;
 using failover::MemberView;
 
+namespace {
+
+// More than a request to an agent may take.
+constexpr std::chrono::seconds kLongestProof{15};
+
+}  // namespace
+
 void SyncSetKeeper::Forget() {
   refusals_.clear();
-  prepared_under_.reset();
+  prepared_.reset();
 }
 
 Result<std::optional<Turned>> SyncSetKeeper::Keep(Pool& pool, const ClusterState& state,
@@ -43,7 +50,7 @@ Result<std::optional<Turned>> SyncSetKeeper::Keep(Pool& pool, const ClusterState
     return dropped.error();
   }
   HSM_RETURN_IF_ERROR(CatchUp(pool, change, sync));
-  return Add(pool, state, change);
+  return Add(pool, state, change, found.beside);
 }
 
 Result<Turned> SyncSetKeeper::Drop(Pool& pool, const failover::SyncSetChange& change,
@@ -77,19 +84,19 @@ Result<void> SyncSetKeeper::CatchUp(Pool& pool, const failover::SyncSetChange& c
 }
 
 Result<std::optional<Turned>> SyncSetKeeper::Add(Pool& pool, const ClusterState& state,
-                                                 failover::SyncSetChange change) {
+                                                 failover::SyncSetChange change, bool beside) {
   const int k = pool.device().MinSyncMirrors(pool.nodes().size());
   std::vector<std::string> nodes = pool.SyncSetNodes();
   nodes.insert(nodes.end(), change.add.begin(), change.add.end());
   if (change.add.empty() && k == pool.arbiter().k) {
-    HSM_RETURN_IF_ERROR(EndPrepared(pool, state));
+    HSM_RETURN_IF_ERROR(EndPrepared(pool, state, beside));
     return std::optional<Turned>();
   }
   const std::set<std::string> before = pool.arbiter().sync_set;
   auto joined = ChangeSyncSet(pool, nodes, k);
   if (!joined.ok() && change.add.size() > 1) joined = AddOne(pool, change.add, k);
   if (!joined.ok()) {
-    HSM_RETURN_IF_ERROR(EndPrepared(pool, state));
+    HSM_RETURN_IF_ERROR(EndPrepared(pool, state, beside));
     return std::optional(Turned{fmt::format("{} did not come into the sync set: {}",
                                             fmt::join(change.add, ", "), joined.error().message()),
                                 false});
@@ -116,13 +123,22 @@ Result<void> SyncSetKeeper::AddOne(Pool& pool, std::set<std::string>& candidates
 
 // A change of S that was prepared, and whose compare-and-swap somebody else's change or an end of
 // its leader prevented, binds the Primary until a grant of a later generation (protocol.md, 3).
-Result<void> SyncSetKeeper::EndPrepared(Pool& pool, const ClusterState& state) {
+Result<void> SyncSetKeeper::EndPrepared(Pool& pool, const ClusterState& state, bool beside) {
   const MemberView* primary = state.Holder();
-  const bool holds = primary != nullptr && primary->Healthy() && primary->status->prepared > 0;
-  // One that is seen once may be somebody's who is about to swap.
-  const bool again = holds && prepared_under_ == pool.arbiter().generation;
-  prepared_under_ = holds ? std::optional(pool.arbiter().generation) : std::nullopt;
-  if (!again) return {};
+  const std::uint64_t generation = pool.arbiter().generation;
+  const base::TimePoint now = pool.world().clock.Now();
+  if (primary == nullptr || !primary->Healthy() || primary->status->prepared == 0) {
+    prepared_.reset();
+    return {};
+  }
+  // One that is seen once may be somebody's who is about to swap; beside the turns that may take as
+  // long as the Primary needs to prove it.
+  if (!prepared_ || prepared_->generation != generation) {
+    prepared_ = Prepared{generation, now};
+    return {};
+  }
+  if (beside && now - prepared_->since < kLongestProof) return {};
+  prepared_.reset();
   cluster::Arbiter next = pool.arbiter();
   ++next.generation;
   HSM_RETURN_IF_ERROR(pool.SwapDespiteRenewal(next).Within("ending a prepared change"));

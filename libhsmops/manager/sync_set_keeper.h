@@ -25,6 +25,8 @@ class SyncSetKeeper {
     std::set<std::string> unhealthy;
     std::set<std::string> unreached;  // by the Primary
     int threshold = 1;                // how often in a row is too often
+    // Work beside the turns may be about to swap what it has prepared.
+    bool beside = false;
   };
   using Syncer = std::function<base::Result<SyncReport>(const SyncOptions& options)>;
 
@@ -40,14 +42,18 @@ class SyncSetKeeper {
                             const std::set<std::string>& refusing);
   base::Result<void> CatchUp(Pool& pool, const failover::SyncSetChange& change, const Syncer& sync);
   base::Result<std::optional<Turned>> Add(Pool& pool, const failover::ClusterState& state,
-                                          failover::SyncSetChange change);
+                                          failover::SyncSetChange change, bool beside);
   base::Result<void> AddOne(Pool& pool, std::set<std::string>& candidates, int k);
-  base::Result<void> EndPrepared(Pool& pool, const failover::ClusterState& state);
+  base::Result<void> EndPrepared(Pool& pool, const failover::ClusterState& state, bool beside);
   void NoteRefusals(const std::vector<std::string>& asked, const SyncReport& report);
   std::set<std::string> Refusing(int threshold) const;
 
-  std::map<std::string, int> refusals_;          // how often in a row a mirror took no copy
-  std::optional<std::uint64_t> prepared_under_;  // generation; a prepare was seen to hold
+  std::map<std::string, int> refusals_;  // how often in a row a mirror took no copy
+  struct Prepared {
+    std::uint64_t generation = 0;  // under which a prepare was seen to hold
+    base::TimePoint since;
+  };
+  std::optional<Prepared> prepared_;
   OldGrants old_grants_;
 };
 

@@ -11,11 +11,18 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
+constexpr int kMostUnrestored = 3;
+
+bool IsNoAnswer(const Error& error) {
+  return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kInDoubt;
+}
+
 // What the copies of one batch need from the source.
 struct Batch {
   std::vector<store::Id> ids;
   std::map<std::string, std::vector<const Step*>> by_node;
   std::map<store::Id, Result<store::Record>> records;
+  bool unanswered = false;  // what was asked of the source
 };
 
 std::vector<Batch> MakeBatches(const std::vector<const Step*>& copies) {
@@ -42,6 +49,7 @@ std::vector<Batch> MakeBatches(const std::vector<const Step*>& copies) {
 
 void ReadBatch(Batch& batch, Member& source) {
   auto read = source.ReadRecords(batch.ids);
+  batch.unanswered = !read.ok() && IsNoAnswer(read.error());
   for (std::size_t i = 0; i < batch.ids.size(); ++i) {
     if (!read.ok()) {
       batch.records.emplace(batch.ids[i], read.error());
@@ -68,7 +76,8 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
   for (const Step* step : steps) {
     const auto& record = batch.records.at(step->id);
     if (!record.ok()) {
-      outcome.failed.push_back({*step, record.error().Within("reading from the source"), true});
+      outcome.failed.push_back(
+          {*step, record.error().Within("reading from the source"), true, batch.unanswered});
       continue;
     }
     records.push_back(record->Clone());
@@ -78,7 +87,7 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
   auto applied = member.Apply(sender, sent.front()->era, std::move(records));
   for (std::size_t i = 0; i < sent.size(); ++i) {
     if (!applied.ok()) {
-      outcome.failed.push_back({*sent[i], applied.error()});
+      outcome.failed.push_back({*sent[i], applied.error(), false, IsNoAnswer(applied.error())});
     } else if (i >= applied->size()) {
       outcome.failed.push_back(
           {*sent[i], Error(ErrorCode::kInternal, "no answer for this record")});
@@ -127,9 +136,9 @@ class Run {
 
   void Restore() {
     for (const Step* step : Steps(Step::Kind::kRestore)) {
-      if (PassesOver(step->node)) continue;
+      if (PassesOver(step->node) || RestoresNoMore(step->node)) continue;
       if (auto failed = RestoreOne(*step)) {
-        Fail(*std::move(failed));
+        FailRestore(*std::move(failed));
       } else {
         ++report_.restored;
       }
@@ -144,13 +153,13 @@ class Run {
   std::optional<StepError> RestoreOne(const Step& step) {
     const Error no_answer(ErrorCode::kInternal, "no answer for this record");
     auto records = members_.at(step.node)->ReadRecords({step.id});
-    if (!records.ok()) return StepError{step, records.error()};
+    if (!records.ok()) return StepError{step, records.error(), false, IsNoAnswer(records.error())};
     if (records->size() != 1) return StepError{step, no_answer};
     if (!(*records)[0].ok()) return StepError{step, (*records)[0].error()};
     std::vector<store::Record> one;
     one.push_back(*std::move((*records)[0]));
     const auto applied = source_.Apply(sender_, step.era, std::move(one));
-    if (!applied.ok()) return StepError{step, applied.error(), true};
+    if (!applied.ok()) return StepError{step, applied.error(), true, IsNoAnswer(applied.error())};
     if (applied->size() != 1) return StepError{step, no_answer, true};
     if (!(*applied)[0].ok()) return StepError{step, (*applied)[0].error(), true};
     return std::nullopt;
@@ -165,7 +174,7 @@ class Run {
       for (const Step* step : steps) versions.push_back({step->id, step->version});
       auto done = members_.at(node)->Quarantine(sender_, versions);
       for (const Step* step : steps) {
-        if (!done.ok()) Fail({*step, done.error()});
+        if (!done.ok()) FailAndLeave({*step, done.error(), false, IsNoAnswer(done.error())});
       }
       if (done.ok()) report_.quarantined += steps.size();
       Count(steps.size());
@@ -200,20 +209,33 @@ class Run {
     executor_.RunAll(std::move(tasks));
     for (auto& [node, outcome] : outcomes) {
       report_.copied += outcome.done;
-      for (StepError& error : outcome.failed) Fail(std::move(error));
+      for (StepError& error : outcome.failed) FailAndLeave(std::move(error));
     }
     batch.records.clear();
     Count(steps_done);
   }
 
+  void Fail(StepError failed) { report_.failed.push_back(std::move(failed)); }
+
   // Who does not answer would take its time-out again and again, and a share of time be over before
   // the others have had theirs.
-  void Fail(StepError failed) {
-    const bool answered = failed.error.code() != ErrorCode::kUnavailable &&
-                          failed.error.code() != ErrorCode::kInDoubt;
-    if (go_on_ && !answered && failed.of_source) source_gone_ = true;
-    if (go_on_ && !answered && !failed.of_source) gone_.insert(failed.step.node);
-    report_.failed.push_back(std::move(failed));
+  void FailAndLeave(StepError failed) {
+    if (go_on_ && failed.unanswered && failed.of_source) source_gone_ = true;
+    if (go_on_ && failed.unanswered && !failed.of_source) gone_.insert(failed.step.node);
+    Fail(std::move(failed));
+  }
+
+  // The same of restores alone, so that one that a token does not give or take keeps nobody from
+  // being copied to: each may cost as long as it has for a call, so some are tried.
+  void FailRestore(StepError failed) {
+    int& failures = unrestored_[failed.of_source ? std::string() : failed.step.node];
+    if (go_on_ && IsNoAnswer(failed.error)) failures += failed.unanswered ? kMostUnrestored : 1;
+    Fail(std::move(failed));
+  }
+  bool RestoresNoMore(const std::string& node) {
+    const bool no_more = unrestored_[node] >= kMostUnrestored || unrestored_[""] >= kMostUnrestored;
+    report_.cut_short = report_.cut_short || no_more;
+    return no_more;
   }
 
   // Not before something was done: what is refused, or not answered, would come first again.
@@ -237,6 +259,7 @@ class Run {
   base::Executor& executor_;
   const Progress& progress_;
   const GoOn& go_on_;
+  std::map<std::string, int> unrestored_;  // by the node that failed; "" for the source
   bool source_gone_ = false;
   std::set<std::string> gone_;
   ApplyReport report_;

@@ -19,6 +19,8 @@ struct StepError {
   Step step;
   base::Error error;
   bool of_source = false;  // it was the source's, which says nothing of the step's node
+  // Of the whole request, which was not answered: it says nothing of this record alone.
+  bool unanswered = false;
 };
 
 struct ApplyReport {

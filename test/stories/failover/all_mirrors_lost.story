@@ -35,12 +35,12 @@ end 65s
   45.5s  status: Degraded: MemberUnavailable of node-3
   45.5s  manager-1: nothing is wrong with Primary node-1
   50.0s  ! start node-3
-  50.5s  Event Normal DeviceReturned: the device of node-3 is back
-  50.5s  status: Degraded: PeerUnreachable of node-3
-  50.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
-  50.5s  manager-1: node-3 came into the sync set
-  50.5s  status: Ready
-  50.5s  manager-1: nothing is wrong with Primary node-1
+  50.0s  Event Normal DeviceReturned: the device of node-3 is back
+  50.0s  status: Degraded: PeerUnreachable of node-3
+  50.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
+  50.1s  manager-1: node-3 came into the sync set
+  50.1s  status: Ready
+  50.1s  manager-1: nothing is wrong with Primary node-1
 
 node-1: epoch 1, gate open, 130 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 130 secrets, 0 in quarantine

@@ -24,12 +24,12 @@ end 65s
   45.5s  Event Normal DeviceReturned: the device of node-2 is back
   45.5s  status: Degraded: WritesRefused of node-1, PeerUnreachable of node-2, MemberUnavailable of node-3
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
+  45.5s  client: write 92 is acknowledged; the last before was 40, then 50 were refused and 1 in doubt
   45.5s  manager-1: node-2 came into the sync set
   45.5s  R: epoch 1.nonce-1, holder node-1, S: node-2
   45.5s  status: Degraded: MemberUnavailable of node-3
   45.5s  manager-1: node-3 left the sync set: unhealthy
   45.5s  manager-1: nothing is wrong with Primary node-1
-  45.5s  client: write 92 is acknowledged; the last before was 40, then 50 were refused and 1 in doubt
   46.0s  client: write 41, which was in doubt, is acknowledged
 
 node-1: epoch 1, gate open, 80 secrets, 0 in quarantine

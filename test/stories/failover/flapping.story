@@ -38,20 +38,20 @@ end 130s
   40.5s  status: Degraded: FailoverHeld of local
   50.0s  ! kill node-2
   50.0s  client: write 101 is refused: Unavailable: connection refused
-  50.5s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
-  50.5s  manager-1: Primary node-2 is watched: unreachable: connection refused
-  54.5s  Event Warning DeviceLost: the device of node-2 does not answer as it should
-  54.5s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
+  50.0s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
+  50.0s  manager-1: Primary node-2 is watched: unreachable: connection refused
+  54.0s  Event Warning DeviceLost: the device of node-2 does not answer as it should
+  54.0s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
   80.0s  ! start node-2
   80.0s  client: write 161 is refused: ReadOnly: node-2: this member has no grant to write
-  80.0s  Event Normal DeviceReturned: the device of node-2 is back
-  80.0s  status: Degraded: FailoverHeld of local
-  80.0s  manager-1: nothing is wrong with Primary node-2
+  80.1s  Event Normal DeviceReturned: the device of node-2 is back
+  80.1s  status: Degraded: FailoverHeld of local
+  80.1s  manager-1: nothing is wrong with Primary node-2
   80.5s  client: write 162 is acknowledged; the last before was 100, then 61 were refused and 0 in doubt
   90.0s  ! kill node-2
   90.0s  client: write 181 is refused: Unavailable: connection refused
-  90.0s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
-  90.0s  manager-1: Primary node-2 is watched: unreachable: connection refused
+  90.1s  status: ReadOnly: PrimaryUnavailable of node-2, FailoverHeld of local
+  90.1s  manager-1: Primary node-2 is watched: unreachable: connection refused
   94.1s  Event Warning DeviceLost (2 times): the device of node-2 does not answer as it should
   94.1s  manager-1: the last failover was at 26.9s and minInterval is 10m; kubectl hsm ack allows another
  100.0s  ! ack
@@ -65,14 +65,14 @@ end 130s
  100.1s  failover-2: fence: answered: node-1, node-3
  100.1s  failover-2: wait: node-2 does not answer (connection refused); waiting 12s until its grant has run out
  100.5s  client: write 202 is refused: Unavailable: no Primary: a promotion is under way
- 112.6s  failover-2: merge: node-1 pulled 0 versions and is frozen
- 112.6s  R: epoch 3.nonce-3, holder node-1, S: node-3
- 112.6s  failover-2: open: node-1 is the Primary of epoch 3
- 112.6s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 can have everything acknowledged
- 112.6s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
- 112.6s  manager-1: Primary node-2 is unhealthy and node-1 can have everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
- 112.6s  status: Degraded: MemberUnavailable of node-2, FailoverHeld of local
- 112.6s  manager-1: nothing is wrong with Primary node-1
+ 112.7s  failover-2: merge: node-1 pulled 0 versions and is frozen
+ 112.7s  R: epoch 3.nonce-3, holder node-1, S: node-3
+ 112.7s  failover-2: open: node-1 is the Primary of epoch 3
+ 112.7s  Event Normal HSMFailover: Failover from node-2 to node-1, epoch 3, lost none: Primary node-2 is unhealthy and node-1 can have everything acknowledged
+ 112.7s  failover-2 ends Succeeded: node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
+ 112.7s  manager-1: Primary node-2 is unhealthy and node-1 can have everything acknowledged; node-1 is the Primary of epoch 3: 85 secrets, lost none, writes stopped for 22s
+ 112.7s  status: Degraded: MemberUnavailable of node-2, FailoverHeld of local
+ 112.7s  manager-1: nothing is wrong with Primary node-1
  113.0s  client: write 227 is acknowledged; the last before was 180, then 46 were refused and 0 in doubt
 
 node-1: epoch 3, gate open, 119 secrets, 0 in quarantine

@@ -39,23 +39,23 @@ end 125s
   60.0s  ! restore R
   60.0s  R: epoch 1.nonce-1, holder node-1, S: node-2, node-3
   60.0s  client: write 121 is refused: ReadOnly: node-1: this member is not the Primary
-  60.5s  status: ReadOnly: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, NoGrant of node-1
-  60.5s  manager-1: EpochRegressed: the record says epoch 1.nonce-1, node-1 has seen 2.nonce-2; was the record restored from a backup? Choose the member to go on from (kubectl hsm status shows them), then kubectl hsm failover --to NODE --accept-loss
+  60.0s  status: ReadOnly: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, NoGrant of node-1
+  60.0s  manager-1: EpochRegressed: the record says epoch 1.nonce-1, node-1 has seen 2.nonce-2; was the record restored from a backup? Choose the member to go on from (kubectl hsm status shows them), then kubectl hsm failover --to NODE --accept-loss
   90.0s  ! failover node-2 accept-loss
-  90.5s  asked-1 runs: Failover to node-2
-  90.5s  status: FailingOver: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, FailingOver of node-2
-  90.5s  R: epoch 3.nonce-3, no holder, target node-2, S: nobody
-  90.5s  asked-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
-  90.5s  asked-1: fence: answered: node-1, node-2, node-3
-  90.5s  asked-1: accept-loss: unknown: the record was older than what its members have seen
-  90.5s  asked-1: merge: node-2 pulled 0 versions and is frozen
-  90.5s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
-  90.5s  asked-1: open: node-2 is the Primary of epoch 3
-  90.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 3, lost unknown: the record was older than what its members have seen: the story
-  90.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
-  90.5s  manager-1: asked-1: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
-  90.5s  status: Ready
-  90.5s  manager-1: nothing is wrong with Primary node-2
+  90.0s  asked-1 runs: Failover to node-2
+  90.0s  status: FailingOver: EpochRegressed of node-1, EpochRegressed of node-2, EpochRegressed of node-3, FailingOver of node-2
+  90.0s  R: epoch 3.nonce-3, no holder, target node-2, S: nobody
+  90.0s  asked-1: fence-point: epoch 3 is on record; nobody of an earlier one can be acknowledged once fenced
+  90.0s  asked-1: fence: answered: node-1, node-2, node-3
+  90.0s  asked-1: accept-loss: unknown: the record was older than what its members have seen
+  90.0s  asked-1: merge: node-2 pulled 0 versions and is frozen
+  90.0s  R: epoch 3.nonce-3, holder node-2, S: node-1, node-3
+  90.0s  asked-1: open: node-2 is the Primary of epoch 3
+  90.0s  Event Warning HSMFailover: Failover from node-1 to node-2, epoch 3, lost unknown: the record was older than what its members have seen: the story
+  90.0s  asked-1 ends Succeeded: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
+  90.0s  manager-1: asked-1: node-2 is the Primary of epoch 3: 86 secrets, lost unknown: the record was older than what its members have seen, promoted in 0.0s
+  90.0s  status: Ready
+  90.0s  manager-1: nothing is wrong with Primary node-2
   90.5s  client: write 182 is acknowledged; the last before was 120, then 61 were refused and 0 in doubt
 
 node-1: epoch 3, gate closed, 155 secrets, 0 in quarantine

@@ -48,7 +48,7 @@ end 125s
   87.5s  asked-1: merge: node-2 pulled 0 versions and is frozen
   87.5s  R: epoch 2.nonce-2, holder node-2, S: node-3
   87.5s  asked-1: open: node-2 is the Primary of epoch 2
-  87.5s  Event Normal HSMFailover: Failover from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
+  87.5s  Event Warning HSMFailover: Failover from node-1 to node-2, epoch 2, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone: the story
   87.5s  asked-1 ends Succeeded: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 57s
   87.5s  manager-1: asked-1: node-2 is the Primary of epoch 2: 20 secrets, lost unknown: the sync set is empty, so acknowledged writes may be on the last Primary alone, writes stopped for 57s
   87.5s  client: write 176 is acknowledged; the last before was 60, then 115 were refused and 0 in doubt

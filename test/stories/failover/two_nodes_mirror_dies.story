@@ -36,10 +36,10 @@ end 90s
   70.0s  Event Normal DeviceReturned: the device of node-1 is back
   70.0s  R: epoch 1.nonce-1, holder node-1, S: node-2
   70.0s  status: Ready
-  70.0s  status: ReadOnly: NoGrant of node-1
-  70.0s  manager-1: nothing is wrong with Primary node-1
+  70.1s  status: ReadOnly: NoGrant of node-1
+  70.1s  manager-1: nothing is wrong with Primary node-1
   70.5s  client: write 142 is acknowledged; the last before was 80, then 61 were refused and 0 in doubt
-  70.5s  status: Ready
+  70.6s  status: Ready
 
 node-1: epoch 1, gate open, 119 secrets, 0 in quarantine
 node-2: epoch 1, gate closed, 119 secrets, 0 in quarantine

@@ -122,6 +122,27 @@ TEST_CASE("rest: a stream gives whole lines, and says when it has ended") {
   CHECK(BodyOf(**(*refused)->Next(server.Soon())).find("none there") != std::string::npos);
 }
 
+TEST_CASE("a refusal names whom it is about where others read it; a 400 may be of another server") {
+  kube::RestAnswer answer;
+  answer.status = 403;
+  answer.body = base::SecretBytes::FromText(
+      R"({"kind":"Status","message":"User \"system:serviceaccount:a:b\" cannot get leases"})");
+  const kube::ApiVerb asked{"get", "leases.coordination.k8s.io", "a", "x"};
+  const auto says = [&](const std::string& what) {
+    return kube::ErrorOf(answer, asked).message().find(what) != std::string::npos;
+  };
+  CHECK(says("-n a shows it"));
+  answer.for_others = true;
+  CHECK(says("-n a --as system:serviceaccount:a:b shows it"));
+  answer.as = " --as bob";
+  CHECK(says("-n a --as bob shows it"));
+  answer.status = 400;
+  CHECK(kube::ErrorOf(answer, asked).code() == ErrorCode::kInvalid);
+  answer.body = base::SecretBytes::FromText("Client sent an HTTP request to an HTTPS server.");
+  CHECK(kube::ErrorOf(answer, asked).code() == ErrorCode::kUnavailable);
+  CHECK(says("kubectl config view --minify"));
+}
+
 TEST_CASE("kube store: objects, lists and refusals are read as the API has them") {
   Server server;
   KubeResourceStore store(server.client, server.clock);

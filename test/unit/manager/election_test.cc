@@ -82,6 +82,19 @@ TEST_CASE("a term of leading is another one only after somebody else has led") {
   CHECK(two.b.term() == 1);
 }
 
+TEST_CASE("a term whose first claim's answer was lost is another one all the same") {
+  Two two;
+  REQUIRE(two.a.Step().ok());
+  two.a.Resign();
+  REQUIRE(two.b.Step().ok());
+  two.b.Resign();
+  two.store.FailNextWrite(cluster::Fault::kLostAfter);
+  CHECK_FALSE(two.a.Step().ok());
+  REQUIRE(two.a.Step().ok());
+  REQUIRE(two.a.Leads());
+  CHECK(two.a.term() == 2);
+}
+
 TEST_CASE("a store that does not answer changes nothing until the lease has run out") {
   Two two;
   REQUIRE(two.a.Step().ok());

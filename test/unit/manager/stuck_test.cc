@@ -540,4 +540,25 @@ TEST_CASE("a look amid writes asks a member that does not answer once, and sees 
   CHECK(w.pool.Asked("c") == before + 1);
 }
 
+TEST_CASE("a restore that is not answered keeps nobody else from being copied to") {
+  ManagedPool w({"a", "b", "c"});
+  w.EditMirroring([](cluster::MirroringSpec& m) { m.sync_interval = std::chrono::seconds(1); });
+  w.Turns(10);
+  w.pool.Reach("c", Reached::kNo);
+  w.Turns(20);
+  REQUIRE(w.pool.Open()->SyncSetNodes() == std::vector<std::string>{"b"});
+  REQUIRE(w.Put("a", "rotten", "1").ok());
+  std::string head;
+  for (const std::string& label : w.pool.token("a").Labels()) {
+    if (label.starts_with("k1.h.")) head = label;
+  }
+  for (int i = 0; i < 20; ++i) REQUIRE(w.Put("a", fmt::format("app{}", i).c_str(), "1").ok());
+  w.pool.token("a").Corrupt(head, 60);
+  REQUIRE_FALSE(w.Seen("a", "rotten") == "1");
+  w.pool.Deafen("a", {agent::Verb::kApply});
+  w.pool.Reach("c", Reached::kYes);
+  w.Turns(20);
+  CHECK(w.pool.member("c").Status(false)->secrets >= 20);
+}
+
 }  // namespace hsmops::manager
