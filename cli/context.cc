@@ -123,7 +123,8 @@ Result<std::unique_ptr<cluster::ResourceStore>> Context::OpenResources() {
 }
 
 const char* Context::HowToMakeOne() const {
-  return OnKubernetes() ? "kubectl apply one (manifests/samples has the forms)"
+  return OnKubernetes() ? "kubectl apply one (manifests/samples has the forms), or name another "
+                          "namespace with -n"
                         : "run kubectl hsm init --nodes …";
 }
 

@@ -94,7 +94,10 @@ Error ErrorOf(const RestAnswer& answer, const ApiVerb& asked) {
   }
   std::string message =
       fmt::format("the API server answered {}{}{}", answer.status, said.empty() ? "" : ": ", said);
-  if (answer.status == 401) message += "; who you are was not accepted: is the credential expired?";
+  if (answer.status == 401)
+    message +=
+        "; who you are was not accepted: is the credential expired? kubectl config view --minify "
+        "shows which it is";
   if (answer.status == 403) {
     const bool others = answer.for_others && answer.as.empty();
     message += fmt::format("; {} shows it", CanI(asked, others ? AsUserOf(said) : answer.as));
