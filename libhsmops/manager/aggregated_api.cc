@@ -296,13 +296,13 @@ Result<Served> AggregatedApi::SetAsideValue(Pool& pool, const LivePath& path,
 Result<Reply> AggregatedApi::Value(const LivePath& path) {
   HSM_TRY(const DeviceAndSecret one, ParseMirroredName(path.name));
   Fronts::Taken front = fronts_.Take(ns_, one.device);
-  HSM_TRY(Pool * pool, front->pool());
+  HSM_TRY(Pool * pool, front->Recent());
   Result<Served> read =
       path.At("node").empty() ? front->Get(one.secret) : SetAsideValue(*pool, path, one.secret);
   if (!read.ok()) return read.error();
   const Served served = *std::move(read);
   HSM_RETURN_IF_ERROR(CheckServed(one.secret, served));
-  HSM_TRY(pool, front->pool());
+  HSM_TRY(pool, front->Recent());
   Reply reply;
   reply.content_type = "application/json";
   reply.body = kube::WithData(MirroredSecretOf(pool->device(), one.secret.text(), served),
@@ -315,7 +315,7 @@ Result<Reply> AggregatedApi::Write(const LivePath& path, bool removes,
   HSM_TRY(const DeviceAndSecret one, ParseMirroredName(path.name));
   HSM_TRY(LiveWrite asked, ParseLiveWrite(path, one.secret, removes, request.body.view()));
   Fronts::Taken front = fronts_.Take(ns_, one.device);
-  HSM_TRY(Pool * pool, front->pool());
+  HSM_TRY(Pool * pool, front->Recent());
   const cluster::HSMDevice device = pool->device();
   if (!asked.stamp) {
     HSM_TRY(asked.stamp, front->TakeStamp());

@@ -60,10 +60,12 @@ Error RefusalOf(const kube::RestAnswer& answer, const kube::ApiVerb& asked) {
 
 // It may be the API server's doing, and more likely is that of the manager that it chose.
 Error NoAnswerIn(base::Duration time, const Error& error) {
-  return {error.code(), fmt::format("the live API {} did not answer within {}: one of the managers "
-                                    "behind it, or the API server, may hang; the same command "
-                                    "again may find another",
-                                    kLiveGroup, base::FormatDuration(time))};
+  return {error.code(),
+          fmt::format("the live API {} did not answer within {}: one of the managers "
+                      "behind it, or the API server, may hang; the same command "
+                      "again may find another",
+                      kLiveGroup,
+                      base::FormatDuration(std::chrono::round<std::chrono::milliseconds>(time)))};
 }
 
 Result<store::Version> VersionOf(const json& document) {
@@ -97,28 +99,27 @@ AggregatedClient::Called AggregatedClient::Call(const Asked& asked) const {
   request.path =
       fmt::format("/apis/{}/{}/namespaces/{}/{}", kLiveGroup, kLiveVersion, ns_, asked.path);
   request.body = asked.body.Clone();
-  const base::TimePoint begin = clock_.Now();
-  const base::TimePoint until = std::min(deadline_, begin + timeout_);
+  const base::TimePoint until = std::min(deadline_, clock_.Now() + timeout_);
   request.deadline = until;
-  Called called{client_.Call(std::move(request)), {}};
-  if (!called.answer.ok() && clock_.Now() >= until)
-    called.waited = std::chrono::duration_cast<std::chrono::milliseconds>(until - begin);
+  Called called{client_.Call(std::move(request)), false};
+  called.in_vain = !called.answer.ok() && clock_.Now() >= until;
   return called;
 }
 
 // Another manager may be there, or answer.
 bool AggregatedClient::AnotherMay(const Called& called) const {
-  return IsNotServed(called.answer) || (called.waited && clock_.Now() < deadline_);
+  return IsNotServed(called.answer) || (called.in_vain && clock_.Now() < deadline_);
 }
 
 Result<SecretBytes> AggregatedClient::Ask(const Asked& asked) const {
+  const base::TimePoint began = clock_.Now();
   Called called = Call(asked);
   const bool again = asked.verb.reads() || asked.dry;
   for (int tries = 1; tries < kTries && again && AnotherMay(called); ++tries) {
     clock_.SleepFor(kPause);
     called = Call(asked);
   }
-  if (called.waited) return NoAnswerIn(*called.waited, called.answer.error());
+  if (called.in_vain) return NoAnswerIn(clock_.Now() - began, called.answer.error());
   if (!called.answer.ok()) return called.answer.error();
   kube::RestAnswer answer = *std::move(called.answer);
   if (warned_) {

@@ -66,7 +66,7 @@ class AggregatedClient {
                                  const std::string& query) const;
   struct Called {
     base::Result<kube::RestAnswer> answer;
-    std::optional<base::Duration> waited;  // for an answer that did not come
+    bool in_vain = false;  // its time was over before there was one
   };
   Called Call(const Asked& asked) const;
   bool AnotherMay(const Called& called) const;

@@ -14,14 +14,14 @@ using base::Result;
 using mirror::Acknowledged;
 
 Result<Pool*> Front::pool() {
-  if (pool_ && pool_->LeavesAlone()) looked_ = {};
-  HSM_TRY(Pool * pool, Fresh());
+  looked_ = {};
+  HSM_TRY(Pool * pool, Recent());
   // Where it counts again the reinit is over, or about to be, and a watch may be late to tell.
   if (pool->LeavesAlone()) (void)pool->ReloadLatestArbiter();
   return pool;
 }
 
-Result<Pool*> Front::Fresh() {
+Result<Pool*> Front::Recent() {
   const base::TimePoint now = world_.clock.Now();
   if (pool_ && now - looked_ < kFrontLook) return pool_.get();
   auto fresh = Refresh();
@@ -57,7 +57,8 @@ void Front::LeaveWipedAlone() {
 // none.
 Result<std::string> Front::PrimaryNow(Pool& pool, ErrorCode none) {
   const base::TimePoint now = world_.clock.Now();
-  if (pool.holder().empty() && now >= next_latest_) {
+  const bool unknown = !pool.Has(pool.holder());  // or there is none
+  if (unknown && now >= next_latest_) {
     looked_ = {};
     const bool answered = pool.ReloadLatestArbiter().ok();
     next_latest_ = world_.clock.Now() + (answered ? kLatestLook : kFrontLook);
@@ -65,14 +66,13 @@ Result<std::string> Front::PrimaryNow(Pool& pool, ErrorCode none) {
   const std::string primary = pool.holder();
   if (primary.empty()) return Error(none, "no Primary: a promotion is under way");
   if (pool.Has(primary)) return primary;
-  looked_ = {};  // perhaps it came into the YAML since
   return Error(none, fmt::format("{} is the Primary, and no node of device {} as far as this "
                                  "manager knows",
                                  primary, device_));
 }
 
 Result<mirror::Stamp> Front::TakeStamp() {
-  HSM_TRY(Pool * pool, Fresh());
+  HSM_TRY(Pool * pool, Recent());
   HSM_TRY(const std::string primary, PrimaryNow(*pool, ErrorCode::kUnavailable));
   auto pulse = pool->At(primary).TakePulse();
   if (!pulse.ok()) looked_ = {};
@@ -81,7 +81,7 @@ Result<mirror::Stamp> Front::TakeStamp() {
   // Perhaps it is another by now, who would take a stamp of this one's for one that is too old; and
   // a watch may not have told of that yet.
   looked_ = {};
-  HSM_TRY(pool, Fresh());
+  HSM_TRY(pool, Recent());
   HSM_RETURN_IF_ERROR(pool->ReloadLatestArbiter());
   if (!pool->Has(pool->holder()) || pool->holder() == primary) return pulse->stamp;
   HSM_TRY(pulse, pool->At(pool->holder()).TakePulse());
@@ -90,7 +90,7 @@ Result<mirror::Stamp> Front::TakeStamp() {
 
 Result<std::vector<Result<Acknowledged>>> Front::Put(const mirror::Stamp& stamp,
                                                      std::vector<store::Write> writes) {
-  HSM_TRY(Pool * pool, Fresh());
+  HSM_TRY(Pool * pool, Recent());
   HSM_TRY(const std::string primary, PrimaryNow(*pool, ErrorCode::kReadOnly));
   std::vector<store::Write> again;
   for (const store::Write& write : writes) again.push_back(write.Clone());
@@ -127,7 +127,7 @@ std::optional<Served> Front::FromMirror(Pool& pool, const store::SecretName& nam
 }
 
 Result<Served> Front::Get(const store::SecretName& name) {
-  HSM_TRY(Pool * pool, Fresh());
+  HSM_TRY(Pool * pool, Recent());
   const std::string primary = pool->holder();
   if (pool->device().policy() == cluster::MirroringPolicy::kActive && !primary.empty()) {
     if (auto spread = FromMirror(*pool, name)) return std::move(*spread);
@@ -137,7 +137,7 @@ Result<Served> Front::Get(const store::SecretName& name) {
     if (read.ok()) return Served{std::move(read->secret), primary, true, true, "", true};
   }
   looked_ = {};
-  HSM_TRY(pool, Fresh());
+  HSM_TRY(pool, Recent());
   return Read(*pool, name);
 }
 

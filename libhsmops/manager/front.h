@@ -34,12 +34,14 @@ class Front {
   // With policy Active from anybody of S and the Primary, marked: each of them holds what is
   // acknowledged. That there is none only the Primary says.
   base::Result<Served> Get(const store::SecretName& name);
-  // For who looks at the members: who is left alone because it is wiped is so by R of now.
+  // By R of the last kFrontLook.
+  base::Result<Pool*> Recent();
+  // For who looks at the members: by R and the device as they are read now, and who is left alone
+  // because it is wiped is so by R as the store itself has it.
   base::Result<Pool*> pool();
   bool IsOpen() const { return pool_ != nullptr; }
 
  private:
-  base::Result<Pool*> Fresh();  // of the last kFrontLook
   base::Result<void> Refresh();
   void LeaveWipedAlone();
   base::Result<std::string> PrimaryNow(Pool& pool, base::ErrorCode none);

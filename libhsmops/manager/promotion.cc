@@ -443,6 +443,7 @@ class Run {
     std::set<std::string> sync_set;
     for (const std::string& node : pool_.nodes()) {
       if (node == report_.to || !fences_.at(node).HasInventory()) continue;
+      if (unreadable_.contains(node)) continue;
       const auto digest = pool_.At(node).Digest();
       if (digest.ok() && digest->root == digest_) sync_set.insert(pool_.UidTextOf(node));
     }

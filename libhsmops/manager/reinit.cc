@@ -165,17 +165,26 @@ Result<void> AwaitPrimary(Pool& pool, const store::Epoch& before) {
   }
 }
 
+// Nobody else had it in hand after this wipe.
+Result<void> CheckUntold(Pool& pool, const std::string& node, const store::Term& of_the_wipe) {
+  for (int tries = 0;; ++tries) {
+    const auto told = pool.Applicant(node).Told();
+    if (told.ok() && *told <= of_the_wipe) return {};
+    if (told.ok())
+      return Error(ErrorCode::kConflict, "it was told of a later record since it was wiped");
+    if (tries == kChangeTries) return told.error().Within(node);
+    pool.world().clock.SleepFor(kPromotionLook);
+  }
+}
+
 // A wiped member holds nothing that anybody has forgotten since, whatever the record is by now: but
-// not where somebody else had it in hand after this wipe. Who fills it puts it on record, which the
-// swap would find.
+// not where somebody else has filled it. Who does puts it on record, which the swap would find.
 Result<void> AdmitWiped(Pool& pool, const std::string& node, const store::Term& of_the_wipe) {
   for (int tries = 0;; ++tries) {
     auto admitted = pool.Admit(node);
     if (!admitted.Is(ErrorCode::kConflict) || tries == kChangeTries) return admitted;
     HSM_RETURN_IF_ERROR(AwaitPrimary(pool, pool.epoch()));
-    HSM_TRY(const store::Term told, pool.Applicant(node).Told().Within(node));
-    if (told > of_the_wipe)
-      return Error(ErrorCode::kConflict, "it was told of a later record since it was wiped");
+    HSM_RETURN_IF_ERROR(CheckUntold(pool, node, of_the_wipe));
   }
 }
 
@@ -191,6 +200,8 @@ Result<SyncReport> FillOnce(Pool& pool, const std::string& node, const mirror::P
 
 // Equal at a moment and in S, or proved by a Primary that is never at rest.
 Result<void> CheckFilled(Pool& pool, const std::string& node, const SyncReport& report) {
+  if (!pool.Has(node))
+    return Error(ErrorCode::kUnavailable, "it is no node of the device any more");
   if (!pool.ReachesMirrors(pool.holder())) {
     if (report.AllEqual()) return {};
     return Error(ErrorCode::kUnavailable, "not equal yet");
@@ -214,8 +225,16 @@ bool LostSource(Pool& pool, const Result<SyncReport>& report, const store::Epoch
   return !CanBeRead(pool.At(pool.holder()).Status(true));
 }
 
-// A promotion has made it the Primary: what it holds is what counts now.
-SyncReport OfThePrimary(const std::string& node, std::uint64_t copied) {
+// A promotion has made it the Primary. One that lost nothing proves that it was filled.
+Result<SyncReport> OfThePrimary(Pool& pool, const std::string& node, std::uint64_t copied) {
+  const auto& history = pool.device().status.history;
+  const bool whole = std::ranges::any_of(history, [&](const cluster::HistoryEntry& entry) {
+    return entry.to == node && entry.epoch == pool.epoch().counter && entry.lost == "none" &&
+           entry.outcome == "Succeeded";
+  });
+  if (!whole)
+    return Error(ErrorCode::kInDoubt,
+                 "it was made the Primary meanwhile: kubectl hsm history says what that has cost");
   SyncReport report;
   report.primary = node;
   report.applied.copied = copied;
@@ -240,7 +259,7 @@ Result<SyncReport> Fill(Pool& pool, const std::string& node, const mirror::Progr
     const bool again = LostSource(pool, report, epoch) || (moved.ok() && *moved);
     if (tries == kChangeTries || !again) return filled.error();
     if (!AwaitPrimary(pool, epoch).ok()) return filled.error();
-    if (pool.holder() == node) return OfThePrimary(node, copied);
+    if (pool.holder() == node) return OfThePrimary(pool, node, copied);
   }
 }
 

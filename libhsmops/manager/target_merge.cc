@@ -103,14 +103,15 @@ Result<std::uint64_t> TargetMerge::Do() {
   for (int pass = 0; pass < kMergePasses; ++pass) {
     HSM_TRY(const mirror::SyncPlan plan, WhatToPull());
     if (plan.steps.empty() || base::On(Mutant::kNoMerge)) return pulled;
-    // Who does not answer is asked once, not for each of its records; but where somebody gives up
-    // what cannot be had, all that can be is pulled.
+    // Who does not answer is asked once, not for each of its records. But where somebody gives up
+    // what cannot be had an answer that is lost must not decide what that is: then it is all asked,
+    // and tried again.
     const mirror::GoOn once = case_.accept_loss ? mirror::GoOn{} : [] { return true; };
     const mirror::ApplyReport applied = mirror::Apply(
         plan, pool_.At(case_.to), members, pool_.term(), pool_.world().executor, nullptr, once);
     pulled += applied.restored;
     for (const mirror::StepError& failed : applied.failed) {
-      if (!failed.of_source) unreadable_.insert(failed.step.node);
+      if (!failed.of_source && !case_.accept_loss) unreadable_.insert(failed.step.node);
     }
     if (!applied.failed.empty())
       return applied.failed.front().error.Within(

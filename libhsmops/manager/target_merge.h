@@ -40,7 +40,8 @@ class TargetMerge {
   // changing.
   base::Result<std::uint64_t> Do();
 
-  // Sources that answer and whose records cannot be read, after Do.
+  // Sources that answer and whose records cannot be read, after Do; nobody where a loss is
+  // accepted.
   const std::set<std::string>& Unreadable() const { return unreadable_; }
   // As sentences, after one of the two.
   std::set<std::string> GivenUp() const;

@@ -209,7 +209,10 @@ class Run {
     executor_.RunAll(std::move(tasks));
     for (auto& [node, outcome] : outcomes) {
       report_.copied += outcome.done;
-      for (StepError& error : outcome.failed) FailAndLeave(std::move(error));
+      for (StepError& error : outcome.failed) {
+        error.unanswered = error.unanswered || (outcome.done == 0 && IsNoAnswer(error.error));
+        FailAndLeave(std::move(error));
+      }
     }
     batch.records.clear();
     Count(steps_done);
@@ -217,8 +220,8 @@ class Run {
 
   void Fail(StepError failed) { report_.failed.push_back(std::move(failed)); }
 
-  // Who does not answer would take its time-out again and again, and a share of time be over before
-  // the others have had theirs.
+  // Who does not answer, or has nothing of a batch, would take its time again and again, and a
+  // share of time be over before the others have had theirs.
   void FailAndLeave(StepError failed) {
     if (go_on_ && failed.unanswered && failed.of_source) source_gone_ = true;
     if (go_on_ && failed.unanswered && !failed.of_source) gone_.insert(failed.step.node);

@@ -169,6 +169,22 @@ TEST_CASE("who was filled and is the Primary before its reinit has ended is no f
   CHECK(w.Seen("c", "app") == "1");
 }
 
+TEST_CASE("who was made the Primary by force before it was filled is told so by its reinit") {
+  ErrandScene all(Verb::kApply);
+  all.Begin();
+  all.w.pool.Reach("a", Reached::kNo);
+  all.w.pool.Reach("b", Reached::kNo);
+  PromotionOptions options;
+  options.purpose = failover::Purpose::kFailover;
+  options.target = "c";
+  options.accept_loss = true;
+  const auto forced = Promote(*all.w.pool.Open(), options, kSilently);
+  REQUIRE_MESSAGE(forced.ok(), forced.error().message());
+  all.GoOn();
+  CHECK(all.TurnsUntil([&] { return all.Ended(); }));
+  CHECK(all.PhaseOf("wipe") != OperationPhase::kSucceeded);
+}
+
 // The proof that a Prepare needs takes two turns each time: a slow card, a slow member.
 TEST_CASE("turns leave the change of S alone that a reinit beside them has prepared") {
   ErrandScene all(Verb::kInitialize);

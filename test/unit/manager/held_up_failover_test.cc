@@ -115,6 +115,27 @@ TEST_CASE(
   CHECK(w.Seen("b", "app") == "1");
 }
 
+TEST_CASE("an answer that is lost gives up nothing of what somebody accepts to lose") {
+  constexpr int kAlone = 20;
+  ManagedPool w({"a", "b", "c"});
+  w.WriteMirroring("minSyncMirrors", 1);
+  Controller leader(w.pool.world(), "default", "d");
+  GrantedTurns(w, leader, 20);
+  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  w.pool.SetApartFrom("b");
+  for (int i = 0; i < kAlone; ++i) REQUIRE(w.Put("a", fmt::format("c-{}", i).c_str(), "1").ok());
+  w.pool.SetApartFrom("");
+  w.pool.Reach("a", Reached::kNo);
+  w.pool.Before(Verb::kReadRecords, [&] { w.pool.Deafen("c", {Verb::kReadRecords}); });
+  const auto first = w.ForceTo("b");
+  CHECK((first.Is(ErrorCode::kInDoubt) && w.pool.holder().empty()));
+  w.pool.Deafen("c", {});
+  const auto again = w.ForceTo("b");
+  REQUIRE_MESSAGE(again.ok(), again.error().message());
+  CHECK(w.Seen("b", "c-0") == "1");
+  CHECK(w.pool.member("b").Status(false)->secrets == kAlone);
+}
+
 TEST_CASE("where too few of the sync set can be read nobody is promoted but by a person") {
   ManagedPool w({"a", "b", "c"});
   w.WriteMirroring("minSyncMirrors", 1);

@@ -174,6 +174,20 @@ TEST_CASE("one mirror that does not answer costs a share of time once, and not t
   CHECK(report.copied == 0);
 }
 
+TEST_CASE("a mirror that answers and takes nothing of a batch costs a share of time once") {
+  Copying copying;
+  base::SequentialExecutor executor;
+  int asked = 0;
+  copying.write = [&] {
+    ++asked;
+    copying.b.memory.Unplug();
+  };
+  const auto report = copying.Copy(executor, {}, [] { return false; });
+  CHECK(asked == 1);
+  CHECK(report.cut_short);
+  CHECK(report.copied == 0);
+}
+
 TEST_CASE("restores have a share of time as well, and who is silent leaves it to the others") {
   Copying copying;
   base::SequentialExecutor executor;
