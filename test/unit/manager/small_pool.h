@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "libhsmops/agent/client.h"
@@ -97,7 +99,10 @@ class SmallPool {
   std::string holder() { return Open()->holder(); }
 
   // Called once, before a request of that kind is served.
-  void Before(agent::Verb verb, std::function<void()> act) { before_[verb] = std::move(act); }
+  void Before(agent::Verb verb, std::function<void()> act) {
+    const std::lock_guard lock(before_mutex_);
+    before_[verb] = std::move(act);
+  }
   // It answers everything but these.
   void Deafen(const std::string& node, std::set<agent::Verb> to) {
     hosts_.at(node)->deaf_to = std::move(to);
@@ -120,6 +125,12 @@ class SmallPool {
 
  private:
   struct Host;
+  // Empty: nothing is to be called.
+  std::function<void()> TakeBefore(agent::Verb verb) {
+    const std::lock_guard lock(before_mutex_);
+    auto taken = before_.extract(verb);
+    return taken ? std::move(taken.mapped()) : nullptr;
+  }
   class HostChannel : public agent::Channel {
    public:
     // `cut`: nullptr, or whether nothing goes this way now.
@@ -135,7 +146,7 @@ class SmallPool {
       const auto verb = static_cast<agent::Verb>(request.view()[0]);
       if (host->second->deaf_to.contains(verb))
         return base::Error(base::ErrorCode::kUnavailable, "no answer in time");
-      if (auto act = pool_.before_.extract(verb)) act.mapped()();
+      if (const auto act = pool_.TakeBefore(verb)) act();
       return agent::Serve(host->second->agent, request.view());
     }
 
@@ -159,7 +170,7 @@ class SmallPool {
     agent::ReplicatingAgent agent;
     Reached reached = Reached::kYes;
     std::set<agent::Verb> deaf_to;
-    int asked = 0;
+    std::atomic<int> asked = 0;
   };
 
   base::ManualClock clock_;
@@ -167,6 +178,7 @@ class SmallPool {
   base::SequentialExecutor executor_;
   cluster::MemoryResourceStore resources_{clock_, rng_};
   std::map<std::string, std::unique_ptr<Host>> hosts_;
+  std::mutex before_mutex_;
   std::map<agent::Verb, std::function<void()>> before_;
   bool apart_ = false;
   std::string apart_from_;
