@@ -25,6 +25,11 @@ struct Batch {
   bool unanswered = false;  // what was asked of the source
 };
 
+// A whole request's, not this step's alone.
+StepError FailedRequest(const Step& step, const Error& error, bool of_source = false) {
+  return {step, error, of_source, IsNoAnswer(error)};
+}
+
 std::vector<Batch> MakeBatches(const std::vector<const Step*>& copies) {
   std::vector<Batch> batches;
   std::size_t bytes = 0;
@@ -87,7 +92,7 @@ NodeOutcome WriteBatch(const Batch& batch, const std::vector<const Step*>& steps
   auto applied = member.Apply(sender, sent.front()->era, std::move(records));
   for (std::size_t i = 0; i < sent.size(); ++i) {
     if (!applied.ok()) {
-      outcome.failed.push_back({*sent[i], applied.error(), false, IsNoAnswer(applied.error())});
+      outcome.failed.push_back(FailedRequest(*sent[i], applied.error()));
     } else if (i >= applied->size()) {
       outcome.failed.push_back(
           {*sent[i], Error(ErrorCode::kInternal, "no answer for this record")});
@@ -153,13 +158,13 @@ class Run {
   std::optional<StepError> RestoreOne(const Step& step) {
     const Error no_answer(ErrorCode::kInternal, "no answer for this record");
     auto records = members_.at(step.node)->ReadRecords({step.id});
-    if (!records.ok()) return StepError{step, records.error(), false, IsNoAnswer(records.error())};
+    if (!records.ok()) return FailedRequest(step, records.error());
     if (records->size() != 1) return StepError{step, no_answer};
     if (!(*records)[0].ok()) return StepError{step, (*records)[0].error()};
     std::vector<store::Record> one;
     one.push_back(*std::move((*records)[0]));
     const auto applied = source_.Apply(sender_, step.era, std::move(one));
-    if (!applied.ok()) return StepError{step, applied.error(), true, IsNoAnswer(applied.error())};
+    if (!applied.ok()) return FailedRequest(step, applied.error(), true);
     if (applied->size() != 1) return StepError{step, no_answer, true};
     if (!(*applied)[0].ok()) return StepError{step, (*applied)[0].error(), true};
     return std::nullopt;
@@ -174,7 +179,7 @@ class Run {
       for (const Step* step : steps) versions.push_back({step->id, step->version});
       auto done = members_.at(node)->Quarantine(sender_, versions);
       for (const Step* step : steps) {
-        if (!done.ok()) FailAndLeave({*step, done.error(), false, IsNoAnswer(done.error())});
+        if (!done.ok()) FailAndLeave(FailedRequest(*step, done.error()));
       }
       if (done.ok()) report_.quarantined += steps.size();
       Count(steps.size());

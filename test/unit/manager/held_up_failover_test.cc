@@ -26,6 +26,17 @@ void GrantedTurns(ManagedPool& w, Controller& leader, int count) {
   }
 }
 
+// b and c are in the sync set of a; `k`: minSyncMirrors.
+struct InSync {
+  explicit InSync(int k) {
+    w.WriteMirroring("minSyncMirrors", k);
+    GrantedTurns(w, leader, 20);
+    REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  }
+  ManagedPool w{{"a", "b", "c"}};
+  Controller leader{w.pool.world(), "default", "d"};
+};
+
 // Turns until somebody else than `a` is the Primary; at most `most`.
 int TurnsUntilMoved(ManagedPool& w, Controller& leader, int most) {
   int turns = 0;
@@ -65,11 +76,8 @@ class NoStatus : public PassingStore {
 TEST_CASE("a member of the sync set that cannot be read does not count, and the others do") {
   for (const bool at_the_fence : {false, true}) {
     CAPTURE(at_the_fence);
-    ManagedPool w({"a", "b", "c"});
-    w.WriteMirroring("minSyncMirrors", 2);
-    Controller leader(w.pool.world(), "default", "d");
-    GrantedTurns(w, leader, 20);
-    REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+    InSync all(2);
+    ManagedPool& w = all.w;
     REQUIRE(w.Put("a", "app", "1").ok());
     w.pool.Reach("a", Reached::kNo);
     if (at_the_fence) {
@@ -77,7 +85,7 @@ TEST_CASE("a member of the sync set that cannot be read does not count, and the 
     } else {
       w.pool.Deafen("c", kContent);
     }
-    CHECK(TurnsUntilMoved(w, leader, 40) < 40);
+    CHECK(TurnsUntilMoved(w, all.leader, 40) < 40);
     CHECK(w.pool.holder() == "b");
     CHECK(w.Seen("b", "app") == "1");
   }
@@ -86,11 +94,8 @@ TEST_CASE("a member of the sync set that cannot be read does not count, and the 
 TEST_CASE(
     "a member whose records cannot be read does not count either, and is not asked for each") {
   constexpr int kAhead = 20;
-  ManagedPool w({"a", "b", "c"});
-  w.WriteMirroring("minSyncMirrors", 2);
-  Controller leader(w.pool.world(), "default", "d");
-  GrantedTurns(w, leader, 20);
-  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  InSync all(2);
+  ManagedPool& w = all.w;
   REQUIRE(w.Put("a", "app", "1").ok());
   w.pool.SetApartFrom("b");
   for (int i = 0; i < kAhead; ++i)
@@ -117,11 +122,8 @@ TEST_CASE(
 
 TEST_CASE("an answer that is lost gives up nothing of what somebody accepts to lose") {
   constexpr int kAlone = 20;
-  ManagedPool w({"a", "b", "c"});
-  w.WriteMirroring("minSyncMirrors", 1);
-  Controller leader(w.pool.world(), "default", "d");
-  GrantedTurns(w, leader, 20);
-  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  InSync all(1);
+  ManagedPool& w = all.w;
   w.pool.SetApartFrom("b");
   for (int i = 0; i < kAlone; ++i) REQUIRE(w.Put("a", fmt::format("c-{}", i).c_str(), "1").ok());
   w.pool.SetApartFrom("");
@@ -137,14 +139,11 @@ TEST_CASE("an answer that is lost gives up nothing of what somebody accepts to l
 }
 
 TEST_CASE("where too few of the sync set can be read nobody is promoted but by a person") {
-  ManagedPool w({"a", "b", "c"});
-  w.WriteMirroring("minSyncMirrors", 1);
-  Controller leader(w.pool.world(), "default", "d");
-  GrantedTurns(w, leader, 20);
-  REQUIRE(w.pool.Open()->SyncSetNodes().size() == 2);
+  InSync all(1);
+  ManagedPool& w = all.w;
   w.pool.Reach("a", Reached::kNo);
   w.pool.Deafen("c", kContent);
-  CHECK(TurnsUntilMoved(w, leader, 20) == 20);
+  CHECK(TurnsUntilMoved(w, all.leader, 20) == 20);
   CHECK(w.pool.holder() == "a");
   const auto forced = w.ForceTo("b");
   REQUIRE_MESSAGE(forced.ok(), forced.error().message());

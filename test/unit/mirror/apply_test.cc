@@ -74,6 +74,20 @@ bool BecomesSo(const std::function<bool()>& holds) {
   return true;
 }
 
+// Where each batch for the mirror meets this, whoever has other things to do sends it one.
+void CheckTakesOneBatch(Copying& copying, const std::function<void()>& fails) {
+  base::SequentialExecutor executor;
+  int asked = 0;
+  copying.write = [&] {
+    ++asked;
+    fails();
+  };
+  const auto report = copying.Copy(executor, {}, [] { return false; });
+  CHECK(asked == 1);
+  CHECK(report.cut_short);
+  CHECK(report.copied == 0);
+}
+
 }  // namespace
 
 TEST_CASE("the next batch is read while this one is written, and no batch more") {
@@ -162,30 +176,12 @@ TEST_CASE("who has other things to do copies a batch at least, and the rest anot
 
 TEST_CASE("one mirror that does not answer costs a share of time once, and not the others theirs") {
   Copying copying;
-  base::SequentialExecutor executor;
-  int asked = 0;
-  copying.write = [&] {
-    ++asked;
-    copying.b.channel->lose_request = true;
-  };
-  const auto report = copying.Copy(executor, {}, [] { return false; });
-  CHECK(asked == 1);
-  CHECK(report.cut_short);
-  CHECK(report.copied == 0);
+  CheckTakesOneBatch(copying, [&] { copying.b.channel->lose_request = true; });
 }
 
 TEST_CASE("a mirror that answers and takes nothing of a batch costs a share of time once") {
   Copying copying;
-  base::SequentialExecutor executor;
-  int asked = 0;
-  copying.write = [&] {
-    ++asked;
-    copying.b.memory.Unplug();
-  };
-  const auto report = copying.Copy(executor, {}, [] { return false; });
-  CHECK(asked == 1);
-  CHECK(report.cut_short);
-  CHECK(report.copied == 0);
+  CheckTakesOneBatch(copying, [&] { copying.b.memory.Unplug(); });
 }
 
 TEST_CASE("restores have a share of time as well, and who is silent leaves it to the others") {
